@@ -1,0 +1,1 @@
+"""Mouthpiece's desktop program."""

@@ -1,0 +1,78 @@
+"""The features heard so far, ready to be asked for the window round any time."""
+
+import numpy as np
+
+from engine.audio.block import FEATURE_RATE_HZ, Features
+
+PERIOD = 1.0 / FEATURE_RATE_HZ
+
+
+class FeatureHistory:
+    """Keeps the newest `seconds` of features in a ring; windows are read at any time, past the newest as missing.
+
+    Features must arrive in order, 20 ms apart; a jump in time (a lost stretch, a new source) starts afresh.
+    """
+
+    def __init__(self, n_features: int, seconds: float = 8.0) -> None:
+        self.n_features = n_features
+        self._capacity = int(seconds * FEATURE_RATE_HZ)
+        self._values = np.zeros((2 * self._capacity, n_features), dtype=np.float32)
+        self._start = 0  # first valid row
+        self._end = 0  # one past the last valid row
+        self._first_time = 0.0
+
+    def __len__(self) -> int:
+        return self._end - self._start
+
+    @property
+    def newest(self) -> float:
+        """Time up to which everything is known (the end of the last feature); -inf when empty."""
+        return self._first_time + len(self) * PERIOD if len(self) else -np.inf
+
+    @property
+    def oldest(self) -> float:
+        return self._first_time if len(self) else np.inf
+
+    def clear(self) -> None:
+        self._start = self._end = 0
+
+    def extend(self, features: Features) -> None:
+        if not len(features):
+            return
+        if len(self) and abs(features.times[0] - self.newest) > PERIOD:
+            self.clear()
+        if not len(self):
+            self._start = self._end = 0
+            self._first_time = float(features.times[0])
+        rows = features.values[-self._capacity :]
+        if self._end + len(rows) > len(self._values):
+            keep = self._values[max(self._start, self._end - self._capacity) : self._end].copy()
+            self._first_time += (len(self) - len(keep)) * PERIOD
+            self._values[: len(keep)] = keep
+            self._start, self._end = 0, len(keep)
+        self._values[self._end : self._end + len(rows)] = rows
+        self._end += len(rows)
+
+    def window(self, first: float, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Features at `first, first + 20 ms, ...`, linearly interpolated, and which of them are known.
+
+        Args:
+            first: time of the window's first step (the start of its 20 ms).
+            n_steps: number of steps.
+
+        Returns:
+            values `[n_steps, F]` float32, zero where unknown; known `[n_steps]` bool.
+        """
+        values = np.zeros((n_steps, self.n_features), dtype=np.float32)
+        known = np.zeros(n_steps, dtype=bool)
+        if not len(self):
+            return values, known
+        position = (first - self._first_time) / PERIOD + np.arange(n_steps)
+        position = np.where(np.abs(position - np.rint(position)) < 1e-4, np.rint(position), position)
+        known = (position >= 0) & (position <= len(self) - 1)
+        low = np.floor(position[known]).astype(np.int64)
+        part = (position[known] - low).astype(np.float32)[:, None]
+        high = np.minimum(low + 1, len(self) - 1)
+        rows = self._values[self._start : self._end]
+        values[known] = rows[low] * (1 - part) + rows[high] * part
+        return values, known
