@@ -41,7 +41,9 @@ class Camera:
         viewmat = np.asarray(self.viewmat, dtype=np.float64)
         k = np.asarray(self.k, dtype=np.float64)
         if viewmat.shape != (4, 4) or k.shape != (3, 3):
-            raise CameraError(f"a camera needs a 4x4 view matrix and 3x3 intrinsics, not {viewmat.shape} and {k.shape}.")
+            raise CameraError(
+                f"a camera needs a 4x4 view matrix and 3x3 intrinsics, not {viewmat.shape} and {k.shape}."
+            )
         if not (np.isfinite(viewmat).all() and np.isfinite(k).all()):
             raise CameraError("a camera matrix holds NaN or infinite values.")
         if not (1 <= self.width <= 16384 and 1 <= self.height <= 16384):
@@ -126,7 +128,9 @@ class Orbit:
     def from_json(cls, row: Mapping[str, Any]) -> "Orbit":
         try:
             target = tuple(float(v) for v in row["target"])
-            rest = {name: float(row[name]) for name in ("azimuth_deg", "elevation_deg", "distance", "fov_deg", "roll_deg")}
+            rest = {
+                name: float(row[name]) for name in ("azimuth_deg", "elevation_deg", "distance", "fov_deg", "roll_deg")
+            }
         except (KeyError, TypeError, ValueError) as error:
             raise CameraError(f"an orbit cannot be read: {error}.") from error
         if len(target) != 3 or not np.isfinite([*target, *rest.values()]).all():
@@ -167,15 +171,18 @@ def camera_path(view: str, base: Orbit, n_frames: int, width: int, height: int) 
     """
     if view in VIEWS:
         azimuth, elevation = VIEWS[view]
-        orbit = replace(base, azimuth_deg=base.azimuth_deg + azimuth, elevation_deg=base.elevation_deg + elevation)
-        return [orbit.camera(width, height)] * n_frames
+        return [_turned(base, azimuth, elevation).camera(width, height)] * n_frames
     if view == "spiral":
         phase = np.linspace(0, 2 * np.pi, n_frames, endpoint=False)
         return [
-            replace(base, azimuth_deg=base.azimuth_deg + 25 * np.sin(p), elevation_deg=base.elevation_deg + 10 * np.sin(2 * p))
+            _turned(base, 25 * np.sin(p), 10 * np.sin(2 * p))
             .camera(width, height) for p in phase
         ]  # fmt: skip
     return _cameras_of_file(Path(view), n_frames, width, height)
+
+
+def _turned(base: Orbit, azimuth_deg: float, elevation_deg: float) -> Orbit:
+    return replace(base, azimuth_deg=base.azimuth_deg + azimuth_deg, elevation_deg=base.elevation_deg + elevation_deg)
 
 
 def _cameras_of_file(path: Path, n_frames: int, width: int, height: int) -> list[Camera]:
@@ -189,7 +196,11 @@ def _cameras_of_file(path: Path, n_frames: int, width: int, height: int) -> list
     if not rows:
         raise CameraError(f"{path}: holds no camera.")
     cameras = [
-        (Orbit.from_json(row).camera(width, height) if "azimuth_deg" in row else Camera.from_json(row).resized(width, height))
+        (
+            Orbit.from_json(row).camera(width, height)
+            if "azimuth_deg" in row
+            else Camera.from_json(row).resized(width, height)
+        )
         for row in rows
     ]
     keys = np.linspace(0, len(cameras) - 1, n_frames).round().astype(int)

@@ -81,7 +81,9 @@ def read_manifest(path: Path) -> Manifest:
     try:
         fields = json.loads(metadata["manifest"])
         if fields.get("version") != VERSION:
-            raise AvatarError(f"{path}: is of version {fields.get('version')!r}, this program reads {VERSION}; update it.")
+            raise AvatarError(
+                f"{path}: is of version {fields.get('version')!r}, this program reads {VERSION}; update it."
+            )
         manifest = Manifest(**fields)
         manifest.schema, manifest.settings, manifest.orbit  # noqa: B018  (each raises when inconsistent)
     except AvatarError:

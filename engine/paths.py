@@ -16,9 +16,7 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 FACE_LANDMARKER_FILE = "face_landmarker.task"
 FACE_LANDMARKER_VARIABLE = "MOUTHPIECE_FACE_LANDMARKER"
-FACE_LANDMARKER_URL = (
-    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/latest/face_landmarker.task"
-)
+FACE_LANDMARKER_URL = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/latest/face_landmarker.task"
 
 
 def cache_dir() -> Path:
@@ -135,5 +133,7 @@ def _made(folder: str) -> Path:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: {error.strerror or error}; set MOUTHPIECE_CACHE, _DATA or _CONFIG elsewhere.") from error
+        raise OutputError(
+            f"{path}: {error.strerror or error}; set MOUTHPIECE_CACHE, _DATA or _CONFIG elsewhere."
+        ) from error
     return path

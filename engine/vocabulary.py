@@ -30,7 +30,8 @@ class ActionUnit:
 
 
 ACTION_UNITS = (
-    ActionUnit("au.01", "Inner brow raises", "FACS 1: the inner ends of the brows go up, as in worry", ("browInnerUp",)),
+    ActionUnit("au.01", "Inner brow raises", "FACS 1: the inner ends of the brows go up, as in worry",
+               ("browInnerUp",)),
     ActionUnit("au.02", "Outer brow raises", "FACS 2: the outer ends of the brows go up, as in surprise",
                ("browOuterUpLeft", "browOuterUpRight")),
     ActionUnit("au.04", "Brow lowers", "FACS 4: the brows come down and together, as in a frown",

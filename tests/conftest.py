@@ -14,7 +14,7 @@ def shared_data() -> Path:
     """The folder of real clips, speech and models that lies beside a checkout; skips aloud without it."""
     folder = Path(os.environ.get("MOUTHPIECE_SHARED", CHECKOUT.parent / "shared")) / "data"
     if not folder.is_dir():
-        pytest.skip(f"the shared data folder {folder} is not here; set MOUTHPIECE_SHARED to the folder that holds data/")
+        pytest.skip(f"{folder} is not here; set MOUTHPIECE_SHARED to the folder that holds data/")
     return folder
 
 

@@ -138,7 +138,7 @@ class Dataset:
         return Masks(head=rgb[..., 0], torso=rgb[..., 1], person=rgb[..., 2])
 
     def behind(self, index: int) -> np.ndarray:
-        """What stands behind the head: torso over plate, else the plate, else the flat background; float32 `[H, W, 3]`."""
+        """What stands behind the head: torso over plate, the plate, or the flat background; float32 `[H, W, 3]`."""
         if self.has_torso:
             return self._picture("torso", index, "png").astype(np.float32) / 255
         if (self.path / "plate.png").is_file():
@@ -161,7 +161,9 @@ class Dataset:
         path = self.path / kind / f"{index:06d}.{suffix}"
         picture = read_rgb(path)
         if picture.shape != (self.info.height, self.info.width, 3):
-            raise DatasetError(f"{path}: is {picture.shape[1]}x{picture.shape[0]}, not {self.info.width}x{self.info.height}.")
+            raise DatasetError(
+                f"{path}: is {picture.shape[1]}x{picture.shape[0]}, not {self.info.width}x{self.info.height}."
+            )
         return picture
 
     def _read_info(self) -> DatasetInfo:
