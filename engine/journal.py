@@ -73,7 +73,7 @@ class JournalWriter:
                 self._synced = time.monotonic()
         except OSError as error:
             raise OutputError(
-                f"{self.path}: {error.strerror or error}; the take is safe up to here. Free some space, then record again."
+                f"{self.path}: {error.strerror or error}; the take is safe up to here. Free some space, then go on."
             ) from error
 
 

@@ -1,0 +1,198 @@
+"""Mouthpiece's command line: capture, train, render, info, evaluate, studio, bench, doctor."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.console import follow, one_line_errors, say
+from engine.errors import ControlError, OutputError
+
+cli = typer.Typer(
+    name="mouthpiece", no_args_is_help=False, add_completion=False, pretty_exceptions_enable=False,
+    help="Audio-driven 3D Gaussian head avatars. Called without a command, it opens the window.",
+)  # fmt: skip
+bench_cli = typer.Typer(help="Measure this machine.", no_args_is_help=True)
+cli.add_typer(bench_cli, name="bench")
+
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]
+
+
+@cli.command()
+def capture(
+    video: Annotated[Path, typer.Argument(help="A video of one person talking.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="The dataset folder to make.")],
+    face_landmarker: Annotated[Path | None, typer.Option(help="MediaPipe's face_landmarker.task.")] = None,
+    masks: Annotated[Path | None, typer.Option(help="A folder of ready masks instead of our own.")] = None,
+    size: Annotated[int, typer.Option(help="Picture side in pixels.")] = 512,
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
+    json: Json = False,
+) -> None:
+    """Make a dataset of a video: tracked faces, masks, plate, cameras and sound."""
+    with one_line_errors(json):
+        from engine.capture.capture import capture_video
+
+        work = capture_video(video, out, face_landmarker=face_landmarker, masks=masks, size=size, fps=fps)
+        say({"dataset": out, **follow(work, json).values}, json)
+
+
+@cli.command()
+def train(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by capture or studio.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="The .avatar file to make.")],
+    method: Annotated[str, typer.Option(help="Which published method.")] = "embedtalk",
+    iterations: Annotated[int | None, typer.Option(help="Training steps (default: the method's own).")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Stop after this long, schedules fitted to it.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda (default: the best there is).")] = None,
+    fresh: Annotated[bool, typer.Option(help="Forget an earlier, unfinished training of this output.")] = False,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method, name=value.")] = None,
+    json: Json = False,
+) -> None:
+    """Train an avatar from a dataset; run it again to go on after an interruption."""
+    with one_line_errors(json):
+        from engine.training.trainer import train as training
+
+        work = training(
+            dataset, method, out, iterations=iterations, max_seconds=minutes * 60 if minutes else None, device=device,
+            resume=not fresh, config=_pairs(set_),
+        )  # fmt: skip
+        say({"avatar": out, **follow(work, json).values}, json)
+
+
+@cli.command()
+def studio(
+    out: Annotated[Path, typer.Option("-o", "--output", help="The dataset folder to make.")],
+    identity: Annotated[int, typer.Option(help="Seed of the made person.")] = 0,
+    seconds: Annotated[float, typer.Option(help="Length of the film.")] = 60.0,
+    json: Json = False,
+) -> None:
+    """Film a made head speaking: a dataset with exact ground truth."""
+    with one_line_errors(json):
+        from engine.synth.studio import studio as filming
+
+        say({"dataset": out, **follow(filming(identity, seconds, out), json).values}, json)
+
+
+@cli.command()
+def render(
+    avatar: Annotated[Path, typer.Argument(help="An .avatar, or a render order (JSON) that says everything.")],
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="The clip to make, .mp4.")] = None,
+    voice: Annotated[Path | None, typer.Option(help="A sound file to be spoken.")] = None,
+    take: Annotated[Path | None, typer.Option(help="A take: its voice, moves and camera.")] = None,
+    camera: Annotated[str, typer.Option(help="front, left, right, up, down, spiral, take, or a JSON file.")] = "",
+    size: Annotated[str, typer.Option(help="Side in pixels, or WIDTHxHEIGHT.")] = "512",
+    fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="A control held, such as au.45=0.8.")] = None,
+    background: Annotated[str | None, typer.Option(help="#rrggbb or a picture (default: the avatar's own).")] = None,
+    look_ahead: Annotated[float, typer.Option(help="Milliseconds the face may hear ahead.")] = 160.0,
+    idle: Annotated[bool, typer.Option(help="Blinks and small movements of their own.")] = True,
+    supersample: Annotated[int, typer.Option(help="Render this many times larger, then average.")] = 1,
+    backend: Annotated[str, typer.Option(help="auto, cpu, opengl or cuda.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Render a clip of an avatar speaking, with its sound."""
+    with one_line_errors(json):
+        from engine.export.order import load_order, make_order
+        from engine.export.render import render_clip
+
+        if avatar.suffix.lower() in (".json", ".order"):
+            order = load_order(avatar)
+        else:
+            if out is None:
+                raise OutputError("name the clip to make with -o CLIP.mp4.")
+            width, height = _size(size)
+            order = make_order(
+                avatar=avatar, output=out, voice=voice, take=take, view=camera or ("take" if take else "front"),
+                width=width, height=height, fps=fps, controls=_numbers(set_), background=_background(background),
+                look_ahead_ms=look_ahead, idle=idle, supersample=supersample, backend=backend,
+            )  # fmt: skip
+        say({"clip": order.output, **follow(render_clip(order), json).values}, json)
+
+
+@cli.command()
+def info(avatar: Annotated[Path, typer.Argument(help="An .avatar file.")], json: Json = False) -> None:
+    """Say what an avatar file holds; its tensors are not read."""
+    with one_line_errors(json):
+        from engine.manifest import read_manifest
+
+        manifest = read_manifest(avatar)
+        rows = {
+            "name": manifest.name, "method": manifest.method, "splats": manifest.n_gaussians,
+            "hears": [row["name"] for row in manifest.encoders], "look-ahead ms": manifest.look_ahead_ms,
+            "controls": len(manifest.schema), "background": manifest.background,
+            "size MB": round(avatar.stat().st_size / 1e6, 2), "licence": manifest.licence, "consent": manifest.consent,
+            "provenance": manifest.provenance,
+        }  # fmt: skip
+        if json:
+            rows["schema"] = manifest.schema_rows
+        say(rows, json, title=str(avatar))
+        if not json:
+            say({spec.name: f"{spec.label}  {spec.minimum:g} to {spec.maximum:g} {spec.unit}"
+                 for spec in manifest.schema}, json, title="Controls")  # fmt: skip
+
+
+@cli.command()
+def evaluate(
+    avatar: Annotated[Path, typer.Argument(help="An .avatar file.")],
+    dataset: Annotated[Path, typer.Argument(help="The dataset it is compared with.")],
+    face_landmarker: Annotated[Path | None, typer.Option(help="MediaPipe's model, for landmark distance.")] = None,
+    json: Json = False,
+) -> None:
+    """Compare an avatar with a dataset: PSNR, SSIM, landmark distance, on training and held-out frames."""
+    with one_line_errors(json):
+        from engine.evaluation.report import evaluate as evaluation
+
+        say(follow(evaluation(avatar, dataset, face_landmarker=face_landmarker), json).values, json, title=str(avatar))
+
+
+@cli.command()
+def doctor(json: Json = False) -> None:
+    """Say what this machine has, and what to do about what it lacks."""
+    with one_line_errors(json):
+        from engine.doctor import examine, show
+
+        findings = examine()
+        if json:
+            say({finding.name: finding.to_json() for finding in findings}, json)
+        else:
+            show(findings)
+
+
+def _pairs(items: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for item in items or []:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise ControlError(f"{item!r}: write name=value.")
+        pairs[name] = value
+    return pairs
+
+
+def _numbers(items: list[str] | None) -> dict[str, float]:
+    try:
+        return {name: float(value) for name, value in _pairs(items).items()}
+    except ValueError as error:
+        raise ControlError(f"--set takes a number after the equals sign: {error}.") from error
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.lower().split("x")
+    if len(sides) > 2 or not all(side.isdigit() for side in sides):
+        raise OutputError(f"{text!r}: a size is a number of pixels, or WIDTHxHEIGHT.")
+    return int(sides[0]), int(sides[-1])
+
+
+def _background(text: str | None) -> tuple[float, float, float] | Path | None:
+    if text is None or not text.startswith("#"):
+        return Path(text) if text else None
+    try:
+        value = bytes.fromhex(text[1:])
+        red, green, blue = value
+    except ValueError as error:
+        raise OutputError(f"{text!r}: a colour is # and six hexadecimal digits, such as #20304f.") from error
+    return red / 255, green / 255, blue / 255
+
+
+if __name__ == "__main__":
+    sys.exit(cli())
