@@ -148,6 +148,6 @@ def _speech_models() -> Finding:
 def _voices() -> Finding:
     missing = [name for name in ("espeak-ng", "flite") if shutil.which(name) is None]
     if missing:
-        return Finding("Made voices", "lacking", f"{' and '.join(missing)} not installed; only filming made heads needs them",
-                       f"On Debian or Ubuntu: apt install {' '.join(missing)}.")  # fmt: skip
+        found = f"{' and '.join(missing)} not installed; only filming made heads needs them"
+        return Finding("Made voices", "lacking", found, f"On Debian or Ubuntu: apt install {' '.join(missing)}.")
     return Finding("Made voices", "good", "espeak-ng and flite")

@@ -36,10 +36,7 @@ class VideoWriter:
         self._samples_done = 0
         self._frames_done = 0
         self._rate = Fraction(fps).limit_denominator(1001)
-        try:
-            self._file = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart+use_metadata_tags"})
-        except (OSError, av.FFmpegError) as error:
-            raise OutputError(f"{path}: {_reason(error)}; choose a folder you can write to.") from error
+        self._file = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart+use_metadata_tags"})
         self._file.metadata.update(metadata or {})
         self._video = self._file.add_stream("libx264", rate=self._rate, options={"crf": str(crf), "preset": "medium"})
         self._video.width, self._video.height = size
@@ -51,6 +48,10 @@ class VideoWriter:
         if voice is not None:
             self._sound = self._file.add_stream("aac", rate=SOUND_RATE_HZ, layout="mono")
             self._sound.bit_rate = 160_000
+        try:
+            self._file.start_encoding()
+        except (OSError, av.FFmpegError) as error:
+            raise OutputError(f"{path}: {_reason(error)}; choose a folder you can write to.") from error
 
     def __enter__(self) -> "VideoWriter":
         return self
