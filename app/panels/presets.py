@@ -98,8 +98,6 @@ def read_expression(path: Path) -> Expression:
         where = ".".join(str(part) for part in first["loc"])
         sentence = f"{path}: is not a preset ({where}: {first['msg']}); remove it or store it again."
         raise ControlError(sentence) from error
-            f"{path}: is not a preset ({where}: {first['msg']}); remove it or store it again."
-        ) from error
 
 
 def read_expressions(folders: tuple[Path, ...]) -> tuple[list[Expression], list[str]]:
