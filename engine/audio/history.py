@@ -5,12 +5,15 @@ import numpy as np
 from engine.audio.block import FEATURE_RATE_HZ, Features
 
 PERIOD = 1.0 / FEATURE_RATE_HZ
+_CLOCK_GAIN = 0.02  # how fast the history follows a device whose clock drifts: within a second, far below a jump
+_CLOCK_EXACT = 1e-7  # seconds; differences of rounding are none
 
 
 class FeatureHistory:
     """Keeps the newest `seconds` of features in a ring; windows are read at any time, past the newest as missing.
 
-    Features must arrive in order, 20 ms apart; a jump in time (a lost stretch, a new source) starts afresh.
+    Features must arrive in order, 20 ms apart; a jump in time (a lost stretch, a new source) starts afresh, while the
+    slow drift of a device's clock against the computer's is followed.
     """
 
     def __init__(self, n_features: int, seconds: float = 8.0) -> None:
@@ -39,12 +42,18 @@ class FeatureHistory:
     def extend(self, features: Features) -> None:
         if not len(features):
             return
+        if len(features) > self._capacity:
+            self.clear()
+            features = Features(features.times[-self._capacity :], features.values[-self._capacity :])
         if len(self) and abs(features.times[0] - self.newest) > PERIOD:
             self.clear()
         if not len(self):
             self._start = self._end = 0
             self._first_time = float(features.times[0])
-        rows = features.values[-self._capacity :]
+        late = float(features.times[0]) - self.newest if len(self) else 0.0
+        if abs(late) > _CLOCK_EXACT:
+            self._first_time += _CLOCK_GAIN * late
+        rows = features.values
         if self._end + len(rows) > len(self._values):
             keep = self._values[max(self._start, self._end - self._capacity) : self._end].copy()
             self._first_time += (len(self) - len(keep)) * PERIOD
