@@ -20,7 +20,7 @@ class VideoWriter:
         path: where; the caller renames it when everything went well.
         size: width and height in pixels, even.
         fps: pictures a second.
-        voice: mono float32 at 48 kHz, or None for a silent clip.
+        has_sound: whether `write` gets sound with every picture.
         crf: H.264 quality, 18 looks lossless.
 
     Raises:
@@ -28,11 +28,11 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], fps: float, voice: np.ndarray | None, *, crf: int = 18,
+        self, path: Path, size: tuple[int, int], fps: float, *, has_sound: bool = True, crf: int = 18,
         metadata: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         self._path = path
-        self._voice = voice
+        self._waiting = np.zeros(0, dtype=np.float32)  # sound not yet encoded
         self._samples_done = 0
         self._frames_done = 0
         self._rate = Fraction(fps).limit_denominator(1001)
@@ -45,7 +45,7 @@ class VideoWriter:
         context = self._video.codec_context
         context.color_primaries = context.color_trc = context.colorspace = BT709
         self._sound = None
-        if voice is not None:
+        if has_sound:
             self._sound = self._file.add_stream("aac", rate=SOUND_RATE_HZ, layout="mono")
             self._sound.bit_rate = 160_000
         try:
@@ -62,19 +62,21 @@ class VideoWriter:
         else:
             self._file.close()
 
-    def write(self, rgb: np.ndarray) -> None:
-        """Adds a picture, uint8 `[H, W, 3]`, and the sound up to its end."""
+    def write(self, rgb: np.ndarray, sound: np.ndarray | None = None) -> None:
+        """Adds a picture, uint8 `[H, W, 3]`, and the sound that is heard while it stands, mono float32 at 48 kHz."""
         frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
         frame.pts = self._frames_done
         frame.time_base = 1 / self._rate
         self._frames_done += 1
         self._mux(self._video, frame)
-        self._write_sound(int(self._frames_done / self._rate * SOUND_RATE_HZ))
+        if sound is not None:
+            self._waiting = np.concatenate([self._waiting, sound])
+            self._write_sound(SOUND_FRAME)
 
     def close(self) -> None:
-        """Writes the rest of the sound (padded or cut to the picture's length) and finishes the file."""
-        self._write_sound(int(self._frames_done / self._rate * SOUND_RATE_HZ), last=True)
+        """Writes what is left of the sound and finishes the file."""
+        self._write_sound(1)
         for stream in filter(None, (self._video, self._sound)):
             self._mux(stream, None)
         try:
@@ -82,18 +84,15 @@ class VideoWriter:
         except (OSError, av.FFmpegError) as error:
             raise OutputError(f"{self._path}: {_reason(error)}; free some space and render again.") from error
 
-    def _write_sound(self, until: int, last: bool = False) -> None:
-        while self._sound is not None and self._samples_done < until:
-            n = min(SOUND_FRAME, until - self._samples_done)
-            if n < SOUND_FRAME and not last:
-                return
-            piece = self._voice[self._samples_done : self._samples_done + n]
-            piece = np.pad(piece, (0, n - len(piece))).astype(np.float32)
-            frame = av.AudioFrame.from_ndarray(piece[None], format="fltp", layout="mono")
+    def _write_sound(self, least: int) -> None:
+        """Encodes the waiting sound in whole codec frames, down to a last one of at least `least` samples."""
+        while self._sound is not None and len(self._waiting) >= least:
+            piece, self._waiting = self._waiting[:SOUND_FRAME], self._waiting[SOUND_FRAME:]
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece[None]), format="fltp", layout="mono")
             frame.sample_rate = SOUND_RATE_HZ
             frame.pts = self._samples_done
             frame.time_base = Fraction(1, SOUND_RATE_HZ)
-            self._samples_done += n
+            self._samples_done += len(piece)
             self._mux(self._sound, frame)
 
     def _mux(self, stream, frame) -> None:

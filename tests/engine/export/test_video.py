@@ -12,10 +12,11 @@ def write_clip(path, fps=25.0, n_frames=50, flash_at=1.0):
     """Black frames with one white one, and a click at the same moment."""
     voice = np.zeros(int(n_frames / fps * SOUND_RATE_HZ), dtype=np.float32)
     voice[int(flash_at * SOUND_RATE_HZ) :][:240] = 0.9
-    with VideoWriter(path, (64, 48), fps, voice) as writer:
+    with VideoWriter(path, (64, 48), fps) as writer:
         for i in range(n_frames):
             white = abs(i / fps - flash_at) < 0.5 / fps
-            writer.write(np.full((48, 64, 3), 255 if white else 0, dtype=np.uint8))
+            heard = voice[round(i / fps * SOUND_RATE_HZ) : round((i + 1) / fps * SOUND_RATE_HZ)]
+            writer.write(np.full((48, 64, 3), 255 if white else 0, dtype=np.uint8), heard)
 
 
 def read_clip(path):
@@ -51,5 +52,5 @@ def test_a_clip_has_every_frame_and_says_its_colours(tmp_path):
 
 def test_an_unwritable_place_is_one_sentence(tmp_path):
     with pytest.raises(OutputError, match="nowhere") as caught:
-        VideoWriter(tmp_path / "nowhere" / "clip.mp4", (64, 48), 25.0, None)
+        VideoWriter(tmp_path / "nowhere" / "clip.mp4", (64, 48), 25.0)
     assert "\n" not in str(caught.value)
