@@ -64,7 +64,7 @@ class ClipSound:
     def heard_until(self, time: float) -> Iterator[Block]:
         """The next blocks for the face, up to a time of the sound; after its end comes silence."""
         while self._face_time < time:
-            if not self._blocks:
+            while not self._blocks and not self._is_read:
                 self._read()
             if not self._blocks:
                 self._face_block(np.zeros(SAMPLE_RATE_HZ // 2, dtype=np.float32))
