@@ -1,0 +1,204 @@
+"""The live line of one avatar: sound in, frames out. The same in the app, in scripts, in tests and in renders."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.audio.block import SAMPLE_RATE_HZ, Block
+from engine.audio.history import FeatureHistory
+from engine.camera import Camera
+from engine.controls import Controls
+from engine.edits import Edits
+from engine.gaussians import Gaussians
+from engine.guard import guard_of
+from engine.latency import StageClock
+from engine.methods.base import Avatar
+from engine.mixer import Mixer
+from engine.motion_clock import MotionClock
+from engine.pixels import to_bytes
+from engine.raster.base import Rasterizer, Rendered
+
+DRIVER_BUDGET_MS = 4.0
+HISTORY_S = 8.0
+
+View = Callable[[list[Gaussians], Any, Camera], list[Gaussians]]
+"""Turns the layers of a state into layers coloured to show something else: depth, embeddings, motion."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What the face is asked to do at a time: everything of a frame but its picture.
+
+    Attributes:
+        time: when it is shown, on the sound's clock.
+        newest_time: the end of the newest sound known, -inf when none was heard.
+        features_time: the moment up to which features are known.
+        motion_time: the moment of the sound that the motion stands for.
+    """
+
+    time: float
+    newest_time: float
+    features_time: float
+    motion_time: float
+    driven: np.ndarray  # [C] float32
+    user: np.ndarray  # [C] float32
+    controls: Controls
+    range_inside: float
+    stages_ms: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture of a moment: `image` is uint8 `[H, W, 4]`, straight alpha; the rest says where it came from."""
+
+    image: np.ndarray
+    moment: Moment
+    camera: Camera
+    n_gaussians: int
+    stages_ms: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def time(self) -> float:
+        return self.moment.time
+
+    @property
+    def newest_sample_time(self) -> float:
+        return self.moment.newest_time
+
+    @property
+    def motion_sample_time(self) -> float:
+        return self.moment.motion_time
+
+    @property
+    def driven(self) -> np.ndarray:
+        return self.moment.driven
+
+    @property
+    def result(self) -> np.ndarray:
+        return self.moment.controls.values
+
+
+class Performer:
+    """One avatar on stage.
+
+    Args:
+        avatar: any method's avatar.
+        rasterizer: what draws it.
+        is_live: True keeps motion behind the newest sound by the look-ahead (see `MotionClock`); False, for renders,
+            shows the moment asked for, with all sound pushed before.
+        seed: of idle life.
+
+    Attributes:
+        mixer: sliders, strengths, look-ahead, idle life; set its attributes at any time.
+        edits: hidden and deleted Gaussians, None for none.
+        background: None for the avatar's own, a colour `[3]` or a picture `[H, W, 3]` float32, 0 to 1.
+        view: None for the plain picture, else what recolours the layers.
+    """
+
+    def __init__(self, avatar: Avatar, rasterizer: Rasterizer, *, is_live: bool = False, seed: int = 0) -> None:
+        self.avatar = avatar
+        self.rasterizer = rasterizer
+        self.mixer = Mixer(avatar.schema, guard_of(avatar), seed)
+        self.edits: Edits | None = None
+        self.background: np.ndarray | None = None
+        self.view: View | None = None
+        self.encoders = avatar.encoders()
+        self.histories = [FeatureHistory(encoder.n_features, HISTORY_S) for encoder in self.encoders]
+        self.driver = avatar.driver(self.histories)
+        self.motion_clock = MotionClock(self.mixer.look_ahead_ms) if is_live else None
+        self._newest_time = -np.inf
+        self._animated: tuple[bytes, str, Any] | None = None
+
+    def push(self, block: Block) -> None:
+        """Takes the next sound."""
+        if len(block.samples) and block.time - self._newest_time > 1.5 / SAMPLE_RATE_HZ:
+            self._start_afresh()
+        for encoder, history in zip(self.encoders, self.histories, strict=True):
+            history.extend(encoder.push(block))
+        self.driver.advance(DRIVER_BUDGET_MS)
+        self._newest_time = block.end
+
+    def hear(self, samples: np.ndarray, time: float = 0.0) -> None:
+        """Takes a whole sound at 16 kHz at once, for renders; the avatar then performs any moment of it."""
+        self.histories = [
+            FeatureHistory(encoder.n_features, len(samples) / SAMPLE_RATE_HZ + HISTORY_S) for encoder in self.encoders
+        ]
+        self.driver = self.avatar.driver(self.histories)
+        for encoder, history in zip(self.encoders, self.histories, strict=True):
+            history.extend(encoder.encode(samples, time))
+        self._newest_time = time + len(samples) / SAMPLE_RATE_HZ
+
+    def frame(self, time: float, camera: Camera, out: np.ndarray | None = None) -> Frame:
+        """The frame shown at a time of the sound's clock; `out` uint8 `[H, W, 4]` takes its pixels."""
+        return self.picture(self.moment(time), camera, out)
+
+    def moment(self, time: float) -> Moment:
+        """What the face does at a time, without drawing it."""
+        stage = StageClock()
+        known = min((history.newest for history in self.histories), default=-np.inf)
+        with stage("drive"):
+            motion_time, inputs = self._motion(time, known)
+            driven = self.driver.at(motion_time, inputs)
+            mixed = self.mixer.mix(driven, time)
+        if self.mixer.smoothing_ms > 0:
+            motion_time -= self.mixer.smoothing_ms * 1e-3  # what a first-order smoothing holds back
+        return Moment(
+            time, self._newest_time, known, motion_time, mixed.driven, mixed.user, mixed.controls,
+            mixed.range_inside, stage.ms,
+        )  # fmt: skip
+
+    def picture(self, moment: Moment, camera: Camera, out: np.ndarray | None = None) -> Frame:
+        """Draws a moment."""
+        stage = StageClock()
+        stage.ms.update(moment.stages_ms)
+        with stage("deform"):
+            state = self._animate(moment.controls)
+            layers = self.avatar.deform(state, camera)
+            if self.edits is not None:
+                layers = self.edits.apply(layers)
+            if self.view is not None:
+                layers = self.view(layers, state, camera)
+        with stage("raster"):
+            rendered = self.rasterizer.render(layers, camera)
+        with stage("present"):
+            image = self._compose(rendered, moment, camera, out)
+        return Frame(image, moment, camera, sum(len(layer) for layer in layers), stage.ms)
+
+    def set_setting(self, name: str, value: bool | int | str) -> None:
+        """Changes a typed setting and restarts what it restarts."""
+        self.mixer.settings[name] = value
+        self._animated = None
+        restarts = next((s.restarts for s in self.avatar.settings if s.name == name), "animate")
+        if restarts == "driver":
+            self.driver = self.avatar.driver(self.histories)
+
+    def _start_afresh(self) -> None:
+        """Another stretch of sound begins: nothing of the one before may leak into its features."""
+        for encoder, history in zip(self.encoders, self.histories, strict=True):
+            encoder.reset()
+            history.clear()
+        if np.isfinite(self._newest_time):
+            self.mixer.crossfade_soon()
+
+    def _motion(self, time: float, known: float) -> tuple[float, Any]:
+        dial = max(self.mixer.look_ahead_ms, self.driver.least_look_ahead_ms)
+        if self.motion_clock is None:
+            return time, self.mixer.inputs(dial)
+        motion_time = self.motion_clock.at(time, known, dial)
+        return motion_time, self.mixer.inputs(self.motion_clock.look_ahead_ms)
+
+    def _animate(self, controls: Controls) -> Any:
+        """The avatar's state, kept while controls and settings stay as they are."""
+        key = (controls.values.tobytes(), repr(self.mixer.settings))
+        if self._animated is None or self._animated[:2] != key:
+            self._animated = (*key, self.avatar.animate(controls, self.mixer.settings))
+        return self._animated[2]
+
+    def _compose(self, rendered: Rendered, moment: Moment, camera: Camera, out: np.ndarray | None) -> np.ndarray:
+        picture = self.avatar.compose(rendered, moment.controls, camera, moment.time, self.background)
+        if out is None:
+            out = np.empty(picture.shape, dtype=np.uint8)
+        to_bytes(picture, out)
+        return out
