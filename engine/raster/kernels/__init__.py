@@ -1,0 +1,1 @@
+"""Compiled loops of the CPU rasterizer: projection, spherical harmonics, tiles and blending (numba)."""
