@@ -1,0 +1,398 @@
+"""The viewport: the newest frame of the face, the camera in the user's hand, and what lies over the picture."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QPointF, QSize, Qt, QTimer
+from PySide6.QtGui import QColor, QImage, QPainter, QUndoStack
+from PySide6.QtWidgets import QColorDialog, QFileDialog, QWidget
+
+from app.theme.theme import Theme
+from app.viewport.camera_controller import CameraController
+from app.viewport.camera_hand import CameraHand
+from app.viewport.chrome import ViewportChrome
+from app.viewport.ground import Ground, ground_image
+from app.viewport.guides import Guides
+from app.viewport.overlays import EdgeFrame
+from app.viewport.pick_canvas import CanvasChoice, pick_canvas
+from app.viewport.raster_canvas import RasterCanvas
+from app.viewport.resolution import ResolutionGovernor
+from app.viewport.view_keys import camera_command
+from app.viewport.view_menus import VIEW_MODES
+from engine.errors import MouthpieceError
+
+RESIZE_SETTLES_MS = 40
+MINIMUM = QSize(480, 320)
+
+
+class Viewport(QWidget):
+    """Shows `session.frames` and moves `session`'s camera.
+
+    Args:
+        undo_stack: where camera gestures become undo steps; the session's own, else one of the viewport's.
+        canvas: `raster` or `opengl` to fix the painter, None to choose it by measuring.
+    """
+
+    def __init__(
+        self, session, theme: Theme, parent: QWidget | None = None, undo_stack: QUndoStack | None = None,
+        canvas: str | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self._session, self._theme = session, theme
+        self.setObjectName("viewport")
+        self.setAccessibleName("Viewport")
+        self.setMinimumSize(MINIMUM)
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.controller = CameraController()
+        stack = undo_stack or getattr(session, "undo_stack", None) or QUndoStack(self)
+        self.hand = CameraHand(self.controller, stack, self)
+        self.governor = ResolutionGovernor()
+        self._guides, self._ground, self._mode = Guides(), Ground(), "color"
+        self.canvas_choice: CanvasChoice = pick_canvas(canvas)
+        self.canvas = self._make_canvas(self.canvas_choice.kind)
+        self.edge = EdgeFrame(theme, self)
+        self.chrome = ViewportChrome(self, theme, self.controller)
+        self._asked_size: tuple[int, int] | None = None
+        self._size_timer = QTimer(self, interval=RESIZE_SETTLES_MS, singleShot=True)
+        self._size_timer.timeout.connect(self._ask_size)
+        self._connect()
+        self._show_avatar(session.manifest)
+
+    # What the shell calls
+
+    @property
+    def view_mode(self) -> str:
+        return self._mode
+
+    @property
+    def ground(self) -> Ground:
+        return self._ground
+
+    @property
+    def guides(self) -> Guides:
+        return self._guides
+
+    def commands(self) -> dict[str, Callable[[], object]]:
+        """What this part carries out of the table of actions."""
+        named = {
+            "view.frame_face": self.frame_face,
+            "view.frame_eyes": self.frame_eyes_and_mouth,
+            "view.reset": self.reset_view,
+            "view.mode_next": self.next_view_mode,
+            "view.grid": lambda: self.set_grid(not self._guides.grid),
+            "view.safe_area": lambda: self.set_safe_area(not self._guides.safe_area),
+            "view.ortho": lambda: self.set_ortho(not self.controller.is_ortho),
+            "view.training": self.training_view,
+        }
+        axes = {f"view.{name}": lambda name=name: self.look_along(name)
+                for name in ("front", "back", "left", "right", "top", "bottom")}  # fmt: skip
+        recall = {f"view.bookmark_{n}": lambda n=n: self.recall_bookmark(n) for n in range(1, 10)}
+        store = {f"view.store_{n}": lambda n=n: self.store_bookmark(n) for n in range(1, 10)}
+        return named | axes | recall | store
+
+    def frame_face(self) -> None:
+        self.hand.do("Frame the face", self.controller.frame_face)
+
+    def frame_eyes_and_mouth(self) -> None:
+        self.hand.do("Frame eyes and mouth", self.controller.frame_eyes_and_mouth)
+
+    def reset_view(self) -> None:
+        self.hand.do("Reset the camera", self.controller.go_home)
+
+    def training_view(self) -> None:
+        """The camera the avatar was trained from."""
+        if self._session.manifest is not None:
+            orbit = self._session.manifest.orbit
+            self.hand.do("Training camera", lambda: self.controller.go_to(orbit))
+
+    def look_along(self, axis: str) -> None:
+        self.hand.do("Axis view", lambda: self.controller.axis_view(axis))
+
+    def set_ortho(self, is_ortho: bool) -> None:
+        self.hand.do("Orthographic view", lambda: setattr(self.controller, "is_ortho", is_ortho))
+        self.hand.moved.emit()
+
+    def recall_bookmark(self, slot: int) -> None:
+        self.hand.do(f"Camera {slot}", lambda: self.controller.recall_bookmark(slot))
+
+    def store_bookmark(self, slot: int) -> None:
+        self.hand.do(f"Store camera {slot}", lambda: self.controller.store_bookmark(slot))
+
+    def remove_bookmark(self, slot: int) -> None:
+        self.hand.do(f"Remove camera {slot}", lambda: self.controller.bookmarks.pop(slot, None))
+
+    def toggle_motion(self, name: str) -> None:
+        """Starts or stops `turntable` or `spiral`."""
+        if self.controller.motion == name:
+            self.controller.stop_motion()
+        else:
+            self.controller.start_motion(name)
+        self.hand.follow()
+
+    def set_view_mode(self, name: str) -> None:
+        self._mode = name
+        self._session.set_view_mode(name)
+        self.chrome.show_mode(name)
+
+    def next_view_mode(self) -> None:
+        names = [mode.name for mode in VIEW_MODES]
+        self.set_view_mode(names[(names.index(self._mode) + 1) % len(names)])
+
+    def set_grid(self, is_on: bool) -> None:
+        self._set_guides(replace(self._guides, grid=is_on))
+
+    def set_safe_area(self, is_on: bool) -> None:
+        self._set_guides(replace(self._guides, safe_area=is_on))
+
+    def set_ground(self, ground: Ground) -> None:
+        """Puts something else behind the face; says so in a note if a picture cannot be read."""
+        try:
+            ground_image(ground, 8, 8, 1.0, self._theme.tokens)
+        except MouthpieceError as error:
+            self._session.note.emit("err", "The picture stays away", str(error))
+            return
+        self._ground = ground
+        self.canvas.set_ground(ground)
+        self._tell_background()
+        self.chrome.show_ground(ground.kind, ground.title)
+
+    def set_recording_edge(self, is_on: bool) -> None:
+        self.edge.set_on(is_on)
+        self.chrome.set_hides_when_idle(is_on)
+
+    def set_interacting(self, is_on: bool) -> None:
+        """A slider is being dragged: frames may be smaller meanwhile, if they come too slowly."""
+        if self.governor.set_dragging(is_on or self.hand.is_dragging):
+            self._ask_size()
+
+    def still_picture(self) -> QImage:
+        """What the viewport shows, without anything that lies over it, at the frame's own size."""
+        view = self._session.frames.newest()
+        if view is None:
+            return QImage()
+        height, width = view.image.shape[:2]
+        frame = QImage(view.image.data, width, height, width * 4, QImage.Format.Format_RGBA8888)
+        if self._ground.kind == "checker":
+            return frame.copy()
+        picture = ground_image(self._ground, width, height, 1.0, self._theme.tokens)
+        painter = QPainter(picture)
+        painter.drawImage(0, 0, frame)
+        painter.end()
+        return picture
+
+    def use_canvas(self, kind: str) -> None:
+        """Changes the painter while running: `raster` or `opengl`."""
+        if kind == self.canvas.kind:
+            return
+        old, self.canvas = self.canvas, self._make_canvas(kind)
+        self.canvas.setGeometry(self.rect())
+        self.canvas.lower()
+        self.canvas.show()
+        old.hide()
+        old.deleteLater()
+        self._on_frame_ready()
+
+    # Frames and session
+
+    def _connect(self) -> None:
+        session, chrome = self._session, self.chrome
+        session.frame_ready.connect(self._on_frame_ready)
+        session.avatar_opened.connect(self._on_avatar_opened)
+        session.recording_changed.connect(self.set_recording_edge)
+        self._theme.changed.connect(lambda: self.canvas.set_tokens(self._theme.tokens))
+        self.hand.moved.connect(self._on_camera_moved)
+        self.hand.goal_changed.connect(chrome.follow_camera)
+        self.hand.drag_changed.connect(self.set_interacting)
+        chrome.mode_chosen.connect(self.set_view_mode)
+        chrome.ground_chosen.connect(self._on_ground_chosen)
+        chrome.grid_toggled.connect(self.set_grid)
+        chrome.safe_area_toggled.connect(self.set_safe_area)
+        chrome.face_framed.connect(self.frame_face)
+        chrome.eyes_framed.connect(self.frame_eyes_and_mouth)
+        chrome.axis_chosen.connect(self.look_along)
+        chrome.lens_chosen.connect(lambda fov: self.hand.do("Lens", lambda: self.controller.set_fov(fov)))
+        chrome.ortho_toggled.connect(self.set_ortho)
+        chrome.novel_chosen.connect(lambda a, e: self.hand.do("Novel view", lambda: self.controller.novel_view(a, e)))
+        chrome.motion_toggled.connect(self.toggle_motion)
+        chrome.picture_asked.connect(self._ask_picture)
+        chrome.bookmark_recalled.connect(self.recall_bookmark)
+        chrome.bookmark_stored.connect(self.store_bookmark)
+        chrome.bookmark_removed.connect(self.remove_bookmark)
+        cube = chrome.cube
+        cube.drag_began.connect(lambda: self.hand.begin("cube"))
+        cube.drag_ended.connect(lambda: self.hand.end("Orbit"))
+        cube.turned.connect(lambda a, e: (self.controller.turn(a, e), self.hand.follow()))
+        cube.rolled.connect(lambda d: (self.controller.roll(d), self.hand.follow()))
+        cube.side_chosen.connect(lambda side: (self.controller.axis_view(side), self.hand.follow()))
+
+    def _on_frame_ready(self) -> None:
+        if not self.isVisible() or self._session.manifest is None:
+            return
+        view = self._session.frames.newest()
+        if view is None:
+            return
+        self.canvas.show_frame(view)
+        if self.governor.judge(view.header.fps):
+            self._ask_size()
+
+    def _on_avatar_opened(self, manifest) -> None:
+        self._show_avatar(manifest)
+
+    def _show_avatar(self, manifest) -> None:
+        self.chrome.set_shown(manifest is not None)
+        if manifest is None:
+            self.canvas.show_frame(None)
+            return
+        self.controller.set_home(manifest.orbit)
+        self.chrome.show_avatar(manifest.name, f"{method_title(manifest.method)}, {manifest.n_gaussians:,} splats")
+        self._tell_background()
+        self._session.set_view_mode(self._mode)
+        self._asked_size = None
+        self._ask_size()
+        self.hand.follow()
+        self.chrome.cube.show_orbit(self.controller.orbit)
+        self._session.set_camera(self.controller.orbit)
+
+    def _on_camera_moved(self) -> None:
+        orbit = self.controller.orbit
+        self._session.set_camera(orbit)
+        self.chrome.cube.show_orbit(orbit)
+
+    def _ask_size(self) -> None:
+        scale = self.devicePixelRatioF()
+        size = self.governor.size(round(self.width() * scale), round(self.height() * scale))
+        if size != self._asked_size:
+            self._asked_size = size
+            self._session.set_view_size(*size)
+
+    def _tell_background(self) -> None:
+        """Colours and pictures are composed by the performer; studio and checker lie behind a frame with alpha."""
+        ground, manifest = self._ground, self._session.manifest
+        if ground.kind == "color":
+            color = QColor(ground.color)
+            self._session.set_background((color.red(), color.green(), color.blue()))
+        elif ground.kind == "picture":
+            self._session.set_background(ground.picture)
+        elif ground.kind != "plate" and manifest is not None and manifest.background != "none":
+            # Without a colour such an avatar would bring its own plate along.
+            color = QColor(self._theme.tokens.ground_centre)
+            self._session.set_background((color.red(), color.green(), color.blue()))
+        else:
+            self._session.set_background(None)
+
+    def _on_ground_chosen(self, kind: str) -> None:
+        if kind == "color":
+            dialog = QColorDialog(QColor(self._ground.color), self)
+            dialog.colorSelected.connect(lambda color: self.set_ground(Ground("color", color.name())))
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
+        elif kind == "picture":
+            dialog = QFileDialog(self, "Background picture", filter="Pictures (*.png *.jpg *.jpeg *.webp *.bmp)")
+            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+            dialog.fileSelected.connect(lambda name: self.set_ground(Ground("picture", picture=Path(name))))
+            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            dialog.open()
+        else:
+            self.set_ground(Ground(kind))
+
+    def _ask_picture(self) -> None:
+        picture = self.still_picture()
+        if picture.isNull():
+            return
+        dialog = QFileDialog(self, "Save a picture", filter="PNG (*.png)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("png")
+        dialog.fileSelected.connect(lambda name: self.save_picture(picture, Path(name)))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def save_picture(self, picture: QImage, path: Path) -> None:
+        if picture.save(str(path), "PNG"):
+            self._session.note.emit("good", "Picture saved", str(path))
+        else:
+            why = f"{path} cannot be written; choose another place."
+            self._session.note.emit("err", "The picture was not saved", why)
+
+    def _set_guides(self, guides: Guides) -> None:
+        self._guides = guides
+        self.canvas.set_guides(guides)
+        self.chrome.show_guides(guides.grid, guides.safe_area)
+
+    def _make_canvas(self, kind: str) -> QWidget:
+        if kind == "opengl":
+            from app.viewport.gl_canvas import GlCanvas
+
+            canvas = GlCanvas(self._theme.tokens, self)
+        else:
+            canvas = RasterCanvas(self._theme.tokens, self)
+        canvas.set_ground(self._ground)
+        canvas.set_guides(self._guides)
+        return canvas
+
+    # Qt
+
+    def resizeEvent(self, event) -> None:
+        self.canvas.setGeometry(self.rect())
+        self.edge.setGeometry(self.rect())
+        self.chrome.place()
+        self._size_timer.start()
+
+    def showEvent(self, event) -> None:
+        self._ask_size()
+        self._on_frame_ready()
+
+    def mousePressEvent(self, event) -> None:
+        self.setFocus(Qt.FocusReason.MouseFocusReason)
+        if not self.hand.press(event.position(), event.button(), event.modifiers()):
+            super().mousePressEvent(event)
+
+    def mouseMoveEvent(self, event) -> None:
+        self.chrome.note_mouse()
+        if self.hand.is_dragging:
+            self.hand.drag(event.position(), self.size())
+
+    def mouseReleaseEvent(self, event) -> None:
+        if not event.buttons():
+            self.hand.release()
+
+    def mouseDoubleClickEvent(self, event) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self._session.manifest is not None:
+            self.hand.pivot(self._at(event.position()), self._aspect())
+
+    def wheelEvent(self, event) -> None:
+        notches = (event.angleDelta().y() or event.pixelDelta().y() * 2) / 120.0
+        if notches:
+            self.hand.wheel(notches, self._at(event.position()), self._aspect())
+        event.accept()
+
+    def keyPressEvent(self, event) -> None:
+        # Keys that the window's table of actions binds never come here.
+        name = camera_command(event.key(), event.modifiers())
+        command = self.commands().get(name) if name else None
+        if command is None:
+            super().keyPressEvent(event)
+        else:
+            command()
+
+    def leaveEvent(self, event) -> None:
+        self.chrome.note_mouse()
+
+    def _at(self, point: QPointF) -> tuple[float, float]:
+        """A point of the widget as `(x, y)` from -1 to 1, y up."""
+        return (2 * point.x() / max(1, self.width()) - 1, 1 - 2 * point.y() / max(1, self.height()))
+
+    def _aspect(self) -> float:
+        return self.width() / max(1, self.height())
+
+
+METHOD_TITLES = {
+    "dgtalker": "DGTalker", "ggtalker": "GGTalker", "talk2me": "Talk2Me", "embedtalk": "EmbedTalk",
+    "gaussiantalker": "GaussianTalker",
+}  # fmt: skip
+
+
+def method_title(method: str) -> str:
+    """A method's name as its paper writes it."""
+    return METHOD_TITLES.get(method, method)
