@@ -1,0 +1,80 @@
+"""The motion-rate arithmetic of EmbedTalk: cached first layer, only the Gaussians that move, buffers reused."""
+
+import numba as nb
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.methods.embedtalk.network import DeformNet
+
+ROWS_AT_ONCE = 1024  # so that a slice's activations stay in the processor's cache
+
+
+class LiveDeform:
+    """`C_z = W_z gamma(z) + b` once; then for each moment `relu(C_z + h0)` and the two heads as one product.
+
+    Exact: the same sums as `DeformNet.forward`, with the first layer split by its inputs.
+    """
+
+    def __init__(
+        self, net: DeformNet, embeddings: Tensor, means: Tensor, logits: Tensor, active: Tensor, position_scale: float
+    ) -> None:
+        self._means, self._logits, self._active = means, logits, active
+        self._opacities = torch.sigmoid(logits)
+        self._on_cpu = means.device.type == "cpu"
+        heads = (net.position_head, net.opacity_head)
+        hidden = [head[1] for head in heads]
+        n_hidden = hidden[0].out_features
+        self._hidden_weights = torch.cat([layer.weight for layer in hidden]).t().contiguous()  # [H, 2 H]
+        self._hidden_bias = torch.cat([layer.bias for layer in hidden])
+        last = torch.zeros(2 * n_hidden, 4, device=means.device)
+        last[:n_hidden, :3] = position_scale * net.position_head[3].weight.t()
+        last[n_hidden:, 3:] = net.opacity_head[3].weight.t()
+        self._last_weights = last
+        self._last_bias = torch.cat([position_scale * net.position_head[3].bias, net.opacity_head[3].bias])
+        self._cached = net.embedding_part(embeddings[active]).contiguous()  # [A, H]
+        n_rows = min(ROWS_AT_ONCE, len(active)) if self._on_cpu else len(active)
+        self._first = torch.empty(n_rows, n_hidden, device=means.device)
+        self._second = torch.empty(n_rows, 2 * n_hidden, device=means.device)
+
+    def shifts(self, motion_part: Tensor) -> Tensor:
+        """Shift of position (head heights) and of the opacity logit for the active Gaussians, `[A, 4]`."""
+        motion_part = motion_part.to(self._cached.device)
+        out = torch.empty(len(self._cached), 4, device=self._cached.device)
+        with torch.no_grad():
+            for start in range(0, len(out), len(self._first)):
+                rows = slice(start, min(start + len(self._first), len(out)))
+                n = rows.stop - start
+                first = torch.add(self._cached[rows], motion_part, out=self._first[:n]).relu_()
+                second = torch.addmm(self._hidden_bias, first, self._hidden_weights, out=self._second[:n]).relu_()
+                torch.addmm(self._last_bias, second, self._last_weights, out=out[rows])
+        return out
+
+    def deformed(self, motion_part: Tensor, position_gain: float, opacity_gain: float) -> tuple[Tensor, Tensor]:
+        """Means `[N, 3]` and opacities `[N]` of a moment, in memory of their own."""
+        shifts = self.shifts(motion_part)
+        if not self._on_cpu:
+            gains = shifts.new_tensor([position_gain] * 3 + [opacity_gain])
+            shifts = shifts * gains
+            means = self._means.index_add(0, self._active, shifts[:, :3])
+            opacities = self._opacities.index_copy(
+                0, self._active, torch.sigmoid(self._logits[self._active] + shifts[:, 3])
+            )
+            return means, opacities
+        means, opacities = _displaced(
+            self._means.numpy(), self._opacities.numpy(), self._logits.numpy(), self._active.numpy(), shifts.numpy(),
+            np.float32(position_gain), np.float32(opacity_gain),
+        )  # fmt: skip
+        return torch.from_numpy(means), torch.from_numpy(opacities)
+
+
+@nb.njit(cache=True, fastmath=True)
+def _displaced(means, opacities, logits, active, shifts, position_gain, opacity_gain):
+    new_means, new_opacities = means.copy(), opacities.copy()
+    for row in range(active.shape[0]):
+        i = active[row]
+        for c in range(3):
+            new_means[i, c] += position_gain * shifts[row, c]
+        logit = logits[i] + opacity_gain * shifts[row, 3]
+        new_opacities[i] = np.float32(1) / (np.float32(1) + np.exp(-logit))
+    return new_means, new_opacities

@@ -1,0 +1,319 @@
+"""EmbedTalk in training: Gaussians with embeddings, deformed by voice and action units, and its losses (eq. 12)."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.gaussians import Gaussians
+from engine.methods.embedtalk.config import EmbedTalkConfig
+from engine.methods.embedtalk.finish import finish
+from engine.methods.embedtalk.network import EmbedTalkNet, embedding_smoothness, neighbour_weights
+from engine.parts.action_units import MOUTH_UNITS, chosen_units, unit_track
+from engine.parts.audio_net import N_STEPS, heard_until, window_start
+from engine.parts.harmonics import C0
+from engine.training.clip import Clip, Sample
+from engine.training.face_zones import face_zones
+from engine.training.losses import perceptual_loss, ssim
+from engine.training.start_points import START_OPACITY, nearest, neighbour_distance, start_points
+from engine.training.trainable import DensityPlan, Finished
+from engine.training.voice import unspoken
+
+SMOOTHNESS_ROWS = 3000  # Gaussians whose neighbours are compared in one iteration
+SEPARATE_ROWS = 768
+SSIM_SIDE = 224  # pixels of the crop SSIM looks at
+RANGE_FRAMES = 48
+STILL_OPACITY = 0.015  # change of opacity nobody sees
+
+
+class EmbedTalkTraining:
+    """See `engine.training.trainable.Trainable`."""
+
+    def __init__(self, clip: Clip, config: EmbedTalkConfig, device: torch.device, seed: int = 0) -> None:
+        self.clip, self.config, self.device = clip, config, device
+        self.iterations = config.iterations
+        self.rng = np.random.default_rng(seed)
+        torch.manual_seed(seed)
+        self.units = chosen_units(config.au_set)
+        self.unit_tracks = self._heard_units()
+        self.networks = EmbedTalkNet(config, clip.voice.n_features, len(self.units)).to(device)
+        self.networks.audio.feature_mean.copy_(torch.from_numpy(clip.voice.mean))
+        self.networks.audio.feature_scale.copy_(torch.from_numpy(clip.voice.scale))
+        points, colors = start_points(clip, config.n_points, seed)
+        self.splats = self._start(points, colors)
+        zones = face_zones(clip, points)
+        self.tags = {name: torch.from_numpy(zone).to(device) for name, zone in zones.items()}
+        self.perceptual = perceptual_loss(device)
+        opening = clip.opening()[: clip.n_train]
+        self.resting = opening <= np.quantile(opening, 0.1)
+        self._wide_open = np.flatnonzero(opening >= np.quantile(opening, 0.8))
+        self._n_picked = 0
+        self._neighbours: tuple[Tensor, Tensor] | None = None
+        self._neighbours_at = self._range_at = -1e9
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def splat_rates(self, at: float) -> dict[str, float]:
+        c = self.config
+        return {
+            "means": self._decayed(c.rate_means, at), "quats": c.rate_quat, "scales": c.rate_scale,
+            "opacities": c.rate_opacity, "sh0": c.rate_sh, "sh_rest": c.rate_sh / 20, "embeddings": c.rate_embedding,
+        }  # fmt: skip
+
+    def network_groups(self, at: float) -> list[dict]:
+        c, net = self.config, self.networks
+        fade = self._decayed((1.0, 0.1), at)
+        return [
+            {"params": list(net.deform.parameters()), "lr": self._decayed(c.rate_network, at), "weight_decay": 0.0},
+            {"params": list(net.audio.net.parameters()), "lr": c.rate_audio * fade, "weight_decay": 0.0},
+            {"params": list(net.audio.attention.parameters()), "lr": c.rate_attention * fade,
+             "weight_decay": c.attention_decay},
+        ]  # fmt: skip
+
+    def pose_rate(self, at: float) -> float:
+        if self.clip.info.exact or at < self.config.densify_from:
+            return 0.0
+        return self.config.pose_rate if at < self.config.pose_until else 0.1 * self.config.pose_rate
+
+    def density(self, at: float) -> DensityPlan | None:
+        c = self.config
+        if not c.densify_from <= at <= c.densify_until:
+            return None
+        return DensityPlan(c.densify_every, c.densify_gradient, c.prune_opacity, c.max_gaussians, grow=True)
+
+    def pick(self, at: float) -> tuple[int, int]:
+        self._n_picked += 1
+        if self._n_picked % self.config.mouth_open_every == 0:
+            index = self.rng.choice(self._wide_open)
+        else:
+            index = self.rng.integers(self.clip.n_train)
+        return int(index), 2 if at < self.config.coarse_until * self.iterations else 1
+
+    def tidy(self, at: float) -> None:
+        c = self.config
+        if at > c.densify_until and at - self._neighbours_at >= c.neighbours_every:
+            self._find_neighbours()
+            self._neighbours_at = at
+        if at > c.active_from and at - self._range_at >= 5 * c.neighbours_every:
+            self._still_the_motionless()
+            self._range_at = at
+
+    def gaussians(self, sample: Sample, at: float) -> Gaussians:
+        return self._with_colors(self._moved(sample, at), at)
+
+    def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
+        c = self.config
+        target = sample.target
+        terms = {"l1": (image - target).abs().mean()}
+        y0, y1, x0, x1 = sample.lip_box
+        lips, lips_target = image[y0:y1, x0:x1], target[y0:y1, x0:x1]
+        terms["lips"] = c.lambda_lips * (lips - lips_target).abs().mean()
+        terms["mouth"] = c.lambda_mouth * self.perceptual(lips, lips_target)
+        top, bottom, left, right = sample.head_box
+        terms["image"] = c.lambda_image * self.perceptual(image[top:bottom, left:right], target[top:bottom, left:right])
+        y, x = self._crop(sample)
+        crop = slice(y, y + SSIM_SIDE), slice(x, x + SSIM_SIDE)
+        terms["ssim"] = c.lambda_ssim * (1 - ssim(image[crop], target[crop]))
+        terms["opacity"] = c.lambda_opacity * torch.sigmoid(self.splats["opacities"]).mean()
+        if self._neighbours is not None and self._neighbours_at > -1e9:
+            terms["embedding"] = c.lambda_embedding * self._smoothness()
+        if at >= c.warm_up and self._last is not None:
+            terms["silence"] = c.lambda_silence * self._silence()
+            terms["separate"] = c.lambda_separate * self._separation()
+        return terms
+
+    def shown(self, sample: Sample) -> Gaussians:
+        with torch.no_grad():
+            code = self.codes(np.array([sample.time]))[0]
+            units = torch.from_numpy(self.unit_tracks[sample.index]).to(self.device)
+            return self._with_colors(self._deformed(code, units, 1.0), self.iterations)
+
+    def codes(self, times: np.ndarray, variant: int = 0) -> Tensor:
+        """Audio codes at some moments with all context, `[T, D]`, no gradient."""
+        windows, known = self.clip.windows(times, variant)
+        with torch.no_grad():
+            return self.networks.audio(*(torch.from_numpy(a).to(self.device) for a in (windows, known)))
+
+    def raw_motion(self, code: Tensor, units: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Shift of position in head heights `[M, 3]` and of the opacity logit `[M]` for some Gaussians."""
+        position, opacity = self.networks.deform(self.splats["embeddings"][rows], code, units)
+        return self.config.position_scale * position, opacity
+
+    def motion_range(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Over training frames and slider ends, for the active Gaussians: mean shift `[M, 3]` and `[M]`, greatest
+        distance from it in head heights `[M]`, and greatest change of opacity `[M]`."""
+        rows = self.tags["active"].nonzero()[:, 0]
+        with torch.no_grad():
+            moments = self._moments()
+            shifts, logits = zip(*(self.raw_motion(code, units, rows) for code, units in moments), strict=True)
+            shifts, logits = torch.stack(shifts), torch.stack(logits)  # [F, M, 3], [F, M]
+            mean_shift, mean_logit = shifts.mean(dim=0), logits.mean(dim=0)
+            distance = (shifts - mean_shift).norm(dim=-1).amax(dim=0)
+            base = self.splats["opacities"][rows]
+            change = (torch.sigmoid(base + logits) - torch.sigmoid(base + mean_logit)).abs().amax(dim=0)
+        return mean_shift, mean_logit, distance, change
+
+    def finish(self, viewmats: Tensor) -> Finished:
+        self._still_the_motionless()
+        return finish(self, viewmats)
+
+    def _moved(self, sample: Sample, at: float) -> Gaussians:
+        c = self.config
+        if at < c.warm_up:
+            self._last = None
+            return self._canonical()
+        code = self._chance_code(sample.time)
+        units = self._chance_units(sample.index)
+        self._last = (code, units)
+        return self._deformed(code, units, min(1.0, (at - c.warm_up) / max(c.ramp, 1)))
+
+    def _deformed(self, code: Tensor, units: Tensor, gain: float) -> Gaussians:
+        """mu' = mu + dmu, alpha' = sigmoid(logit + dalpha); rotations, scales and colours untouched (eq. 10)."""
+        rows = self.tags["active"].nonzero()[:, 0]
+        shift, logit = self.raw_motion(code, units, rows)
+        still = self._canonical()
+        means = still.means.index_add(0, rows, gain * shift)
+        logits = self.splats["opacities"].index_add(0, rows, gain * logit)
+        return replace(still, means=means, opacities=torch.sigmoid(logits))
+
+    def _canonical(self) -> Gaussians:
+        s = self.splats
+        return Gaussians(s["means"], s["quats"], torch.exp(s["scales"]), torch.sigmoid(s["opacities"]), s["sh0"], 0)
+
+    def _with_colors(self, splats: Gaussians, at: float) -> Gaussians:
+        degree = min(self.config.sh_degree, int(at // self.config.sh_every))
+        if degree == 0:
+            return splats
+        colors = torch.cat([self.splats["sh0"], self.splats["sh_rest"][:, : (degree + 1) ** 2 - 1]], dim=1)
+        return replace(splats, colors=colors, sh_degree=degree)
+
+    def _chance_code(self, time: float) -> Tensor:
+        """The code of a moment, heard as live sound may be: another voice, less context ahead, a little off in time."""
+        n_variants = len(self.clip.voice.histories)
+        variant = 0 if n_variants == 1 or self.rng.random() < 0.5 else int(self.rng.integers(1, n_variants))
+        first = window_start(time) + self.rng.uniform(-0.005, 0.005)
+        window, known = self.clip.voice.window(first, N_STEPS, variant)
+        look_ahead = 160.0 if self.rng.random() < 0.4 else 20.0 * self.rng.integers(0, 9)
+        known = known & heard_until(look_ahead).numpy()
+        if self.rng.random() < 0.05:
+            known = known & (np.arange(N_STEPS) >= self.rng.integers(0, 8))
+        windows = torch.from_numpy(window)[None].to(self.device)
+        return self.networks.audio(windows, torch.from_numpy(known)[None].to(self.device))[0]
+
+    def _chance_units(self, index: int) -> Tensor:
+        units = self.unit_tracks[index].copy()
+        if self.rng.random() < self.config.unit_dropout:
+            units[[name in MOUTH_UNITS for name in self.units]] = 0
+        return torch.from_numpy(units).to(self.device)
+
+    def _moments(self) -> list[tuple[Tensor, Tensor]]:
+        n = self.clip.n_train
+        ids = np.unique(np.linspace(0, n - 1, RANGE_FRAMES).astype(int))
+        codes = self.codes(self.clip.tracks["times"][ids])
+        units = torch.from_numpy(self.unit_tracks).to(self.device)
+        moments = [(code, units[i]) for code, i in zip(codes, ids, strict=True)]
+        rest = self.codes(self.clip.tracks["times"][:n][self.resting]).mean(dim=0)
+        still = torch.zeros_like(units[0])
+        for column in range(units.shape[1]):
+            pushed = still.clone()
+            pushed[column] = units[:n, column].max()
+            moments.append((rest, pushed))
+        return moments
+
+    def _still_the_motionless(self) -> None:
+        """Takes Gaussians that hardly move off the active list; their mean shift becomes part of their place."""
+        mean_shift, mean_logit, distance, change = self.motion_range()
+        rows = self.tags["active"].nonzero()[:, 0]
+        still = (distance < self.config.active_pixels * self._pixel()) & (change < STILL_OPACITY)
+        with torch.no_grad():
+            self.splats["means"][rows[still]] += mean_shift[still]
+            self.splats["opacities"][rows[still]] += mean_logit[still]
+        self.tags["active"][rows[still]] = False
+
+    def _pixel(self) -> float:
+        """Head heights in a pixel of a 512 picture, at the head."""
+        camera = self.clip.camera(0)
+        return float(camera.viewmat[2, 3] / camera.k[1, 1]) * camera.height / 512
+
+    def _smoothness(self) -> Tensor:
+        neighbours, weights = self._neighbours
+        rows = torch.randint(len(neighbours), (min(SMOOTHNESS_ROWS, len(neighbours)),), device=self.device)
+        return embedding_smoothness(self.splats["embeddings"], rows, neighbours[rows], weights[rows])
+
+    def _silence(self) -> Tensor:
+        """Silence should sound like the mouth at rest looks (ours)."""
+        ids = self.rng.choice(np.flatnonzero(self.resting), 6)
+        rest = self.codes(self.clip.tracks["times"][ids]).mean(dim=0)
+        window = torch.from_numpy(self.clip.voice.silence(self.rng, N_STEPS))[None].to(self.device)
+        known = heard_until(20.0 * self.rng.integers(0, 9))[None].to(self.device)
+        return (self.networks.audio(window, known)[0] - rest).square().mean()
+
+    def _separation(self) -> Tensor:
+        """Voice should leave brows and lids alone, brows and lids the mouth (ours): swapped inputs change nothing."""
+        code, units = self._last
+        index = int(self.rng.integers(self.clip.n_train))
+        other_code = self.codes(self.clip.tracks["times"][index : index + 1])[0]
+        other_units = torch.from_numpy(self.unit_tracks[index].copy()).to(self.device)
+        mouth = torch.tensor([name in MOUTH_UNITS for name in self.units], device=self.device)
+        total = code.new_zeros(())
+        for zone, (a, e) in {
+            "upper": (other_code, torch.where(mouth, other_units, units)),
+            "lower": (code, torch.where(mouth, units, other_units)),
+        }.items():
+            rows = (self.tags[zone] & self.tags["active"]).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            rows = rows[torch.randint(len(rows), (SEPARATE_ROWS,), device=self.device)]
+            embedded = self.networks.deform.embedding_part(self.splats["embeddings"][rows])
+            first = self.networks.deform.heads(embedded, self.networks.deform.motion_part(code.detach(), units))
+            second = self.networks.deform.heads(embedded, self.networks.deform.motion_part(a.detach(), e))
+            total = total + sum((x - y).abs().mean() for x, y in zip(first, second, strict=True))
+        return total
+
+    def _find_neighbours(self) -> None:
+        means = self.splats["means"].detach()
+        indices = torch.from_numpy(nearest(means.cpu().numpy(), self.config.neighbours)).to(self.device)
+        rows = torch.arange(len(means), device=self.device)
+        self._neighbours = indices, neighbour_weights(means, rows, indices, self.config.neighbour_falloff)
+
+    def _crop(self, sample: Sample) -> tuple[int, int]:
+        height, width = sample.target.shape[:2]
+        top, bottom, left, right = sample.head_box
+        y = self.rng.integers(top, max(bottom - SSIM_SIDE, top) + 1)
+        x = self.rng.integers(left, max(right - SSIM_SIDE, left) + 1)
+        return int(max(0, min(y, height - SSIM_SIDE))), int(max(0, min(x, width - SSIM_SIDE)))
+
+    def _start(self, points: np.ndarray, colors: np.ndarray) -> dict[str, Tensor]:
+        c, n = self.config, len(points)
+        scales = np.log(neighbour_distance(points))
+        generator = torch.Generator().manual_seed(int(self.rng.integers(2**31)))
+        start = {
+            "means": torch.from_numpy(points),
+            "quats": torch.tensor([1.0, 0, 0, 0]).repeat(n, 1),
+            "scales": torch.from_numpy(scales).float()[:, None].repeat(1, 3),
+            "opacities": torch.full((n,), float(np.log(START_OPACITY / (1 - START_OPACITY)))),
+            "sh0": torch.from_numpy((colors - 0.5) / C0).float()[:, None],
+            "sh_rest": torch.zeros(n, (c.sh_degree + 1) ** 2 - 1, 3),
+            "embeddings": 0.01 * torch.randn(n, c.n_embedding, generator=generator),
+        }
+        return {name: value.to(self.device).requires_grad_() for name, value in start.items()}
+
+    def _heard_units(self) -> np.ndarray:
+        """What the avatar hears of its units in every frame, `[T, A]`: of mouth units what the voice leaves open."""
+        clip = self.clip
+        tracks = clip.tracks
+        columns = [unit_track(name, clip.info.au_names, tracks["aus"], tracks["arkit"]) for name in self.units]
+        heard = np.stack(columns, axis=1).astype(np.float32)
+        mouth = [i for i, name in enumerate(self.units) if name in MOUTH_UNITS]
+        if mouth:
+            windows, _ = clip.windows(tracks["times"])
+            windows = (windows - clip.voice.mean) * clip.voice.scale
+            heard[:, mouth] = unspoken(heard[:, mouth], windows, clip.n_train)
+        return heard
+
+    @staticmethod
+    def _decay(span: tuple[float, float], part: float) -> float:
+        return float(np.exp((1 - part) * np.log(span[0]) + part * np.log(span[1])))
+
+    def _decayed(self, span: tuple[float, float], at: float) -> float:
+        return self._decay(span, min(1.0, at / self.iterations))

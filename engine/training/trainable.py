@@ -1,0 +1,100 @@
+"""What a method gives the trainer: its Gaussians, its networks, its losses and rates; the trainer knows nothing else.
+
+Every `at` is a place in the schedule, in iterations of the method's full run (`config.iterations`), whatever the
+length of the run at hand.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.gaussians import Gaussians
+from engine.manifest import Manifest
+from engine.training.clip import Clip, Sample
+
+
+@dataclass(frozen=True)
+class DensityPlan:
+    """Density control at one place of the schedule; None in its place means none."""
+
+    every: int
+    gradient: float
+    prune_opacity: float
+    max_gaussians: int
+    grow: bool
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A trained avatar, ready to be saved."""
+
+    manifest: Manifest
+    tensors: dict[str, Tensor]
+
+
+class Trainable(Protocol):
+    """A method in training.
+
+    Attributes:
+        iterations: length of the full run.
+        splats: leaf tensors with a row for each Gaussian: `means`, `quats`, `scales` (logarithms), `opacities`
+            (logits) and the method's own; density control replaces them.
+        tags: tensors with a row for each Gaussian that are not trained.
+        networks: everything else that is trained.
+        rng: the generator behind every chance the method takes, kept in checkpoints.
+    """
+
+    iterations: int
+    splats: dict[str, Tensor]
+    tags: dict[str, Tensor]
+    networks: nn.Module
+    rng: np.random.Generator
+
+    def splat_rates(self, at: float) -> dict[str, float]:
+        """Learning rate of each entry of `splats`."""
+        ...
+
+    def network_groups(self, at: float) -> list[dict[str, Any]]:
+        """Optimizer groups of `networks`, always in the same order: `params`, `lr`, `weight_decay`."""
+        ...
+
+    def pose_rate(self, at: float) -> float:
+        """Learning rate of the camera corrections; 0 holds them."""
+        ...
+
+    def pick(self, at: float) -> tuple[int, int]:
+        """Which training frame comes next and at which size divisor."""
+        ...
+
+    def gaussians(self, sample: Sample, at: float) -> Gaussians:
+        """The Gaussians of a frame, with gradients."""
+        ...
+
+    def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
+        """Weighted terms whose sum is minimised; `image` `[H, W, 3]` is the composited picture."""
+        ...
+
+    def density(self, at: float) -> DensityPlan | None: ...
+
+    def tidy(self, at: float) -> None:
+        """Housekeeping between iterations: neighbour lists, lists of what moves."""
+        ...
+
+    def shown(self, sample: Sample) -> Gaussians:
+        """The Gaussians of a frame as the avatar will show them, for previews: no chance, no gradient."""
+        ...
+
+    def finish(self, viewmats: Tensor) -> Finished:
+        """The avatar, from the training cameras as corrected `[T, 4, 4]`."""
+        ...
+
+
+class TrainingModule(Protocol):
+    """What the package of a method offers to the trainer."""
+
+    Config: type
+
+    def begin(self, clip: Clip, config: Any, device: torch.device, seed: int) -> Trainable: ...

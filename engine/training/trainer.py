@@ -1,0 +1,272 @@
+"""Trains an avatar of any method from a dataset; knows Gaussians, pictures and time, but no method."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.audio.encoders import make_encoder
+from engine.avatar import save_avatar
+from engine.capture.dataset import Dataset
+from engine.errors import OutputError, TrainingError
+from engine.methods import method_module
+from engine.progress import Progress
+from engine.raster import rasterization_for
+from engine.training.checkpoint import Checkpoint
+from engine.training.clip import Clip, Sample
+from engine.training.densify import DensityControl
+from engine.training.memory import keep_freed_memory
+from engine.training.poses import PoseCorrections
+from engine.training.record import TrainingRecord
+from engine.training.thumbnail import thumbnail
+from engine.training.trainable import Trainable
+
+REPORT_EVERY_S = 0.5
+CHECKPOINT_EVERY_S = 90.0
+PREVIEW_EVERY_S = 45.0
+LEAST_ITERATIONS_BETWEEN_REFINEMENTS = 40
+
+
+def train(
+    dataset: Path, method: str, out: Path, *, iterations: int | None = None, max_seconds: float | None = None,
+    device: str | None = None, resume: bool = True, config: dict[str, Any] | None = None, seed: int = 0,
+) -> Iterator[Progress]:  # fmt: skip
+    """Trains and writes `out`; stopping is not asking for the next step, and asking again later goes on from there.
+
+    Beside `out`, in `NAME.training/`, stand the checkpoint, `preview.png` (target | render), `loss.csv` and `loss.png`.
+
+    Args:
+        iterations: length of the run; the method's schedules shrink with it. Without it and without `max_seconds` the
+            method's own.
+        max_seconds: the run ends after so long, its schedules fitted to the time.
+        config: settings of the method by name; numbers may be strings.
+
+    Raises:
+        DatasetError, TrainingError, OutputError: one sentence each, before anything is written.
+    """
+    out = Path(out)
+    if not out.parent.is_dir():
+        raise OutputError(f"{out.parent}: there is no such folder; make it first or choose another place.")
+    module = method_module(method)
+    settings = configured(module.Config(), config or {})
+    place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    keep_freed_memory()
+    source = Dataset(dataset)
+    yield Progress("Listening to the voice", 0, len(source))
+    clip = Clip(source, make_encoder({"name": settings.encoder}), settings.sound_variants, seed)
+    for done in clip.load():
+        yield Progress("Reading the pictures", done, clip.n_train)
+    run = TrainingRun(clip, module.begin(clip, settings, place, seed), out, method, place, seed)
+    if iterations is None and max_seconds is None:
+        iterations = settings.iterations
+    yield from run.go(iterations, max_seconds, resume)
+    yield Progress("Writing the avatar")
+    yield run.finish()
+
+
+def configured(defaults: Any, given: dict[str, Any]) -> Any:
+    """A method's config with some settings changed; text is read as the kind of number the setting is.
+
+    Raises:
+        TrainingError: if there is no such setting or the value does not fit it.
+    """
+    known = {f.name: getattr(defaults, f.name) for f in fields(defaults)}
+    changes = {}
+    for name, value in given.items():
+        if name not in known:
+            raise TrainingError(f"{name!r}: the method has no such setting; it has {', '.join(known)}.")
+        try:
+            changes[name] = _as(known[name], value)
+        except (TypeError, ValueError) as error:
+            raise TrainingError(f"{name} cannot be {value!r}; give a value like {known[name]!r}.") from error
+    return replace(defaults, **changes)
+
+
+class TrainingRun:
+    """One training: parameters, optimizers and what has been done so far."""
+
+    def __init__(
+        self, clip: Clip, model: Trainable, out: Path, method: str, device: torch.device, seed: int = 0
+    ) -> None:
+        self.clip, self.model, self.out, self.method, self.device = clip, model, Path(out), method, device
+        self.folder = self.out.with_suffix(".training")
+        self.rasterization = rasterization_for(device)
+        self.poses = PoseCorrections(clip.n_train).to(device)
+        self.density = DensityControl(len(model.splats["means"]), device)
+        fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
+        self.splat_optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam([value], lr=1e-3, eps=1e-15, **fused) for name, value in model.splats.items()
+        }
+        self.network_optimizer = torch.optim.Adam(model.network_groups(0.0), **fused)
+        self.pose_optimizer = torch.optim.Adam(self.poses.parameters(), lr=1e-4, **fused)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.color_generator = np.random.default_rng(seed + 1)
+        self.iteration, self.seconds = 0, 0.0
+        self.record = TrainingRecord(self.folder)
+        self._refined_at, self._refined_iteration = 0.0, 0
+
+    def go(self, iterations: int | None, max_seconds: float | None, resume: bool) -> Iterator[Progress]:
+        """Iterates to the end of the run; a checkpoint is written every minute and a half, and when the run is left."""
+        checkpoint = Checkpoint(self.folder, self.method)
+        if resume and checkpoint.exists:
+            checkpoint.restore(self)
+            yield Progress("Training", self.iteration, iterations or 0, f"Goes on from iteration {self.iteration}.")
+        elif not resume:
+            checkpoint.remove()
+            self.record.remove()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        clock = time.monotonic
+        last = saved = shown = clock()
+        saved_iteration = self.iteration
+        try:
+            while (part := self._part(iterations, max_seconds)) < 1:
+                at = part * self.model.iterations
+                terms = self.step(at)
+                now = clock()
+                self.seconds += now - last
+                last = now
+                self.record.add(self.iteration, self.seconds, len(self.model.splats["means"]), terms)
+                if now - saved > CHECKPOINT_EVERY_S:
+                    checkpoint.save(self)
+                    saved, saved_iteration = clock(), self.iteration
+                if now - shown > PREVIEW_EVERY_S or self.iteration == 1:
+                    self.preview()
+                    shown = clock()
+                if self.record.is_due(REPORT_EVERY_S):
+                    yield self._progress(part, iterations, max_seconds)
+                    last = clock()
+        finally:
+            if self.iteration > saved_iteration:
+                checkpoint.save(self)
+                self.record.write()
+        self.preview()
+
+    def step(self, at: float) -> dict[str, float]:
+        """One iteration at a place of the schedule; gives the loss terms."""
+        model = self.model
+        index, divisor = model.pick(at)
+        sample = self._on_device(self.clip.sample(index, divisor))
+        if self.clip.has_alpha:
+            color = torch.tensor(self.color_generator.random(3), dtype=torch.float32, device=self.device)
+            sample = sample.over(color)
+        rates = model.splat_rates(at)
+        for name, optimizer in self.splat_optimizers.items():
+            optimizer.param_groups[0]["lr"] = rates[name]
+        for group, wanted in zip(self.network_optimizer.param_groups, model.network_groups(at), strict=True):
+            group["lr"] = wanted["lr"]
+        pose_rate = model.pose_rate(at)
+        image, meta = self.render(model.gaussians(sample, at), sample, pose_rate > 0)
+        terms = model.losses(image, sample, at)
+        total = sum(terms.values())
+        if not torch.isfinite(total):
+            raise TrainingError(
+                f"{self.out.name}: the loss of iteration {self.iteration} is not a number; train again with lower rates."
+            )
+        total.backward()
+        self._after_backward(meta, sample, at, pose_rate)
+        self.iteration += 1
+        mse = (image.detach() - sample.target).square().mean()
+        return {name: float(value.detach()) for name, value in terms.items()} | {
+            "total": float(total.detach()), "psnr": float(-10 * torch.log10(mse.clamp(min=1e-10)))
+        }  # fmt: skip
+
+    def render(self, splats, sample: Sample, with_pose_gradient: bool = False) -> tuple[Tensor, dict[str, Any]]:
+        """The composited picture `[H, W, 3]` of a frame through its corrected camera, and the rasterizer's notes."""
+        with torch.set_grad_enabled(torch.is_grad_enabled() and with_pose_gradient):
+            viewmat = self.poses(sample.index, sample.viewmat)
+        height, width = sample.size
+        colors, alphas, meta = self.rasterization(
+            splats.means, splats.quats, splats.scales, splats.opacities, splats.colors, viewmat[None], sample.k[None],
+            width, height, sh_degree=splats.sh_degree, packed=False,
+        )  # fmt: skip
+        return colors[0] + (1 - alphas[0]) * sample.behind, meta
+
+    def preview(self) -> None:
+        """Draws target and render of a training frame side by side, and the curve of the loss."""
+        index = self.clip.n_train // 3
+        sample = self._on_device(self.clip.sample(index))
+        with torch.no_grad():
+            image, _ = self.render(self.model.shown(sample), sample)
+        self.record.draw(sample.target.cpu().numpy(), image.clamp(0, 1).cpu().numpy())
+
+    def finish(self) -> Progress:
+        """Writes the avatar."""
+        viewmats = torch.tensor(self.clip.tracks["viewmats"][: self.clip.n_train], dtype=torch.float32)
+        finished = self.model.finish(self.poses.corrected(viewmats.to(self.device)))
+        manifest = finished.manifest
+        manifest.statistics |= {"psnr_training": round(self.record.recent("psnr"), 2)}
+        manifest.provenance |= {
+            "iterations": self.iteration,
+            "seconds": round(self.seconds),
+            "device": self.device.type,
+        }
+        manifest.thumbnail = thumbnail(self.method, manifest, finished.tensors)
+        save_avatar(self.out, manifest, finished.tensors)
+        values = {
+            "avatar": str(self.out), "iterations": self.iteration, "seconds": round(self.seconds, 1),
+            "splats": manifest.n_gaussians, "psnr_training": manifest.statistics["psnr_training"],
+            "size_mb": round(self.out.stat().st_size / 1e6, 2),
+        }  # fmt: skip
+        return Progress("Done", 1, 1, values=values)
+
+    def _after_backward(self, meta: dict[str, Any], sample: Sample, at: float, pose_rate: float) -> None:
+        model = self.model
+        height, width = sample.size
+        plan = model.density(at)
+        if plan:
+            self.density.observe(meta["means2d"], meta["radii"], width, height)
+        for optimizer in (*self.splat_optimizers.values(), self.network_optimizer):
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if pose_rate > 0:
+            self.pose_optimizer.param_groups[0]["lr"] = pose_rate
+            self.pose_optimizer.step()
+            self.pose_optimizer.zero_grad(set_to_none=True)
+            self.poses.settle()
+        since = self.iteration - self._refined_iteration
+        if plan and at - self._refined_at >= plan.every and since >= LEAST_ITERATIONS_BETWEEN_REFINEMENTS:
+            self.density.refine(
+                model.splats, self.splat_optimizers, model.tags, gradient=plan.gradient,
+                prune_opacity=plan.prune_opacity, max_gaussians=plan.max_gaussians, grow=plan.grow,
+                generator=self.generator,
+            )  # fmt: skip
+            self._refined_at, self._refined_iteration = at, self.iteration
+        model.tidy(at)
+
+    def _part(self, iterations: int | None, max_seconds: float | None) -> float:
+        parts = [self.iteration / iterations if iterations else 0.0, self.seconds / max_seconds if max_seconds else 0.0]
+        return max(parts)
+
+    def _progress(self, part: float, iterations: int | None, max_seconds: float | None) -> Progress:
+        values = {
+            "iteration": self.iteration, "splats": len(self.model.splats["means"]),
+            "ms": round(1e3 * self.record.seconds_each, 1), "preview": str(self.record.preview_path),
+            **{name: round(self.record.recent(name), 4) for name in ("total", "l1", "psnr")},
+        }  # fmt: skip
+        if max_seconds and part == self.seconds / max_seconds:
+            return Progress("Training", int(self.seconds), int(max_seconds), values=values)
+        return Progress("Training", self.iteration, iterations or 0, values=values)
+
+    def _on_device(self, sample: Sample) -> Sample:
+        if self.device.type == "cpu":
+            return sample
+        names = ("target", "behind", "mask", "viewmat", "k")
+        return replace(sample, **{name: getattr(sample, name).to(self.device) for name in names})
+
+
+def _as(default: Any, value: Any) -> Any:
+    if isinstance(default, bool):
+        return value if isinstance(value, bool) else {"true": True, "false": False}[str(value).lower()]
+    if isinstance(default, tuple):
+        parts = value.split(",") if isinstance(value, str) else value
+        if len(parts) != len(default):
+            raise ValueError("as many numbers as before are needed")
+        return tuple(type(d)(p) for d, p in zip(default, parts, strict=True))
+    if isinstance(default, int):
+        return int(float(value)) if float(value) == int(float(value)) else int(value)
+    return type(default)(value)

@@ -1,0 +1,201 @@
+"""A toy talking head with known truth: a procedural puppet of Gaussians, rendered into a dataset in seconds.
+
+An ellipsoid head with eyes, brows and a mouth. The mouth opens with the voice's loudness, lids follow a train of blinks,
+the brows rise now and then, the camera sways. `alpha` films a bust on white, `plate` a head before a torso and a wall.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from engine.audio.block import SAMPLE_RATE_HZ
+from engine.audio.wav import write_wav
+from engine.camera import Orbit, pose_matrix
+from engine.capture.dataset import DatasetInfo, write_picture, write_tracks
+from engine.raster import rasterization_for
+from engine.vocabulary import ARKIT_52, ARKIT_INDEX, AU_PRESETS
+
+FPS = 25.0
+RADII = np.array([0.34, 0.5, 0.4])
+MOUTH = np.array([0.0, -0.24])
+EYES = np.array([[0.13, 0.1], [-0.13, 0.1]])  # the person's left eye is at the picture's right
+
+
+@dataclass
+class Puppet:
+    """The splats of the toy head at rest; `posed` moves mouth, lids and brows."""
+
+    means: np.ndarray
+    colors: np.ndarray
+    scale: float
+
+    def posed(self, jaw: float, lids: tuple[float, float], brow: float, smile: float):
+        means, colors = self.means.copy(), self.colors.copy()
+        x, y = self.means[:, 0], self.means[:, 1]
+        front = self.means[:, 2] > 0
+        lower = front & (np.abs(x) < 0.14) & (y < MOUTH[1]) & (y > -0.5)
+        means[lower, 1] -= 0.07 * jaw * np.clip(1 - np.abs(x[lower]) / 0.16, 0, 1)
+        inside = front & (np.hypot(x - MOUTH[0], (y - MOUTH[1]) * 2.2) < 0.12)
+        dark = np.clip(jaw * 1.2 - np.abs(y[inside] - MOUTH[1] + 0.03 * jaw) * 12, 0, 1)[:, None]
+        colors[inside] = colors[inside] * (1 - dark) + np.array([0.25, 0.05, 0.06]) * dark
+        corners = front & (np.hypot(np.abs(x) - 0.11, y - MOUTH[1]) < 0.06)
+        means[corners, 1] += 0.05 * smile
+        for eye, closed in zip(EYES, lids, strict=True):
+            ball = front & (np.hypot(x - eye[0], (y - eye[1]) * 1.6) < 0.07)
+            skin = np.array([0.82, 0.6, 0.5])
+            colors[ball] = colors[ball] * (1 - closed) + skin * closed
+        brows = front & (np.abs(y - 0.21) < 0.025) & (np.abs(np.abs(x) - 0.13) < 0.08)
+        means[brows, 1] += 0.05 * brow
+        return means, colors
+
+
+def make_puppet(n: int = 1500, seed: int = 0, bust: bool = False) -> Puppet:
+    rng = np.random.default_rng(seed)
+    unit = rng.normal(size=(n, 3))
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    means = unit * RADII
+    colors = np.tile(np.array([0.82, 0.6, 0.5]), (n, 1)) + 0.03 * rng.normal(size=(n, 1))
+    x, y, front = means[:, 0], means[:, 1], means[:, 2] > 0
+    colors[(y > 0.3) | ~front] = 0.2, 0.13, 0.1
+    colors[front & (np.abs(y - 0.21) < 0.02) & (np.abs(np.abs(x) - 0.13) < 0.08)] = 0.2, 0.13, 0.1
+    colors[front & (np.hypot(x - MOUTH[0], (y - MOUTH[1]) * 2.5) < 0.1)] = 0.7, 0.3, 0.32
+    for eye in EYES:
+        ball = np.hypot(x - eye[0], (y - eye[1]) * 1.6)
+        colors[front & (ball < 0.06)] = 0.95
+        colors[front & (ball < 0.03)] = 0.1, 0.2, 0.3
+    if bust:
+        m = n // 3
+        side = rng.uniform(-1, 1, size=(m, 2))
+        body = np.stack(
+            [0.6 * side[:, 0], -0.62 - 0.35 * np.abs(side[:, 1]), 0.2 * rng.uniform(-1, 1, m) - 0.1], axis=1
+        )
+        means, colors = np.concatenate([means, body]), np.concatenate([colors, np.tile([0.2, 0.3, 0.5], (m, 1))])
+    return Puppet(means, np.clip(colors, 0, 1), 0.7 * np.sqrt(4 * np.pi * 0.17 / n))
+
+
+def toy_voice(seconds: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Syllables of a buzzing voice at 16 kHz and their loudness 0 to 1 at every sample."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * SAMPLE_RATE_HZ)
+    loudness = np.zeros(n)
+    at = 0.2
+    while at < seconds - 0.3:
+        length, height = rng.uniform(0.12, 0.3), rng.uniform(0.4, 1.0)
+        first, last = int(at * SAMPLE_RATE_HZ), int((at + length) * SAMPLE_RATE_HZ)
+        loudness[first:last] = np.maximum(
+            loudness[first:last], height * np.sin(np.pi * np.linspace(0, 1, last - first))
+        )
+        at += length * rng.uniform(0.8, 1.2) + (rng.uniform(0.2, 0.5) if rng.random() < 0.3 else 0.0)
+    t = np.arange(n) / SAMPLE_RATE_HZ
+    phase = 2 * np.pi * np.cumsum(140 + 15 * np.sin(2 * np.pi * 0.7 * t)) / SAMPLE_RATE_HZ
+    voice = sum(np.sin(k * phase) / k for k in range(1, 16)) * 0.12
+    voice = voice * loudness + 1e-4 * rng.standard_normal(n)
+    return voice.astype(np.float32), loudness
+
+
+def make_toy_dataset(
+    folder: Path, size: int = 96, n_frames: int = 60, background: str = "plate", seed: int = 0, n: int = 1500
+) -> Path:
+    """Writes the toy head's dataset into a folder that does not exist yet and returns it."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(seed)
+    times = np.arange(n_frames) / FPS
+    voice, loudness = toy_voice(n_frames / FPS + 0.2, seed)
+    jaw = np.array([loudness[int((t + 0.02) * SAMPLE_RATE_HZ)] for t in times])
+    lids = np.stack([_pulses(times, rng, 1.2, 0.12), np.zeros(n_frames)], axis=1)
+    lids[:, 1] = np.where(rng.random() < 2, lids[:, 0], 0)
+    wink = _pulses(times, rng, 2.5, 0.15)
+    lids[:, 0] = np.maximum(lids[:, 0], wink)
+    brow, smile = _pulses(times, rng, 1.5, 0.3), _pulses(times, rng, 1.7, 0.4)
+    puppet = make_puppet(n, seed, bust=background == "alpha")
+    behind = _wall(size) if background == "plate" else np.ones((size, size, 3))
+    viewmats, ks, landmarks, boxes = [], [], [], []
+    sway = np.stack([3 * np.sin(2 * np.pi * times / 2.1), 2 * np.sin(2 * np.pi * times / 1.6),
+                     np.sin(2 * np.pi * times / 2.9)], axis=1)  # fmt: skip
+    for i in range(n_frames):
+        if background == "alpha":
+            camera = Orbit((0, -0.15, 0), 40 * np.sin(2 * np.pi * i / n_frames), 8 * np.sin(2 * np.pi * times[i] / 2), 4.5,
+                           20.0).camera(size, size)  # fmt: skip
+        else:
+            camera = Orbit((0, -0.05, 0), 0, 0, 4.5, 18.0).camera(size, size).moved(pose_matrix(*sway[i]))
+        means, colors = puppet.posed(jaw[i], tuple(lids[i]), brow[i], smile[i])
+        color, alpha = _rendered(means, colors, puppet.scale, camera)
+        write_picture(folder / "frames" / f"{i:06d}.png", color + (1 - alpha) * behind)
+        person = np.repeat(alpha, 3, axis=2)
+        if background == "plate":
+            person[..., 1] = 0
+            write_picture(folder / "torso" / f"{i:06d}.png", behind)
+        write_picture(folder / "masks" / f"{i:06d}.png", person)
+        spots = camera.k @ (camera.viewmat[:3, :3] @ _spots().T + camera.viewmat[:3, 3:])
+        spots = (spots[:2] / spots[2]).T
+        landmarks.append(np.concatenate([spots, np.zeros((len(spots), 1))], axis=1))
+        boxes.append(_square(spots[:4]))
+        viewmats.append(camera.viewmat)
+        ks.append(camera.k)
+    arkit = np.zeros((n_frames, 52), np.float32)
+    for name, track in {
+        "jawOpen": jaw, "eyeBlinkLeft": lids[:, 0], "eyeBlinkRight": lids[:, 1], "browInnerUp": brow,
+        "mouthSmileLeft": smile, "mouthSmileRight": smile,
+    }.items():  # fmt: skip
+        arkit[:, ARKIT_INDEX[name]] = track
+    assert len(ARKIT_52) == 52
+    names = list(AU_PRESETS["shipped"])
+    tracks = {"au.01": brow, "au.12": smile, "au.26": jaw, "au.45l": lids[:, 0], "au.45r": lids[:, 1]}
+    aus = np.stack([tracks.get(name, np.zeros(n_frames)) for name in names], axis=1)
+    if background == "plate":
+        write_picture(folder / "plate.png", behind)
+    write_wav(folder / "audio.wav", voice, SAMPLE_RATE_HZ)
+    info = DatasetInfo(
+        name="toy", width=size, height=size, fps=FPS, n_frames=n_frames, n_train=n_frames * 10 // 11,
+        background=background, au_names=names, exact=True,
+    )  # fmt: skip
+    write_tracks(folder, info, {
+        "times": times, "viewmats": np.array(viewmats), "ks": np.array(ks), "arkit": arkit,
+        "aus": aus.astype(np.float32), "ear": (0.3 * (1 - lids)).astype(np.float32),
+        "landmarks": np.array(landmarks, dtype=np.float32), "lip_boxes": np.array(boxes, dtype=np.float32),
+        "tracked": np.ones(n_frames, np.float32), "points": puppet.means.astype(np.float32),
+        "colors": puppet.colors.astype(np.float32),
+    })  # fmt: skip
+    return folder
+
+
+def _rendered(means, colors, scale, camera):
+    tensors = [torch.tensor(a, dtype=torch.float32) for a in (means, colors, camera.viewmat, camera.k)]
+    n = len(means)
+    color, alpha, _ = rasterization_for("cpu")(
+        tensors[0], torch.tensor([[1.0, 0, 0, 0]]).repeat(n, 1), torch.full((n, 3), scale), torch.full((n,), 0.95),
+        tensors[1], tensors[2][None], tensors[3][None], camera.width, camera.height,
+    )  # fmt: skip
+    return color[0].numpy(), alpha[0].numpy()
+
+
+def _pulses(times: np.ndarray, rng: np.random.Generator, every_s: float, width_s: float) -> np.ndarray:
+    track = np.zeros(len(times))
+    at = rng.uniform(0.2, every_s)
+    while at < times[-1]:
+        track = np.maximum(track, np.clip(1 - np.abs(times - at) / width_s, 0, 1))
+        at += rng.uniform(0.7, 1.3) * every_s
+    return track
+
+
+def _wall(size: int) -> np.ndarray:
+    y, x = np.mgrid[0:size, 0:size] / size
+    wall = np.stack([0.35 + 0.2 * x, 0.4 + 0.2 * y, 0.5 + 0 * x], axis=-1)
+    wall[(np.abs(x - 0.5) < 0.4 * np.clip((y - 0.72) * 4, 0, 1))] = 0.2, 0.25, 0.4
+    return wall
+
+
+def _spots() -> np.ndarray:
+    """Landmarks in the world: four of the lips first, then eyes, brows and the outline."""
+    flat = [(-0.1, -0.24), (0.1, -0.24), (0, -0.2), (0, -0.29), (0.13, 0.1), (-0.13, 0.1), (0.13, 0.21), (-0.13, 0.21),
+            (0.3, 0.05), (-0.3, 0.05), (0, -0.45), (0, 0.32), (0.22, -0.3), (-0.22, -0.3)]  # fmt: skip
+    xy = np.array(flat)
+    z = RADII[2] * np.sqrt(np.clip(1 - (xy[:, 0] / RADII[0]) ** 2 - (xy[:, 1] / RADII[1]) ** 2, 0, 1))
+    return np.concatenate([xy, z[:, None]], axis=1)
+
+
+def _square(spots: np.ndarray) -> list[float]:
+    centre, side = (spots.min(axis=0) + spots.max(axis=0)) / 2, np.ptp(spots, axis=0).max() / 2
+    return [centre[1] - side, centre[1] + side, centre[0] - side, centre[0] + side]
