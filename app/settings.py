@@ -60,9 +60,9 @@ class Settings(BaseModel):
     theme: Literal["dark", "light", "system"] = "dark"
     reduce_motion: bool = False
     render_takes: bool = True
-    sound: SoundSettings = SoundSettings()
-    performance: PerformanceSettings = PerformanceSettings()
-    layout: WindowLayout = WindowLayout()
+    sound: SoundSettings = Field(default_factory=SoundSettings)
+    performance: PerformanceSettings = Field(default_factory=PerformanceSettings)
+    layout: WindowLayout = Field(default_factory=WindowLayout)
     last_avatar: Path | None = None
     recent_avatars: list[Path] = []
     last_folder: Path | None = None

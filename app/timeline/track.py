@@ -1,0 +1,133 @@
+"""What the timeline draws: loudness and lip curves over time, of what is being heard or of a take."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.controls import ControlSchema
+
+if TYPE_CHECKING:
+    from engine.take import Take
+
+RATE_HZ = 20
+"""Bars a second: one bar and one gap of the waveform at the usual zoom."""
+KEPT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A stretch of a track: bin `i` begins at `start + i / RATE_HZ` seconds; all arrays `[n]` float32."""
+
+    start: float
+    loudness: np.ndarray  # 0 to 1, how high the bar stands
+    driven: np.ndarray  # -1 to 1 over the control's range; NaN where nothing was seen
+    result: np.ndarray
+
+
+class LiveTrack:
+    """The newest ten minutes of what was heard and how the lips moved, 20 bins a second."""
+
+    def __init__(self) -> None:
+        n = KEPT_SECONDS * RATE_HZ
+        self._loudness = np.zeros(n, np.float32)
+        self._driven = np.full(n, np.nan, np.float32)
+        self._result = np.full(n, np.nan, np.float32)
+        self._last = -1
+        self._origin: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Time of the newest bin's end; 0 before the first."""
+        return (self._last + 1) / RATE_HZ
+
+    @property
+    def oldest(self) -> float:
+        """Time of the oldest bin still kept."""
+        return max(0, self._last + 1 - len(self._loudness)) / RATE_HZ
+
+    def restart(self) -> None:
+        """Time 0 is the next moment."""
+        self.__init__()
+
+    def add(self, time: float, peak_db: float, driven: float, result: float) -> float:
+        """Takes one moment of the performer's clock; returns its time on the track."""
+        if self._origin is None:
+            self._origin = time
+        seconds = max(0.0, time - self._origin)
+        index = int(seconds * RATE_HZ)
+        if index <= self._last - len(self._loudness):
+            return seconds
+        n = len(self._loudness)
+        if index > self._last:
+            for skipped in range(max(self._last + 1, index - n + 1), index + 1):
+                self._loudness[skipped % n] = 0.0
+                self._driven[skipped % n] = self._result[skipped % n] = np.nan
+            self._last = index
+        slot = index % n
+        self._loudness[slot] = max(self._loudness[slot], loudness_of(peak_db))
+        self._driven[slot], self._result[slot] = driven, result
+        return seconds
+
+    def excerpt(self, start: float, end: float) -> Excerpt:
+        """The bins between two times, as far as they are kept."""
+        first = max(int(start * RATE_HZ), int(self.oldest * RATE_HZ), 0)
+        last = min(int(np.ceil(end * RATE_HZ)), self._last + 1)
+        slots = np.arange(first, max(first, last)) % len(self._loudness)
+        return Excerpt(first / RATE_HZ, self._loudness[slots], self._driven[slots], self._result[slots])
+
+
+class TakeTrack:
+    """A take's voice and lip curves in the same bins."""
+
+    def __init__(self, take: "Take") -> None:
+        self.name = take.info.name
+        self.seconds = take.seconds
+        self.oldest = 0.0
+        n = int(np.ceil(self.seconds * RATE_HZ))
+        self._loudness = _bars(take.voice, take.info.rate_hz, n)
+        schema = take.schema
+        index = lip_index(schema)
+        self._driven = np.full(n, np.nan, np.float32)
+        self._result = np.full(n, np.nan, np.float32)
+        if index is not None and len(take.times):
+            moments = np.arange(n) / RATE_HZ
+            for name, curve in (("_driven", take.driven), ("_result", take.result)):
+                values = lip_part(schema, index, curve[:, index])
+                setattr(self, name, np.interp(moments, take.times, values).astype(np.float32))
+
+    def excerpt(self, start: float, end: float) -> Excerpt:
+        first, last = max(0, int(start * RATE_HZ)), max(0, int(np.ceil(end * RATE_HZ)))
+        part = slice(first, last)
+        return Excerpt(first / RATE_HZ, self._loudness[part], self._driven[part], self._result[part])
+
+
+def loudness_of(peak_db: float) -> float:
+    """How high a bar of this peak stands, 0 to 1: amplitude to the power 0.6, so that quiet speech still shows."""
+    return float(min(1.0, 10 ** (max(peak_db, -96.0) / 20 * 0.6)))
+
+
+def lip_index(schema: ControlSchema) -> int | None:
+    """The control whose curve stands for the lips: the jaw if the avatar has one, else the first lip control."""
+    for name in ("jaw.open", "lip.00", "au.26"):
+        if name in schema:
+            return schema.index(name)
+    lips = schema.indices("lip")
+    return int(lips[0]) if len(lips) else None
+
+
+def lip_part(schema: ControlSchema, index: int, values: np.ndarray | float):
+    """A control's values over its training range, -1 to 1."""
+    spec = schema.specs[index]
+    reach = max(abs(spec.low), abs(spec.high), 1e-6)
+    return np.clip(np.asarray(values) / reach, -1, 1)
+
+
+def _bars(voice: np.ndarray, rate_hz: int, n: int) -> np.ndarray:
+    per_bar = max(1, rate_hz // RATE_HZ)
+    bars = np.zeros(n, np.float32)
+    whole = min(n, len(voice) // per_bar)
+    if whole:
+        peaks = np.abs(voice[: whole * per_bar]).reshape(whole, per_bar).max(axis=1)
+        bars[:whole] = np.minimum(peaks, 1.0) ** 0.6
+    return bars

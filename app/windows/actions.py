@@ -1,0 +1,191 @@
+"""The one table of actions: it feeds the shortcuts, the menus, the tooltips, the command search and the keys sheet."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QWidget
+
+from app.theme.buttons import tooltip
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """One thing a person can ask the window for.
+
+    Attributes:
+        name: unique and stable, such as `take.record`; the part before the dot is where it belongs.
+        text: what menus and the command search say; ends in "…" when more is asked.
+        keys: the Standard key sequences, portable form; empty for none.
+        why: one line for the tooltip.
+        section: the heading in the keys sheet.
+        menu: the menu it stands in, empty for none.
+        is_toggle: whether it is on or off.
+    """
+
+    name: str
+    text: str
+    keys: tuple[str, ...] = ()
+    why: str = ""
+    section: str = "Program"
+    menu: str = ""
+    is_toggle: bool = False
+
+
+MENUS = ("File", "Edit", "View", "Avatar", "Take", "Window", "Help")
+SECTIONS = ("Performing", "View", "Display", "Files", "Program")
+
+ACTIONS = (
+    ActionSpec("file.open", "Open an avatar…", ("Ctrl+O",), "Puts an avatar file on stage.", "Files", "File"),
+    ActionSpec("file.sound", "Use a sound file…", ("Ctrl+Shift+O",), "The face speaks a recording instead of you.",
+               "Files", "File"),
+    ActionSpec("file.export", "Export…", ("Ctrl+E",), "Renders a take or a sound file to a video.", "Files", "File"),
+    ActionSpec("file.preferences", "Preferences…", ("Ctrl+,",), "Sound, performance, keys and look.", "Files", "File"),
+    ActionSpec("file.quit", "Quit", ("Ctrl+Q",), "", "Files", "File"),
+    ActionSpec("edit.undo", "Undo", ("Ctrl+Z",), "Takes the last move back.", "Program", "Edit"),
+    ActionSpec("edit.redo", "Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Does it again after all.", "Program", "Edit"),
+    ActionSpec("edit.search_controls", "Search controls", ("Ctrl+F",), "Finds a slider by what the face does.",
+               "Program", "Edit"),
+    ActionSpec("face.neutral", "Back to neutral", ("N",), "Every control returns to its neutral place.", "Performing",
+               "Edit"),
+    ActionSpec("face.blink", "Blink", ("B",), "Closes both lids for a moment.", "Performing", "Avatar"),
+    ActionSpec("view.frame_face", "Frame the face", ("F",), "Puts the whole head in the picture.", "View", "View"),
+    ActionSpec("view.frame_eyes", "Frame eyes and mouth", ("Shift+F",), "", "View", "View"),
+    ActionSpec("view.reset", "Reset the camera", ("Home",), "Back to the avatar's own front view.", "View", "View"),
+    ActionSpec("view.mode_next", "Next view mode", ("Z",), "Colour, alpha, depth, points and the others.", "Display",
+               "View"),
+    ActionSpec("view.grid", "Grid", ("G",), "Thirds over the picture.", "Display", "View"),
+    ActionSpec("view.safe_area", "Safe area", (), "What every screen shows.", "Display", "View"),
+    ActionSpec("view.front", "Front view", ("Num+1",), "", "View", "View"),
+    ActionSpec("view.left", "Left view", ("Num+3",), "", "View", "View"),
+    ActionSpec("view.right", "Right view", ("Ctrl+Num+3",), "", "View", "View"),
+    ActionSpec("view.top", "Top view", ("Num+7",), "", "View", "View"),
+    ActionSpec("view.ortho", "Orthographic", ("Num+5",), "Without perspective.", "View", "View"),
+    ActionSpec("view.training", "Training camera", ("Num+0",), "Where the avatar was filmed from.", "View", "View"),
+    ActionSpec("view.latency", "Latency by stage", ("H",), "Where the milliseconds from microphone to picture go.",
+               "Display", "View", True),
+    ActionSpec("view.panels", "Hide panels", ("Tab",), "Leaves the picture and the live bar.", "Display", "View", True),
+    ActionSpec("view.fullscreen", "Full screen", ("F11",), "", "Display", "View", True),
+    ActionSpec("sound.microphone", "Microphone on or off", ("M",), "Off is immediate; the face falls silent.",
+               "Performing", "Avatar", True),
+    ActionSpec("sound.fast", "Look-ahead: Fast", (), "0 ms. The quickest answer, the roughest lips.", "Performing",
+               "Avatar"),
+    ActionSpec("sound.live", "Look-ahead: Live", (), "40 ms. For talking with people.", "Performing", "Avatar"),
+    ActionSpec("sound.broadcast", "Look-ahead: Broadcast", (), "160 ms. The best lips; delay the voice to match.",
+               "Performing", "Avatar"),
+    ActionSpec("take.record", "Record or stop", ("R",), "Keeps voice, moves and camera as a take.", "Performing",
+               "Take"),
+    ActionSpec("take.save_last", "Save the last 30 s", ("Shift+R",), "Keeps what was just said, after the fact.",
+               "Performing", "Take"),
+    ActionSpec("take.rename", "Rename the take", ("F2",), "When the takes list has the focus.", "Performing"),
+    ActionSpec("window.library", "Library", (), "Avatars and takes on the left.", "Display", "Window", True),
+    ActionSpec("window.timeline", "Fold the timeline", ("Ctrl+T",), "Leaves the transport and the waveform.",
+               "Display", "Window", True),
+    ActionSpec("window.dark", "Dark theme", (), "", "Display", "Window"),
+    ActionSpec("window.light", "Light theme", (), "", "Display", "Window"),
+    ActionSpec("window.system", "Theme of the system", (), "", "Display", "Window"),
+    ActionSpec("window.reset", "Reset the layout", (), "Every panel back to its first size.", "Display", "Window"),
+    ActionSpec("window.next_area", "Next area", ("Ctrl+F6",), "Moves the focus from panel to panel.", "Program",
+               "Window"),
+    ActionSpec("help.search", "Search commands", ("Ctrl+K",), "Runs anything by its name.", "Program", "Help"),
+    ActionSpec("help.keys", "Keys", ("F1",), "All keys and mouse moves on one sheet.", "Program", "Help"),
+    ActionSpec("help.log", "Show the log folder", (), "", "Program", "Help"),
+    ActionSpec("help.about", "About and diagnostics", (), "What this machine has, to copy.", "Program", "Help"),
+)  # fmt: skip
+
+MOUSE = (
+    ("Orbit", "Left drag"), ("Pan", "Middle drag, Shift+left drag"), ("Zoom", "Wheel"),
+    ("Set the pivot", "Double-click"),
+    ("Slider, fine steps", "Shift+drag"), ("Slider, snap", "Ctrl+drag"), ("Slider, reset", "Double-click"),
+    ("Mute a control", "Alt+click"), ("Solo a control", "Ctrl+click"), ("Lock a control", "Ctrl+Shift+click"),
+)  # fmt: skip
+"""Mouse moves for the keys sheet; the viewport and the sliders carry them out."""
+
+
+class Commands(QObject):
+    """The actions that some part of the window carries out; what nobody carries out does not exist.
+
+    One `QAction` each, owned by the window, so that shortcut, menu entry, tooltip and command search agree.
+    """
+
+    ran = Signal(str)
+
+    def __init__(self, window: QWidget, overrides: dict[str, list[str]] | None = None) -> None:
+        super().__init__(window)
+        self._window = window
+        self._overrides = overrides or {}
+        self._specs = {spec.name: spec for spec in ACTIONS}
+        self._actions: dict[str, QAction] = {}
+        self._blocked = False
+
+    def bind(self, name: str, run: Callable[[], object]) -> QAction:
+        """Lets `run` carry out an action of the table."""
+        spec = self._specs[name]
+        action = QAction(spec.text, self._window)
+        action.setShortcuts([QKeySequence(keys) for keys in self.keys(name)])
+        action.setShortcutContext(Qt.ShortcutContext.WindowShortcut)
+        action.setCheckable(spec.is_toggle)
+        action.setAutoRepeat(name in ("edit.undo", "edit.redo"))
+        action.triggered.connect(lambda *_: self._run(name, run))
+        self._window.addAction(action)
+        self._actions[name] = action
+        return action
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._actions
+
+    def __iter__(self) -> Iterator[tuple[ActionSpec, QAction]]:
+        """Every action that can be asked for, in the table's order."""
+        return ((self._specs[name], self._actions[name]) for name in self._specs if name in self._actions)
+
+    def action(self, name: str) -> QAction:
+        return self._actions[name]
+
+    def spec(self, name: str) -> ActionSpec:
+        return self._specs[name]
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        """The key sequences of an action: the user's, else the table's."""
+        return tuple(self._overrides.get(name, self._specs[name].keys))
+
+    def tip(self, name: str, text: str = "") -> str:
+        """Tooltip of a button for this action: name, key, why."""
+        spec = self._specs[name]
+        keys = self.keys(name)
+        return tooltip(text or spec.text.removesuffix("…"), keys[0] if keys else "", spec.why)
+
+    def run(self, name: str) -> None:
+        self._actions[name].trigger()
+
+    def set_enabled(self, name: str, on: bool) -> None:
+        if name in self._actions:
+            self._actions[name].setEnabled(on)
+
+    def set_checked(self, name: str, on: bool) -> None:
+        if name in self._actions:
+            self._actions[name].setChecked(on)
+
+    def set_keys(self, name: str, keys: list[str]) -> None:
+        """Gives an action other keys at once."""
+        self._overrides[name] = list(keys)
+        if name in self._actions:
+            self._actions[name].setShortcuts([QKeySequence(key) for key in keys])
+
+    def clashes(self) -> dict[str, list[str]]:
+        """Key sequence to the actions that share it, where more than one does."""
+        users: dict[str, list[str]] = {}
+        for name in self._actions:
+            for key in self.keys(name):
+                users.setdefault(QKeySequence(key).toString(), []).append(name)
+        return {key: names for key, names in users.items() if len(names) > 1}
+
+    def set_blocked(self, blocked: bool) -> None:
+        """While a sheet covers the window no shortcut reaches what lies under it."""
+        self._blocked = blocked
+        for name, action in self._actions.items():
+            action.setShortcuts([] if blocked else [QKeySequence(key) for key in self.keys(name)])
+
+    def _run(self, name: str, run: Callable[[], object]) -> None:
+        run()
+        self.ran.emit(name)
