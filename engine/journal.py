@@ -11,6 +11,7 @@ import os
 import struct
 import time
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -39,15 +40,24 @@ class JournalWriter:
     """
 
     def __init__(self, path: Path, info: TakeInfo, origin_time: float, origin_index: int) -> None:
-        self.path = Path(path)
-        self._synced = time.monotonic()
-        try:
-            self._file = open(self.path, "xb", buffering=0)  # noqa: SIM115  (lives as long as the recording)
-            self._file.write(MAGIC)
-        except OSError as error:
-            raise OutputError(f"{path}: {error.strerror or error}; the take cannot be recorded there.") from error
+        self._open(path, "xb")
+        self._file.write(MAGIC)
         self._append(HEADER, info.model_dump_json().encode())
         self._append(ORIGIN, struct.pack("<dq", origin_time, origin_index))
+
+    @classmethod
+    def reopened(cls, path: Path) -> tuple["JournalWriter", "JournalState"]:
+        """Goes on with a journal whose writer died: what is not whole at its end is cut off.
+
+        Raises:
+            TakeError: if not even its beginning can be read.
+        """
+        state = _state_of(Path(path))
+        writer = cls.__new__(cls)
+        writer._open(path, "r+b")
+        writer._file.truncate(state.n_bytes)
+        writer._file.seek(state.n_bytes)
+        return writer, state
 
     def voice(self, samples: np.ndarray, first_index: int) -> None:
         """Appends float32 samples at the device's rate; `first_index` counts from the stream's start, so gaps show."""
@@ -65,6 +75,14 @@ class JournalWriter:
             finally:
                 self._file.close()
 
+    def _open(self, path: Path, mode: str) -> None:
+        self.path = Path(path)
+        self._synced = time.monotonic()
+        try:
+            self._file = open(self.path, mode, buffering=0)  # noqa: SIM115  (lives as long as the recording)
+        except OSError as error:
+            raise OutputError(f"{path}: {error.strerror or error}; the take cannot be recorded there.") from error
+
     def _append(self, kind: int, payload: bytes) -> None:
         try:
             self._file.write(RECORD.pack(kind, len(payload), zlib.crc32(payload)) + payload)
@@ -75,6 +93,18 @@ class JournalWriter:
             raise OutputError(
                 f"{self.path}: {error.strerror or error}; the take is safe up to here. Free some space, then go on."
             ) from error
+
+
+@dataclass(frozen=True)
+class JournalState:
+    """How far a journal got: its header, its origin, the next voice index, the newest row's time, its whole bytes."""
+
+    info: TakeInfo
+    origin_time: float
+    origin_index: int
+    next_index: int
+    last_row_time: float
+    n_bytes: int
 
 
 def take_of_journal(path: Path) -> Take:
@@ -136,6 +166,26 @@ def _records(path: Path):
                 yield kind, payload
     except OSError as error:
         raise TakeError(f"{path}: {error.strerror or error}.") from error
+
+
+def _state_of(path: Path) -> JournalState:
+    info, origin_time, origin_index, next_index, last_row_time, n_bytes = None, 0.0, 0, None, None, len(MAGIC)
+    for kind, payload in _records(path):
+        n_bytes += RECORD.size + len(payload)
+        if kind == HEADER:
+            info = _info(path, payload)
+        elif kind == ORIGIN and len(payload) == 16:
+            origin_time, origin_index = struct.unpack("<dq", payload)
+        elif kind == VOICE and len(payload) >= 8:
+            next_index = struct.unpack_from("<q", payload)[0] + (len(payload) - 8) // 4
+        elif kind == CONTROLS and info is not None and len(payload) >= 8 * row_width(len(info.schema_rows)):
+            last_row_time = struct.unpack_from("<d", payload, len(payload) - 8 * row_width(len(info.schema_rows)))[0]
+    if info is None:
+        raise TakeError(f"{path}: is not a recording journal, or its beginning is lost.")
+    return JournalState(
+        info, origin_time, origin_index, origin_index if next_index is None else next_index,
+        origin_time if last_row_time is None else last_row_time, n_bytes,
+    )  # fmt: skip
 
 
 def _info(path: Path, payload: bytes) -> TakeInfo:

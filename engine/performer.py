@@ -113,12 +113,20 @@ class Performer:
 
     def push(self, block: Block) -> None:
         """Takes the next sound."""
-        if len(block.samples) and block.time - self._newest_time > 1.5 / SAMPLE_RATE_HZ:
-            self._start_afresh()
+        if len(block.samples) and abs(block.time - self._newest_time) > 1.5 / SAMPLE_RATE_HZ:
+            self.start_afresh()
         for encoder, history in zip(self.encoders, self.histories, strict=True):
             history.extend(encoder.push(block))
         self.driver.advance(DRIVER_BUDGET_MS)
         self._newest_time = block.end
+
+    def start_afresh(self) -> None:
+        """Another stretch of sound begins: nothing of the one before leaks into its features; the face eases over."""
+        for encoder, history in zip(self.encoders, self.histories, strict=True):
+            encoder.reset()
+            history.clear()
+        if np.isfinite(self._newest_time):
+            self.mixer.crossfade_soon()
 
     def hear(self, samples: np.ndarray, time: float = 0.0) -> None:
         """Takes a whole sound at 16 kHz at once, for renders; the avatar then performs any moment of it."""
@@ -173,14 +181,6 @@ class Performer:
         restarts = next((s.restarts for s in self.avatar.settings if s.name == name), "animate")
         if restarts == "driver":
             self.driver = self.avatar.driver(self.histories)
-
-    def _start_afresh(self) -> None:
-        """Another stretch of sound begins: nothing of the one before may leak into its features."""
-        for encoder, history in zip(self.encoders, self.histories, strict=True):
-            encoder.reset()
-            history.clear()
-        if np.isfinite(self._newest_time):
-            self.mixer.crossfade_soon()
 
     def _motion(self, time: float, known: float) -> tuple[float, Any]:
         dial = max(self.mixer.look_ahead_ms, self.driver.least_look_ahead_ms)

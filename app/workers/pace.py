@@ -1,0 +1,83 @@
+"""How often and how large the performer draws: a steady rate without spinning, and a size the machine can hold."""
+
+from collections import deque
+
+SCALES = (1.0, 0.75, 0.5)
+
+
+class Pace:
+    """When the next frame is due; a late frame is not made up for.
+
+    Args:
+        rate_hz: the target.
+    """
+
+    def __init__(self, rate_hz: float = 60.0) -> None:
+        self.rate_hz = rate_hz
+        self._due = 0.0
+        self._shown: deque[float] = deque(maxlen=240)
+
+    def wait_s(self, now: float) -> float:
+        """How long to sleep until the next frame is due."""
+        return max(0.0, self._due - now)
+
+    def began(self, now: float) -> None:
+        """A frame begins: the next one is due a period after this one was, or after now if this one is late."""
+        period = 1.0 / self.rate_hz
+        self._due = self._due + period if now - self._due < period else now + period
+
+    def shown(self, now: float) -> None:
+        self._shown.append(now)
+
+    def fps(self, now: float) -> float:
+        """Frames shown in the last second."""
+        return float(sum(1 for moment in self._shown if now - moment <= 1.0))
+
+
+class RenderScale:
+    """Part of the asked size at which pictures are drawn: less while the machine cannot hold the least rate.
+
+    Goes down when frames cost too much for half a second; goes up again when the larger size would fit, and waits
+    twice as long each time that proves wrong.
+
+    Args:
+        least_fps: the rate below which size is given up.
+    """
+
+    HOLD_FRAMES = 15
+
+    def __init__(self, least_fps: float = 30.0) -> None:
+        self._budget_ms = 1000.0 / least_fps
+        self._level = 0
+        self._too_slow = 0
+        self._fast = 0
+        self._patience = 4 * self.HOLD_FRAMES
+
+    @property
+    def scale(self) -> float:
+        return SCALES[self._level]
+
+    def reset(self) -> None:
+        """Another size, avatar or backend: what was learned no longer holds."""
+        self.__init__(1000.0 / self._budget_ms)
+
+    def add(self, cost_ms: float) -> None:
+        """Takes what a frame at the present scale cost."""
+        if cost_ms > self._budget_ms and self._level + 1 < len(SCALES):
+            self._too_slow += 1
+            self._fast = 0
+            if self._too_slow >= self.HOLD_FRAMES:
+                self._level, self._too_slow = self._level + 1, 0
+                self._patience = min(64 * self.HOLD_FRAMES, self._patience * 2)
+            return
+        self._too_slow = max(0, self._too_slow - 1)
+        if self._level == 0:
+            return
+        growth = (SCALES[self._level - 1] / SCALES[self._level]) ** 2
+        self._fast = self._fast + 1 if cost_ms * growth < 0.8 * self._budget_ms else 0
+        if self._fast >= self._patience:
+            self._level, self._fast = self._level - 1, 0
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """The size to draw for an asked size in pixels."""
+        return max(16, round(width * self.scale)), max(16, round(height * self.scale))

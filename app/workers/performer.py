@@ -1,0 +1,277 @@
+"""The performer process: avatars, encoders and rasterizer behind a pipe and memory-mapped files; it knows no Qt."""
+
+import argparse
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+ALIVE_PERIOD_S = 0.5
+NO_STAGE_PERIOD_S = 0.03
+LOOK_FIELDS = ("values", "muted", "soloed", "strengths", "guard", "lip_gain", "smoothing_ms", "look_ahead_ms",
+               "is_idle", "settings")  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    """`mouthpiece _performer FOLDER`: runs until the window closes its end of the pipe.
+
+    `--loader module:function` names what opens avatars (default `engine.avatar:load_avatar`), `--rasterizer` what
+    makes the rasterizer (default `engine.raster:pick_rasterizer`).
+    """
+    from app.workers.lines import Lines
+
+    parser = argparse.ArgumentParser(prog="mouthpiece _performer")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--loader", default="engine.avatar:load_avatar")
+    parser.add_argument("--rasterizer", default="engine.raster:pick_rasterizer")
+    parser.add_argument("--rate", type=float, default=60.0)
+    arguments = parser.parse_args(argv)
+    lines = Lines.of_process()
+    _share_cores()
+    process = PerformerProcess(
+        arguments.folder, lines, _named(arguments.loader), _named(arguments.rasterizer), arguments.rate
+    )
+    process.run()
+    lines.close()
+    return 0
+
+
+class PerformerProcess:
+    """The loop: requests, then sound, then a picture when one is due.
+
+    Args:
+        folder: the per-run folder with the rings; frames and control records are written there.
+        load_avatar: path to avatar.
+        make_rasterizer: called once, on the loop's own thread.
+    """
+
+    def __init__(
+        self, folder: Path, lines: Any, load_avatar: Callable, make_rasterizer: Callable, rate_hz: float = 60.0
+    ) -> None:
+        from app.workers.frames import FRAMES, FrameWriter
+        from app.workers.stage import Stage
+        from app.workers.voice_line import VoiceLine
+        from engine.audio.ring import VOICE_RING, SampleRing
+
+        self._folder, self._lines = folder, lines
+        self._load_avatar, self._make_rasterizer = load_avatar, make_rasterizer
+        self._voice_ring = SampleRing.attach(folder / VOICE_RING)
+        self._voice = VoiceLine(self._voice_ring)
+        self._frames = FrameWriter(folder / FRAMES)
+        self.stage = Stage(self._frames, self._voice)
+        self.stage.pace.rate_hz = rate_hz
+        self._records: Any = None
+        self._rasterizer: Any = None
+        self._file: Any = None
+        self._entering: _Entering | None = None
+        self._n_streams = 0
+        self._last_sequence = 0
+        self._alive_at = -math.inf
+
+    def run(self) -> None:
+        """Goes round until the window is gone."""
+        self._lines.say("ready", pid=os.getpid())
+        while not self._lines.is_closed:
+            for request in self._lines.take():
+                self._obey(request)
+            self._hear()
+            self._let_enter()
+            self._show()
+            self._rest()
+        if self._file is not None:
+            self._file.stop()
+
+    def _obey(self, request: dict[str, Any]) -> None:
+        from engine.errors import MouthpieceError
+
+        action = getattr(self, f"_on_{request.get('do')}", None)
+        if action is None:
+            print(f"unknown request: {request.get('do')!r}", file=sys.stderr)
+            return
+        try:
+            action(request)
+        except MouthpieceError as error:
+            self._lines.say("note", level="err", title="", sentence=str(error), about=request.get("do"))
+        except (KeyError, TypeError, ValueError) as error:
+            print(f"a request that cannot be understood was left out: {request!r}: {error!r}", file=sys.stderr)
+
+    def _on_avatar(self, request: dict[str, Any]) -> None:
+        self._entering = _Entering(Path(request["path"]), int(request["number"]), self._load_avatar)
+
+    def _on_look(self, request: dict[str, Any]) -> None:
+        for name in LOOK_FIELDS:
+            if name in request:
+                setattr(self.stage.look, name, request[name])
+        self.stage.apply_look()
+
+    def _on_edits(self, request: dict[str, Any]) -> None:
+        from engine.edits import Edits
+
+        self.stage.look.edits = Edits.from_json(request["edits"]) if request["edits"] else None
+        self.stage.apply_look()
+
+    def _on_view(self, request: dict[str, Any]) -> None:
+        from app.workers.stage import clamped_size
+        from engine.camera import Orbit
+
+        look = self.stage.look
+        if "orbit" in request:
+            look.orbit = Orbit.from_json(request["orbit"]) if request["orbit"] else None
+        if "size" in request:
+            look.width, look.height = clamped_size(*request["size"])
+        if "mode" in request:
+            look.mode = str(request["mode"])
+        if "background" in request:
+            look.background = request["background"]
+        self.stage.apply_view()
+
+    def _on_voice(self, request: dict[str, Any]) -> None:
+        voice = self._voice.voice
+        voice.gain.db = float(request.get("gain_db", voice.gain.db))
+        if "gate_db" in request:
+            voice.gate.threshold_db = None if request["gate_db"] is None else float(request["gate_db"])
+
+    def _on_source(self, request: dict[str, Any]) -> None:
+        from app.workers.file_source import FileSource
+        from engine.audio.ring import OUTPUT_RING, SampleRing
+
+        if self._file is not None:
+            self._file.stop()
+            self._file = None
+        if request["kind"] != "file":
+            return
+        path = Path(request["path"])
+
+        def on_failed(sentence: str) -> None:
+            self._lines.say("file_failed", path=str(path), sentence=sentence)
+
+        from engine.errors import MouthpieceError
+
+        try:
+            output = SampleRing.attach(self._folder / OUTPUT_RING)
+            self._file = FileSource(path, self._voice_ring, output, on_failed)
+        except MouthpieceError as error:
+            on_failed(str(error))
+            return
+        self._file.output_delay_s = self._picture_delay_s()
+        self._file.start()
+        self._lines.say("file_started", path=str(path))
+
+    def _on_rate(self, request: dict[str, Any]) -> None:
+        self.stage.pace.rate_hz = min(240.0, max(1.0, float(request["rate_hz"])))
+
+    def _hear(self) -> None:
+        block = self._voice.read()
+        if block is None or self.stage.performer is None:
+            return
+        if self._voice.n_streams != self._n_streams:
+            self._n_streams = self._voice.n_streams
+            self.stage.performer.start_afresh()
+        self.stage.performer.push(block)
+
+    def _let_enter(self) -> None:
+        """Puts a loaded avatar on stage; until then the one before goes on performing."""
+        from app.workers.control_records import ControlRecords
+        from engine.errors import MouthpieceError
+        from engine.performer import Performer
+
+        entering = self._entering
+        if entering is None or not entering.is_done:
+            return
+        self._entering = None
+        try:
+            if entering.failure is not None:
+                raise entering.failure
+            if self._rasterizer is None:
+                self._rasterizer = self._make_rasterizer()
+            performer = Performer(entering.avatar, self._rasterizer, is_live=True)
+            self.stage.enter(performer, entering.number)
+            self._records = ControlRecords(self._folder, entering.number, performer.avatar.schema)
+        except (MouthpieceError, OSError) as error:
+            self._lines.say("avatar_failed", number=entering.number, sentence=str(error))
+            return
+        self._lines.say("avatar_entered", number=entering.number, backend=self._rasterizer.name)
+        self._obey({"do": "view"})
+
+    def _show(self) -> None:
+        now = time.perf_counter()
+        if self.stage.performer is not None and self.stage.pace.wait_s(now) <= 0:
+            self.stage.pace.began(now)
+            moment = self.stage.tick()
+            self._records.append(
+                self._voice.clock.wall_at(moment.motion_time), moment.driven, moment.user, moment.controls.values,
+                self.stage.orbit,
+            )  # fmt: skip
+            if self._frames.sequence != self._last_sequence:
+                self._last_sequence = self._frames.sequence
+                self._lines.say_newest("frame", sequence=self._last_sequence)
+        if now - self._alive_at > ALIVE_PERIOD_S:
+            self._alive_at = now
+            self._lines.say_newest("alive", drift_ppm=round(self._voice.clock.drift_ppm, 1))
+
+    def _rest(self) -> None:
+        if self.stage.performer is None:
+            self._lines.wait(NO_STAGE_PERIOD_S)
+            return
+        wait_s = self.stage.pace.wait_s(time.perf_counter())
+        if wait_s > 0:
+            self._lines.wait(wait_s)
+
+    def _picture_delay_s(self) -> float:
+        """How far the picture is behind the sound, for a file that is played in sync with it."""
+        performer = self.stage.performer
+        return performer.motion_clock.delay_s if performer is not None else 0.0
+
+
+class _Entering:
+    """An avatar being opened on a thread of its own."""
+
+    def __init__(self, path: Path, number: int, load_avatar: Callable) -> None:
+        self.number = number
+        self.avatar: Any = None
+        self.failure: Exception | None = None
+        self._thread = threading.Thread(target=self._load, args=(path, load_avatar), name="opening", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_done(self) -> bool:
+        return not self._thread.is_alive()
+
+    def _load(self, path: Path, load_avatar: Callable) -> None:
+        from engine.errors import AvatarError, MouthpieceError
+
+        try:
+            self.avatar = load_avatar(path)
+        except MouthpieceError as error:
+            self.failure = error
+        except Exception as error:  # the edge of a thread: whatever a damaged file does must end in a sentence
+            import traceback
+
+            traceback.print_exc()
+            self.failure = AvatarError(f"{path}: cannot be opened ({type(error).__name__}: {error}).")
+
+
+def _share_cores() -> None:
+    """One budget of threads for torch and numba: as many as there are cores, waiting asleep."""
+    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("OMP_NUM_THREADS", str(n))
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(n))
+    import torch
+
+    torch.set_num_threads(n)
+    torch.set_grad_enabled(False)
+
+
+def _named(name: str) -> Callable:
+    module, function = name.split(":")
+
+    def call(*arguments: Any) -> Any:
+        return getattr(import_module(module), function)(*arguments)
+
+    return call

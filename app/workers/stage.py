@@ -1,0 +1,233 @@
+"""The avatar on stage in the performer process: what the window asked to see, drawn into the frame slots."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from app.workers.frames import MAX_CONTROLS, MAX_SIDE_PX, FrameHeader, FrameWriter
+from app.workers.pace import Pace, RenderScale
+from app.workers.voice_line import VoiceLine
+from engine.camera import Orbit
+from engine.edits import Edits
+from engine.errors import AvatarError, MouthpieceError, OutputError
+from engine.latency import LatencyLog
+from engine.performer import Moment, Performer
+
+STILL = 1e-4
+"""Controls that differ by less than this show the same picture."""
+
+METER_PERIOD_S = 0.05
+"""How often figures (level, latency) are published while the picture stands still."""
+
+SHARPEN_AFTER_S = 0.15
+"""A picture drawn smaller than asked is drawn once more in full when nothing has moved for so long."""
+
+
+@dataclass
+class Look:
+    """How the avatar is shown; every request of the window changes some of it."""
+
+    orbit: Orbit | None = None  # None: the avatar's own view
+    width: int = 512
+    height: int = 512
+    mode: str = "color"
+    background: tuple[float, float, float] | str | None = None
+    version: int = 0  # counts changes that need a new picture
+    values: dict[str, float] = field(default_factory=dict)
+    muted: list[str] = field(default_factory=list)
+    soloed: list[str] = field(default_factory=list)
+    strengths: dict[str, float] = field(default_factory=dict)
+    guard: float = 0.5
+    lip_gain: float = 1.0
+    smoothing_ms: float = 0.0
+    look_ahead_ms: float = 40.0
+    is_idle: bool = True
+    settings: dict[str, Any] = field(default_factory=dict)
+    edits: Edits | None = None
+
+
+class Stage:
+    """Draws one performer's moments into the slots, only when something has changed.
+
+    Attributes:
+        performer: None while no avatar is on stage.
+        number: of the avatar on stage, as the window counts.
+    """
+
+    def __init__(self, frames: FrameWriter, voice: VoiceLine) -> None:
+        self.look = Look()
+        self.performer: Performer | None = None
+        self.number = 0
+        self.pace = Pace()
+        self._frames, self._voice = frames, voice
+        self._latency = LatencyLog()
+        self._scale = RenderScale()
+        self._header = FrameHeader()
+        self._stages: dict[str, float] = {}
+        self._drawn: tuple[int, np.ndarray] | None = None  # version of the look, controls
+        self._is_sharp = True
+        self._drawn_at = self._published_at = -np.inf
+
+    def enter(self, performer: Performer, number: int) -> None:
+        """Puts an avatar on stage in place of the one before, with the look as it stands.
+
+        Raises:
+            AvatarError: if it has more controls than a frame carries.
+        """
+        n = len(performer.avatar.schema)
+        if n > MAX_CONTROLS:
+            raise AvatarError(
+                f"{performer.avatar.manifest.name}: has {n} controls, at most {MAX_CONTROLS} can be shown."
+            )
+        self.performer, self.number = performer, number
+        self.apply_look()
+        self._latency.clear()
+        self._scale.reset()
+
+    def apply_look(self) -> None:
+        """Brings the performer in line with the look after a request changed it; a new picture follows."""
+        self.look.version += 1
+        if self.performer is None:
+            return
+        look, mixer, schema = self.look, self.performer.mixer, self.performer.avatar.schema
+        mixer.reset_user()
+        mixer.set_user({name: value for name, value in look.values.items() if _is_known(schema, name)})
+        mixer.set_silenced(look.muted, look.soloed)
+        mixer.set_strengths(look.strengths)
+        mixer.guard.strength = look.guard
+        mixer.lip_gain, mixer.smoothing_ms = look.lip_gain, look.smoothing_ms
+        mixer.look_ahead_ms, mixer.is_idle = look.look_ahead_ms, look.is_idle
+        known = {setting.name for setting in self.performer.avatar.settings}
+        for name, value in look.settings.items():
+            if name in known and mixer.settings.get(name) != value:
+                self.performer.set_setting(name, value)
+        fits = look.edits is not None and len(look.edits) == self.performer.avatar.manifest.n_gaussians
+        self.performer.edits = look.edits if fits else None
+
+    def apply_view(self) -> None:
+        """Brings view mode and background in line with the look. Raises MouthpieceError for what it cannot show."""
+        self.look.version += 1
+        if self.performer is None:
+            return
+        self.performer.view = view_of(self.look.mode)
+        self.performer.background = background_of(self.look.background, *self._size())
+
+    def tick(self) -> Moment | None:
+        """One round of the picture loop: the moment as it now is, drawn and published if anything has changed."""
+        if self.performer is None:
+            return None
+        now = time.perf_counter()
+        moment = self.performer.moment(self._voice.clock.sound_at(now))
+        self._log_latency_of_sound(moment, now)
+        if not self._is_still(moment):
+            self._draw(moment, now, self._size())
+        elif not self._is_sharp and now - self._drawn_at > SHARPEN_AFTER_S:
+            self._draw(moment, now, (self.look.width, self.look.height))
+        elif now - self._published_at >= METER_PERIOD_S and self._voice.is_live:
+            self._published_at = now
+            self._frames.repeat(self._figures(moment, now))
+        return moment
+
+    @property
+    def orbit(self) -> Orbit:
+        return self.look.orbit or self.performer.avatar.manifest.orbit
+
+    def _size(self) -> tuple[int, int]:
+        return self._scale.size(self.look.width, self.look.height)
+
+    def _is_still(self, moment: Moment) -> bool:
+        """Whether the picture drawn last still shows this moment."""
+        if self._drawn is None or self._drawn[0] != self.look.version:
+            return False
+        values = moment.controls.values
+        return len(values) == len(self._drawn[1]) and np.abs(values - self._drawn[1]).max() <= STILL
+
+    def _draw(self, moment: Moment, now: float, size: tuple[int, int]) -> None:
+        width, height = size
+        self._fit_background(width, height)
+        frame = self.performer.picture(moment, self.orbit.camera(width, height), self._frames.claim(width, height))
+        done = time.perf_counter()
+        work = {name: frame.stages_ms.get(name, 0.0) for name in ("drive", "deform", "raster")}
+        work["present"] = (done - now) * 1e3 - sum(work.values())
+        self._stages.update(work)
+        self._latency.add(self._stages)
+        self._is_sharp = size == (self.look.width, self.look.height)
+        if size == self._size():  # not the one sharp picture of a still face
+            self._scale.add((done - now) * 1e3)
+        self.pace.shown(done)
+        self._frames.commit(self._figures(moment, done, frame.n_gaussians))
+        self._drawn = (self.look.version, moment.controls.values.copy())
+        self._drawn_at = self._published_at = done
+
+    def _fit_background(self, width: int, height: int) -> None:
+        background = self.performer.background
+        if background is not None and background.ndim == 3 and background.shape[:2] != (height, width):
+            self.performer.background = background_of(self.look.background, width, height)
+
+    def _log_latency_of_sound(self, moment: Moment, now: float) -> None:
+        """The first three stages: waiting for the sample, for its features, and for the look-ahead."""
+        self._stages = {}
+        if np.isfinite(moment.features_time) and self._voice.is_live:
+            sound_now = moment.time
+            self._stages = {
+                "capture": max(0.0, sound_now - moment.newest_time) * 1e3,
+                "features": max(0.0, moment.newest_time - moment.features_time) * 1e3,
+                "look_ahead": max(0.0, moment.features_time - moment.motion_time) * 1e3,
+            }
+
+    def _figures(self, moment: Moment, shown_time: float, n_gaussians: int | None = None) -> FrameHeader:
+        wall, level = self._voice.clock.wall_at, self._voice.voice.level
+        p50, p95, total50, total95 = self._latency.percentiles()
+        n = self._header.n_gaussians if n_gaussians is None else n_gaussians
+        newest = wall(moment.newest_time) if np.isfinite(moment.newest_time) else 0.0
+        self._header = FrameHeader(
+            shown_time=shown_time, newest_sample_time=newest, motion_sample_time=wall(moment.motion_time),
+            driven=moment.driven, result=moment.controls.values, range_inside=moment.range_inside,
+            stages_ms=self._stages, stages_p50_ms=p50, stages_p95_ms=p95, total_p50_ms=total50, total_p95_ms=total95,
+            level_db=level.rms_db, peak_db=level.peak_db, clipped=level.has_clipped, is_talking=self._voice.is_talking,
+            fps=self.pace.fps(shown_time), look_ahead_ms=self._look_ahead_ms(), lost_samples=self._voice.lost_samples,
+            n_gaussians=n, backend=self.performer.rasterizer.name, avatar_number=self.number,
+        )  # fmt: skip
+        return self._header
+
+    def _look_ahead_ms(self) -> float:
+        clock = self.performer.motion_clock
+        return clock.look_ahead_ms if clock is not None else self.look.look_ahead_ms
+
+
+def clamped_size(width: int, height: int) -> tuple[int, int]:
+    """A view size in pixels within what a frame can hold."""
+    return min(max(int(width), 16), MAX_SIDE_PX), min(max(int(height), 16), MAX_SIDE_PX)
+
+
+def background_of(given: Any, width: int, height: int) -> np.ndarray | None:
+    """What a request calls a background: None, a colour of three numbers 0 to 1, or a picture's path, cut to fill."""
+    if given is None:
+        return None
+    if not isinstance(given, str):
+        color = np.array(given, dtype=np.float32)
+        if color.shape != (3,) or not np.isfinite(color).all():
+            raise OutputError(f"{given!r}: a background colour is three numbers from 0 to 1.")
+        return np.clip(color, 0, 1)
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(Path(given)) as image:
+            filled = ImageOps.fit(image.convert("RGB"), (width, height), Image.Resampling.BILINEAR)
+    except (OSError, ValueError, Image.DecompressionBombError) as error:
+        raise OutputError(f"{given}: is not a picture that can be read ({error}).") from error
+    return np.asarray(filled, dtype=np.float32) / 255
+
+
+def view_of(mode: str) -> Any:
+    """What recolours the layers for a view mode, None for the plain picture. Raises MouthpieceError if unknown."""
+    if mode == "color":
+        return None
+    raise MouthpieceError(f"{mode}: there is no such view.")
+
+
+def _is_known(schema: Any, name: str) -> bool:
+    return name in schema or (f"{name}l" in schema and f"{name}r" in schema)

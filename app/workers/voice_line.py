@@ -1,0 +1,90 @@
+"""From the voice ring to blocks the performer hears: resampled to 16 kHz, filtered, gained, gated, timed by count."""
+
+import numpy as np
+
+from engine.audio.block import SAMPLE_RATE_HZ, Block
+from engine.audio.resample import Resampler
+from engine.audio.ring import SampleRing, SourceState
+from engine.audio.voice import Voice
+from engine.sound_clock import SoundClock
+
+CATCH_UP_S = 1.0
+"""Sound older than this is not worth hearing any more: after a long stall the face goes on with the present."""
+
+TALKING_DB = -50.0
+
+
+class VoiceLine:
+    """Reads one ring of device-rate samples.
+
+    Attributes:
+        clock: the sound's time against the wall's.
+        voice: gain, gate and meter, to be set at any time.
+        newest_wall: perf_counter seconds at which the newest sample read was in the air, -inf before the first.
+        n_streams: counts stretches of unbroken sound; another one has nothing to do with the one before.
+    """
+
+    def __init__(self, ring: SampleRing) -> None:
+        self.clock = SoundClock()
+        self.voice = Voice()
+        self.newest_wall = -np.inf
+        self._ring = ring
+        self._cursor = ring.written
+        self._generation = ring.generation
+        self.n_streams = 0
+        self._resampler: Resampler | None = None
+        self._begin_time = 0.0  # sound time that the resampler's first output stands for
+        self._n_out = 0
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a source stands behind the ring."""
+        return self._ring.state == SourceState.LIVE
+
+    @property
+    def is_talking(self) -> bool:
+        return self.is_live and self.voice.gate.is_open and self.voice.level.rms_db > TALKING_DB
+
+    @property
+    def lost_samples(self) -> int:
+        return self._ring.lost_samples
+
+    def read(self) -> Block | None:
+        """All sound that is new since the last call, None when there is none."""
+        rate = self._ring.rate_hz
+        self._notice_another_source(rate)
+        raw, first = self._ring.read(self._cursor, int(CATCH_UP_S * rate) + self._ring.written - self._cursor)
+        if not len(raw):
+            return None
+        if first != self._cursor or len(raw) > CATCH_UP_S * rate:
+            raw, first = raw[-int(CATCH_UP_S * rate) :], first + max(0, len(raw) - int(CATCH_UP_S * rate))
+            self._resampler = None
+        if self._resampler is not None and not self._is_on_time(first, len(raw), rate):
+            self._resampler = None
+        if self._resampler is None:
+            self._begin(first, rate)
+        self._cursor = first + len(raw)
+        self.newest_wall = self._ring.time_of(self._cursor)
+        samples = self._resampler.push(raw)
+        if not len(samples):
+            return None
+        block = Block(self.voice.push(samples), self._begin_time + self._n_out / SAMPLE_RATE_HZ)
+        self._n_out += len(samples)
+        return block
+
+    def _notice_another_source(self, rate: float) -> None:
+        if self._ring.generation != self._generation:
+            self._generation = self._ring.generation
+            self._cursor = max(self._cursor, self._ring.first_of_generation)
+            self._resampler = None
+
+    def _begin(self, first: int, rate: float) -> None:
+        self.n_streams += 1
+        self._resampler = Resampler(round(rate))
+        self._n_out = 0
+        started = self.clock.begin(self._ring.time_of(first))
+        self._begin_time = started - self._resampler.delay / SAMPLE_RATE_HZ
+
+    def _is_on_time(self, first: int, n: int, rate: float) -> bool:
+        counted = self._begin_time + (self._n_out + self._resampler.delay) / SAMPLE_RATE_HZ
+        return self.clock.follow(counted, self._ring.time_of(first), n / rate)
