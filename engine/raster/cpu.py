@@ -211,7 +211,7 @@ class _Blend(torch.autograd.Function):
         for i, bins in enumerate(ctx.bins):
             entries = bins.blend_backward(ctx.colors[i], ctx.passed[i], v_image[i], v_alpha[i], ctx.means2d is not None)
             blend.gather_gradients(
-                bins.order, bins.n_visible, bins.offsets, bins.places, entries, ctx.opacities[i],
+                bins.order, bins.n_visible, bins.offsets, bins.entry_counts, bins.places, entries, ctx.opacities[i],
                 v_means2d[i], v_absolute[i], v_conics[i], v_opacities[i], v_colors[i],
             )  # fmt: skip
         if ctx.means2d is not None:
@@ -233,20 +233,21 @@ class _Bins:
             keys, 0, self.order, np.empty(n, np.int32), np.empty(tiles.SORT_BUCKETS, np.int64)
         )
         self.n_workers = torch.get_num_threads()
-        counts, per_splat = np.empty((self.n_workers, n_tiles), np.int64), np.zeros(n + 1, np.int64)
-        tiles.count_tiles(self.order, self.n_visible, splats, self.n_columns, n_rows, counts, per_splat)
-        self.starts = np.empty(n_tiles + 1, np.int64)
+        counts, bounds = np.empty((self.n_workers, n_tiles), np.int64), np.empty(self.n_workers + 1, np.int64)
+        tiles.bound_entries(self.order, 0, self.n_visible, splats, self.n_columns, n_rows, bounds)
+        most = int(bounds[-1])
+        entries = [np.empty(most, np.int32) for _ in range(3)]
+        self.offsets, self.entry_counts = np.empty(n, np.int64), np.empty(n, np.int32)
+        chunk_counts = np.empty(self.n_workers, np.int64)
+        tiles.bin_splats(
+            self.order, 0, self.n_visible, splats, self.n_columns, -(-width // tiles.BLOCK), -(-height // tiles.BLOCK),
+            bounds, counts, *entries, self.offsets, self.entry_counts, chunk_counts,
+        )  # fmt: skip
+        self.starts, self.ends = np.empty(n_tiles + 1, np.int64), np.empty(n_tiles, np.int64)
         n_entries = tiles.place_tiles(counts, self.starts)
-        self.ids = np.empty(n_entries, np.int32)
-        self.ends = np.empty(n_tiles, np.int64)
-        grid = (self.order, self.n_visible, splats, self.n_columns, n_rows, counts, self.ids)
-        if traced:
-            self.offsets = np.zeros(n + 1, np.int64)
-            np.cumsum(per_splat[: self.n_visible], out=self.offsets[1 : self.n_visible + 1])
-            self.places = np.empty(n_entries, np.int64)
-            tiles.fill_tiles_traced(*grid, self.offsets, self.places)
-        else:
-            tiles.fill_tiles(*grid)
+        self.ids, self.masks = np.empty(n_entries, np.int32), np.empty(n_entries, np.int32)
+        self.places = np.empty(most if traced else 0, np.int32)
+        tiles.fill_tiles(bounds, chunk_counts, *entries, counts, self.ids, self.masks, self.places)
 
     def blend(self, colors: np.ndarray, image: np.ndarray, passed: np.ndarray) -> None:
         self.stops = np.empty((self.height, self.width) if self.traced else (0, 0), np.float32)
@@ -256,8 +257,8 @@ class _Bins:
         else:
             forward = blend.forward_rgb if rgb else blend.forward_any
         forward(
-            self.starts, self.ids, self.splats, colors, self.width, self.height, self.n_columns,
-            np.zeros(1, np.int64), self.n_workers, image, passed, self.stops, self.ends,
+            self.starts, self.ids, self.masks, self.splats, colors, self.width, self.height, self.n_columns,
+            np.zeros(1, np.int64), self.n_workers, False, image, passed, self.stops, self.ends,
         )  # fmt: skip
 
     def blend_backward(
@@ -271,8 +272,8 @@ class _Bins:
         else:
             backward = blend.backward_any_absolute if absolute else blend.backward_any
         backward(
-            self.starts, self.ends, self.ids, self.splats, colors, self.width, self.height, self.n_columns,
-            np.zeros(1, np.int64), self.n_workers, passed, self.stops, v_image, v_alpha, entries,
+            self.starts, self.ends, self.ids, self.masks, self.splats, colors, self.width, self.height,
+            self.n_columns, np.zeros(1, np.int64), self.n_workers, passed, self.stops, v_image, v_alpha, entries,
         )  # fmt: skip
         return entries
 

@@ -1,8 +1,8 @@
-"""Which Gaussians touch which 16x16 tile, nearest first: depth sort, exact ellipse-tile test, stable binning.
+"""Which Gaussians touch which 16x16 tile, nearest first: depth sort, exact ellipse-block test, stable binning.
 
 A splat is a row of eight float32: centre x, y; the exponent's polynomial a, b, c in powers of two
-(alpha = 2 ** (a dx² + b dx dy + c dy² + log2 opacity)); log2 opacity; half the height of its visible ellipse; and
-dx / dy where the ellipse is highest.
+(alpha = 2 ** (a dx² + b dx dy + c dy² + log2 opacity)); log2 opacity; half the width and height of the ellipse in which
+alpha reaches 1/255.
 """
 
 import math
@@ -10,7 +10,11 @@ import math
 import numpy as np
 from numba import njit, prange
 
+from engine.raster.kernels.lanes import lane_numbers, least, most, spread, square_root, store_ints
+
 TILE = 16
+BLOCK = 4
+"""Pixels a side: a tile is 16 blocks, a block is one vector of 16 pixels."""
 SPLAT_WIDTH = 8
 INVISIBLE = np.uint32(0xFFFFFFFF)
 LOG2_E = np.float32(math.log2(math.e))
@@ -29,11 +33,11 @@ def write_splat(splats, i, x, y, conic_xx, conic_xy, conic_yy, opacity):
     c = np.float32(-0.5) * LOG2_E * conic_yy
     log2_opacity = np.float32(math.log2(opacity))
     room = log2_opacity + LOG2_255
-    curve = c - b * b / (np.float32(4) * a)
     splats[i, 0], splats[i, 1], splats[i, 2], splats[i, 3], splats[i, 4] = x, y, a, b, c
     splats[i, 5] = log2_opacity
-    splats[i, 6] = math.sqrt(max(-room / curve, np.float32(0))) if curve < np.float32(0) else np.float32(1e9)
-    splats[i, 7] = -b / (np.float32(2) * a)
+    reach = np.float32(4) * room / max(np.float32(4) * a * c - b * b, np.float32(1e-30))
+    splats[i, 6] = math.sqrt(max(-c * reach, np.float32(0)))
+    splats[i, 7] = math.sqrt(max(-a * reach, np.float32(0)))
 
 
 @njit(cache=True, parallel=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
@@ -96,56 +100,101 @@ def sort_by_depth(keys, first, order, spare, histogram):
     return n_visible
 
 
-@njit(cache=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, inline="always")
-def tile_rows(splats, i, n_rows):
-    """First and one past the last row of tiles whose pixel centres the ellipse reaches."""
-    y, reach = splats[i, 1], splats[i, 6] + SLACK_PX
-    top, bottom = (y - reach - np.float32(0.5)) / np.float32(TILE), (y + reach - np.float32(0.5)) / np.float32(TILE)
-    # a tile's last centre is 15 below its first
-    most = np.float32(n_rows)
-    first = math.ceil(min(max(top - np.float32((TILE - 1) / TILE), np.float32(0)), most))
-    last = math.floor(max(min(bottom, most - np.float32(1)), np.float32(-1)))
-    return np.int32(first), np.int32(last) + np.int32(1)
+@njit(cache=True, inline="always")
+def rows_reached(splats, i, rows_px, n_rows):
+    """First and one past the last band of `rows_px` rows whose pixel centres the ellipse reaches, of `n_rows`."""
+    size, most_rows, zero = np.float32(rows_px), np.float32(n_rows), np.float32(0)
+    y, reach = splats[i, 1] - np.float32(0.5), splats[i, 7] + SLACK_PX
+    first = np.int32(min(max((y - reach + np.float32(1)) / size, zero), most_rows))
+    last = np.int32(min(max((y + reach) / size + np.float32(1), zero), most_rows))
+    return first, last
 
 
-@njit(cache=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, inline="always")
-def tile_columns(splats, i, row, n_columns):
-    """First and one past the last tile of a row of tiles that the ellipse reaches: its exact extent in that band."""
-    x, y, a, b, c = splats[i, 0], splats[i, 1], splats[i, 2], splats[i, 3], splats[i, 4]
-    room, zero, half = splats[i, 5] + LOG2_255, np.float32(0), np.float32(0.5)
-    top = np.float32(row * TILE) + half - y
-    bottom = top + np.float32(TILE - 1)
-    square = np.float32(4) * a * c - b * b
-    reach_x = math.sqrt(max(-room * np.float32(4) * c / square, zero)) if square > zero else np.float32(1e9)
-    lean = -b / (np.float32(2) * c)
-    dy = min(max(lean * reach_x, top), bottom)
-    right = -b * dy - math.sqrt(max(b * b * dy * dy - np.float32(4) * a * (c * dy * dy + room), zero))
-    dy = min(max(-lean * reach_x, top), bottom)
-    left = -b * dy + math.sqrt(max(b * b * dy * dy - np.float32(4) * a * (c * dy * dy + room), zero))
-    scale = half / a
-    left, right = x + left * scale - SLACK_PX - half, x + right * scale + SLACK_PX - half
-    size, most = np.float32(TILE), np.float32(n_columns)
-    first = math.ceil(min(max((left - (size - np.float32(1))) / size, zero), most))
-    last = math.floor(max(min(right / size, most - np.float32(1)), np.float32(-1)))
-    return np.int32(first), np.int32(last) + np.int32(1)
+@njit(cache=True, parallel=True)
+def bound_entries(order, begin, end, splats, n_columns, n_rows, bounds):
+    """Fills `bounds` `[chunks + 1]`: an upper bound of tile entries before each chunk of the order from `begin`."""
+    n_chunks = bounds.shape[0] - 1
+    zero, size = np.float32(0), np.float32(TILE)
+    for chunk in prange(n_chunks):
+        total = 0
+        for k in range(begin + chunk * (end - begin) // n_chunks, begin + (chunk + 1) * (end - begin) // n_chunks):
+            i = order[k]
+            first_row, last_row = rows_reached(splats, i, TILE, n_rows)
+            x, reach = splats[i, 0] - np.float32(0.5), splats[i, 6] + SLACK_PX
+            first = np.int32(min(max((x - reach + np.float32(1)) / size, zero), np.float32(n_columns)))
+            last = np.int32(min(max((x + reach) / size + np.float32(1), zero), np.float32(n_columns)))
+            total += (last_row - first_row) * (last - first)
+        bounds[chunk + 1] = total
+    bounds[0] = 0
+    for chunk in range(n_chunks):
+        bounds[chunk + 1] += bounds[chunk]
 
 
-@njit(cache=True, parallel=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
-def count_tiles(order, n_visible, splats, n_columns, n_rows, counts, per_splat):
-    """How many splats of each chunk of the order touch each tile (`counts` `[chunks, tiles]`), and tiles per splat."""
+@njit(cache=True, parallel=True, fastmath=True)
+def bin_splats(
+    order, begin, end, splats, n_columns, n_block_columns, n_block_rows, bounds,
+    counts, entry_tiles, entry_ids, entry_masks, offsets, entry_counts, chunk_counts,
+):  # fmt: skip
+    """Finds the tiles each splat touches and, as 16 bits, the 4x4 blocks within each.
+
+    Chunk c writes its entries from `bounds[c]` on, `chunk_counts[c]` of them, by splats in the order; the splat at
+    place k of the order has `entry_counts[k]` from `offsets[k]` on. `counts` `[chunks, tiles]` gets each tile's.
+    """
     n_chunks = counts.shape[0]
+    zero, half, block = np.float32(0), np.float32(0.5), np.float32(BLOCK)
+    most_blocks = np.float32(n_block_columns)
     for chunk in prange(n_chunks):
         counts[chunk, :] = 0
-        for k in range(chunk * n_visible // n_chunks, (chunk + 1) * n_visible // n_chunks):
+        firsts, lasts = np.empty(16, np.int32), np.empty(16, np.int32)
+        position = bounds[chunk]
+        for k in range(begin + chunk * (end - begin) // n_chunks, begin + (chunk + 1) * (end - begin) // n_chunks):
             i = order[k]
-            total = 0
-            first_row, last_row = tile_rows(splats, i, n_rows)
-            for row in range(first_row, last_row):
-                first, last = tile_columns(splats, i, row, n_columns)
-                for column in range(first, last):
-                    counts[chunk, row * n_columns + column] += 1
-                total += max(last - first, 0)
-            per_splat[k] = total
+            offsets[k] = position
+            first_band, last_band = rows_reached(splats, i, BLOCK, n_block_rows)
+            x, y, a, b, c = splats[i, 0], splats[i, 1], splats[i, 2], splats[i, 3], splats[i, 4]
+            room = splats[i, 5] + LOG2_255
+            lean = -b / (np.float32(2) * c) * splats[i, 6]
+            scale = half / a
+            four_a, square = np.float32(4) * a, b * b - np.float32(4) * a * c
+            left_end, right_end = (x - SLACK_PX - half + np.float32(1)) / block, (x + SLACK_PX - half + block) / block
+            group = first_band // 4 * 4
+            while group < last_band:
+                # the extent of the ellipse in sixteen bands of four rows at once
+                top = lane_numbers() * block + (np.float32(group * BLOCK) + half - y)
+                bottom = top + np.float32(BLOCK - 1)
+                dy = least(most(spread(lean), top), bottom)
+                root = square_root(most(dy * dy * square - four_a * room, spread(zero)))
+                right = (dy * -b - root) * (scale / block) + right_end
+                dy = least(most(spread(-lean), top), bottom)
+                root = square_root(most(dy * dy * square - four_a * room, spread(zero)))
+                left = (dy * -b + root) * (scale / block) + left_end
+                store_ints(firsts, 0, least(most(left, spread(zero)), spread(most_blocks)))
+                store_ints(lasts, 0, least(most(right, spread(zero)), spread(most_blocks)))
+                for quad in range(4):
+                    low, high = max(first_band - group - quad * 4, 0), min(last_band - group - quad * 4, 4)
+                    if high <= low:
+                        continue
+                    first_block, last_block = np.int32(1 << 30), np.int32(0)
+                    for j in range(quad * 4 + low, quad * 4 + high):
+                        if lasts[j] > firsts[j]:
+                            first_block, last_block = min(first_block, firsts[j]), max(last_block, lasts[j])
+                    tile_row = (group // 4 + quad) * n_columns
+                    for column in range(first_block >> 2, (last_block + 3) >> 2):
+                        bits = 0
+                        for j in range(low, high):
+                            from_block = max(firsts[quad * 4 + j] - column * 4, 0)
+                            to_block = min(lasts[quad * 4 + j] - column * 4, 4)
+                            if to_block > from_block:
+                                bits |= ((1 << to_block) - (1 << from_block)) << (4 * j)
+                        if bits != 0:
+                            entry_tiles[position] = tile_row + column
+                            entry_ids[position] = i
+                            entry_masks[position] = bits
+                            counts[chunk, tile_row + column] += 1
+                            position += 1
+                group += 16
+            entry_counts[k] = position - offsets[k]
+        chunk_counts[chunk] = position - bounds[chunk]
 
 
 @njit(cache=True)
@@ -162,37 +211,15 @@ def place_tiles(counts, starts):
     return total
 
 
-@njit(cache=True, parallel=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
-def fill_tiles(order, n_visible, splats, n_columns, n_rows, counts, ids):
-    """Writes the splats of every tile, nearest first; `counts` as left by `place_tiles`."""
-    n_chunks = counts.shape[0]
-    for chunk in prange(n_chunks):
-        for k in range(chunk * n_visible // n_chunks, (chunk + 1) * n_visible // n_chunks):
-            i = order[k]
-            first_row, last_row = tile_rows(splats, i, n_rows)
-            for row in range(first_row, last_row):
-                first, last = tile_columns(splats, i, row, n_columns)
-                for column in range(first, last):
-                    tile = row * n_columns + column
-                    ids[counts[chunk, tile]] = i
-                    counts[chunk, tile] += 1
-
-
-@njit(cache=True, parallel=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
-def fill_tiles_traced(order, n_visible, splats, n_columns, n_rows, counts, ids, offsets, places):
-    """Like `fill_tiles`, and writes where each splat's entries went: `places[offsets[k]:offsets[k + 1]]`."""
-    n_chunks = counts.shape[0]
-    for chunk in prange(n_chunks):
-        for k in range(chunk * n_visible // n_chunks, (chunk + 1) * n_visible // n_chunks):
-            i = order[k]
-            place = offsets[k]
-            first_row, last_row = tile_rows(splats, i, n_rows)
-            for row in range(first_row, last_row):
-                first, last = tile_columns(splats, i, row, n_columns)
-                for column in range(first, last):
-                    tile = row * n_columns + column
-                    entry = counts[chunk, tile]
-                    ids[entry] = i
-                    places[place] = entry
-                    place += 1
-                    counts[chunk, tile] = entry + 1
+@njit(cache=True, parallel=True)
+def fill_tiles(bounds, chunk_counts, entry_tiles, entry_ids, entry_masks, counts, ids, masks, places):
+    """Moves the entries to their tiles, nearest first; `places`, if not empty, gets where each entry went."""
+    for chunk in prange(counts.shape[0]):
+        for position in range(bounds[chunk], bounds[chunk] + chunk_counts[chunk]):
+            tile = entry_tiles[position]
+            place = counts[chunk, tile]
+            counts[chunk, tile] = place + 1
+            ids[place] = entry_ids[position]
+            masks[place] = entry_masks[position]
+            if places.shape[0] > 0:
+                places[position] = place
