@@ -1,4 +1,4 @@
-"""The avatar file: one safetensors file with its manifest as metadata, written whole or not at all, read with mistrust."""
+"""The avatar file: one safetensors file with its manifest inside, written whole or not at all, read with mistrust."""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
 """A toy talking head with known truth: a procedural puppet of Gaussians, rendered into a dataset in seconds.
 
-An ellipsoid head with eyes, brows and a mouth. The mouth opens with the voice's loudness, lids follow a train of blinks,
-the brows rise now and then, the camera sways. `alpha` films a bust on white, `plate` a head before a torso and a wall.
+An ellipsoid head with eyes, brows and a mouth. The mouth opens with the voice's loudness, lids follow a train of
+blinks, the brows rise now and then, the camera sways. `alpha` films a bust on white, `plate` a head before a torso
+and a wall.
 """
 
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def make_toy_dataset(
     voice, loudness = toy_voice(n_frames / FPS + 0.2, seed)
     jaw = np.array([loudness[int((t + 0.02) * SAMPLE_RATE_HZ)] for t in times])
     lids = np.stack([_pulses(times, rng, 1.2, 0.12), np.zeros(n_frames)], axis=1)
-    lids[:, 1] = np.where(rng.random() < 2, lids[:, 0], 0)
+    lids[:, 1] = lids[:, 0]
     wink = _pulses(times, rng, 2.5, 0.15)
     lids[:, 0] = np.maximum(lids[:, 0], wink)
     brow, smile = _pulses(times, rng, 1.5, 0.3), _pulses(times, rng, 1.7, 0.4)
@@ -116,8 +117,8 @@ def make_toy_dataset(
                      np.sin(2 * np.pi * times / 2.9)], axis=1)  # fmt: skip
     for i in range(n_frames):
         if background == "alpha":
-            camera = Orbit((0, -0.15, 0), 40 * np.sin(2 * np.pi * i / n_frames), 8 * np.sin(2 * np.pi * times[i] / 2), 4.5,
-                           20.0).camera(size, size)  # fmt: skip
+            angles = 40 * np.sin(2 * np.pi * i / n_frames), 8 * np.sin(np.pi * times[i])
+            camera = Orbit((0, -0.15, 0), *angles, 4.5, 20.0).camera(size, size)
         else:
             camera = Orbit((0, -0.05, 0), 0, 0, 4.5, 18.0).camera(size, size).moved(pose_matrix(*sway[i]))
         means, colors = puppet.posed(jaw[i], tuple(lids[i]), brow[i], smile[i])

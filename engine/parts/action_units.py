@@ -23,8 +23,8 @@ def chosen_units(au_set: str) -> tuple[str, ...]:
     unknown = [name for name in names if name not in ACTION_UNIT]
     if unknown or not names:
         raise TrainingError(
-            f"au_set {au_set!r}: unknown action units {', '.join(unknown) or '(none given)'}; use paper, shipped or a list of "
-            f"{', '.join(ACTION_UNIT)}."
+            f"au_set {au_set!r}: no such action units: {', '.join(unknown) or '(none)'}; use paper, shipped "
+            f"or a list of {', '.join(ACTION_UNIT)}."
         )
     return names
 

@@ -5,6 +5,8 @@ A window is 16 steps of 50 Hz features, from 160 ms before the shown moment to 1
 more channel says which are known.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +24,7 @@ class AudioNet(nn.Module):
         super().__init__()
         widths = (n_features, 32, 32, 64, 64)
         layers: list[nn.Module] = []
-        for wide, narrow in zip(widths[:-1], widths[1:], strict=True):
+        for wide, narrow in pairwise(widths):
             layers += [nn.Conv1d(wide, narrow, 3, stride=2, padding=1), nn.LeakyReLU(0.02)]
         self.convolutions = nn.Sequential(*layers)
         self.linear = nn.Sequential(nn.Linear(64, 64), nn.LeakyReLU(0.02), nn.Linear(64, n_code))
@@ -39,7 +41,7 @@ class AudioAttention(nn.Module):
         super().__init__()
         widths = (n_code, 16, 8, 4, 2, 1)
         layers: list[nn.Module] = []
-        for wide, narrow in zip(widths[:-1], widths[1:], strict=True):
+        for wide, narrow in pairwise(widths):
             layers += [nn.Conv1d(wide, narrow, 3, padding=1), nn.LeakyReLU(0.02)]
         self.convolutions = nn.Sequential(*layers)
         self.linear = nn.Linear(N_PAIRS, N_PAIRS)

@@ -103,7 +103,7 @@ def _beside_pose(fit: np.ndarray, n_more: int) -> np.ndarray:
 
 
 def common_track(arkit: np.ndarray, action_units: dict[str, np.ndarray]) -> np.ndarray:
-    """A capture's tracks as columns of `COMMON_NAMES` but pose, `[T, V - 6]`; what was not tracked comes from shapes."""
+    """A capture's tracks as columns of `COMMON_NAMES` but pose, `[T, V - 6]`; the rest comes from shapes."""
     columns = [arkit]
     for unit in ACTION_UNITS:
         tracked = action_units.get(unit.name)

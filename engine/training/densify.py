@@ -1,4 +1,4 @@
-"""Density control in the manner of gsplat's DefaultStrategy: clone, split and prune, any per-Gaussian parameter carried.
+"""Density control in the manner of gsplat's DefaultStrategy: clone, split and prune, any parameter carried.
 
 Gradients of the projected means are scaled to the picture (times half its width and height), so the published
 thresholds hold at any size. Opacities are never reset.

@@ -8,7 +8,7 @@ _KEEP_BYTES = 1 << 30
 
 
 def keep_freed_memory() -> None:
-    """Tells glibc to keep freed blocks rather than fetch fresh, zeroed pages for each large tensor; elsewhere nothing."""
+    """Tells glibc to keep freed blocks rather than fetch zeroed pages for each large tensor; elsewhere nothing."""
     if not sys.platform.startswith("linux"):
         return
     try:

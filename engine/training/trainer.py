@@ -165,7 +165,7 @@ class TrainingRun:
         total = sum(terms.values())
         if not torch.isfinite(total):
             raise TrainingError(
-                f"{self.out.name}: the loss of iteration {self.iteration} is not a number; train again with lower rates."
+                f"{self.out.name}: the loss of iteration {self.iteration} is not a number; use lower rates."
             )
         total.backward()
         self._after_backward(meta, sample, at, pose_rate)

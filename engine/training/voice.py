@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter, istft, stft
+from scipy.signal import istft, lfilter, stft
 
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLE_RATE_HZ, AudioEncoder
 from engine.audio.history import FeatureHistory

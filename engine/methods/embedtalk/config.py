@@ -1,4 +1,4 @@
-"""The numbers of an EmbedTalk training; defaults are the paper's, or the nearest published code's where it is silent."""
+"""The numbers of an EmbedTalk training; the paper's by default, or the nearest published code's."""
 
 from dataclasses import dataclass
 

@@ -20,7 +20,7 @@ from engine.training.start_points import START_OPACITY, nearest, neighbour_dista
 from engine.training.trainable import DensityPlan, Finished
 from engine.training.voice import unspoken
 
-SMOOTHNESS_ROWS = 3000  # Gaussians whose neighbours are compared in one iteration
+SMOOTHNESS_ROWS = 1500  # Gaussians whose neighbours are compared in one iteration
 SEPARATE_ROWS = 768
 SSIM_SIDE = 224  # pixels of the crop SSIM looks at
 RANGE_FRAMES = 48
@@ -49,6 +49,7 @@ class EmbedTalkTraining:
         self.resting = opening <= np.quantile(opening, 0.1)
         self._wide_open = np.flatnonzero(opening >= np.quantile(opening, 0.8))
         self._n_picked = 0
+        self._half_products = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
         self._neighbours: tuple[Tensor, Tensor] | None = None
         self._neighbours_at = self._range_at = -1e9
         self._last: tuple[Tensor, Tensor] | None = None
@@ -118,8 +119,10 @@ class EmbedTalkTraining:
         if self._neighbours is not None and self._neighbours_at > -1e9:
             terms["embedding"] = c.lambda_embedding * self._smoothness()
         if at >= c.warm_up and self._last is not None:
-            terms["silence"] = c.lambda_silence * self._silence()
-            terms["separate"] = c.lambda_separate * self._separation()
+            if self._n_picked % 2:
+                terms["silence"] = 2 * c.lambda_silence * self._silence()
+            else:
+                terms["separate"] = 2 * c.lambda_separate * self._separation()
         return terms
 
     def shown(self, sample: Sample) -> Gaussians:
@@ -136,8 +139,9 @@ class EmbedTalkTraining:
 
     def raw_motion(self, code: Tensor, units: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of position in head heights `[M, 3]` and of the opacity logit `[M]` for some Gaussians."""
-        position, opacity = self.networks.deform(self.splats["embeddings"][rows], code, units)
-        return self.config.position_scale * position, opacity
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
+            position, opacity = self.networks.deform(self.splats["embeddings"][rows], code, units)
+        return self.config.position_scale * position.float(), opacity.float()
 
     def motion_range(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Over training frames and slider ends, for the active Gaussians: mean shift `[M, 3]` and `[M]`, greatest
