@@ -1,0 +1,309 @@
+"""The look of skin, mouth, eyes and cloth: one sample's colour from the surface it sees, in display values.
+
+Skin is a wrapped diffuse term, wider and softer in red (a cheap subsurface look after d'Eon and Luebke, GPU Gems 3
+ch. 14), with two GGX lobes; eyes are a lit sclera and a concave iris under a glossy cornea.
+"""
+
+import numpy as np
+from numba import njit
+
+from engine.synth.light import SHADOW_REACH, SHADOW_SIDE
+
+SKIN, WET, EYE_LEFT, EYE_RIGHT, CLOTH = range(5)
+"""Kinds of face."""
+
+EYE_FIELDS = 20
+"""Floats the shader reads per eye: centre 0:3, gaze 3:6, radius 6, iris radius 7, pupil 8, lid heights 9:11,
+iris rim colour 11:14, iris inner colour 14:17, side 17, whiteness 18."""
+
+
+@njit(nogil=True, fastmath=True, inline="always")
+def _hash(x, y, z):
+    h = np.sin(x * 12.9898 + y * 78.233 + z * 37.719) * 43758.5453
+    return h - np.floor(h)
+
+
+@njit(nogil=True, fastmath=True)
+def noise(x, y, z):
+    """Smooth value noise, 0 to 1, one cell a unit."""
+    ix, iy, iz = np.floor(x), np.floor(y), np.floor(z)
+    fx, fy, fz = x - ix, y - iy, z - iz
+    fx, fy, fz = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy), fz * fz * (3 - 2 * fz)
+    a = _hash(ix, iy, iz) * (1 - fx) + _hash(ix + 1, iy, iz) * fx
+    b = _hash(ix, iy + 1, iz) * (1 - fx) + _hash(ix + 1, iy + 1, iz) * fx
+    c = _hash(ix, iy, iz + 1) * (1 - fx) + _hash(ix + 1, iy, iz + 1) * fx
+    d = _hash(ix, iy + 1, iz + 1) * (1 - fx) + _hash(ix + 1, iy + 1, iz + 1) * fx
+    return (a * (1 - fy) + b * fy) * (1 - fz) + (c * (1 - fy) + d * fy) * fz
+
+
+@njit(nogil=True, fastmath=True, inline="always")
+def smoothstep(low, high, x):
+    t = min(max((x - low) / (high - low), 0.0), 1.0)
+    return t * t * (3 - 2 * t)
+
+
+@njit(nogil=True, fastmath=True, inline="always")
+def tone(x):
+    """Filmic curve and display gamma."""
+    x = max(x, 0.0) * 0.56
+    x = (x * (2.2 * x + 0.05)) / (x * (2.05 * x + 0.55) + 0.14)
+    return min(x, 1.0) ** (1 / 2.2)
+
+
+@njit(nogil=True, fastmath=True)
+def lit(shadow, hair_shadow, frame, px, py, pz, bias, radius):
+    """How much of the key light reaches a point, 0 to 1: sixteen taps in a spiral, each with a soft threshold."""
+    half = SHADOW_SIDE / 2
+    u = half + (frame[0, 0] * px + frame[0, 1] * py + frame[0, 2] * pz) * half / SHADOW_REACH
+    v = half - (frame[1, 0] * px + frame[1, 1] * py + frame[1, 2] * pz + 0.12) * half / SHADOW_REACH
+    height = frame[2, 0] * px + frame[2, 1] * py + frame[2, 2] * pz + 10.0 + bias
+    total = 0.0
+    for k in range(16):
+        r = radius * np.sqrt((k + 0.5) / 16.0) * half / SHADOW_REACH
+        angle = k * 2.399963
+        x, y = int(u + r * np.cos(angle)), int(v + r * np.sin(angle))
+        if x < 0 or y < 0 or x >= SHADOW_SIDE or y >= SHADOW_SIDE:
+            total += 1.0
+            continue
+        body = smoothstep(0.0, 0.02, shadow[y, x] - height)
+        locks = 0.75 * smoothstep(0.0, 0.05, hair_shadow[y, x] - height)
+        total += 1.0 - max(body, locks)
+    return total / 16.0
+
+
+@njit(nogil=True, fastmath=True, inline="always")
+def _ggx(nx, ny, nz, vx, vy, vz, lx, ly, lz, rough):
+    hx, hy, hz = vx + lx, vy + ly, vz + lz
+    length = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
+    hx, hy, hz = hx / length, hy / length, hz / length
+    nl = max(nx * lx + ny * ly + nz * lz, 0.0)
+    nh = max(nx * hx + ny * hy + nz * hz, 0.0)
+    nv = max(nx * vx + ny * vy + nz * vz, 0.08)
+    vh = max(vx * hx + vy * hy + vz * hz, 0.0)
+    a = rough * rough
+    d = nh * nh * (a * a - 1) + 1
+    k = (rough + 1) ** 2 / 8
+    shape = 1 / ((nv * (1 - k) + k) * (nl * (1 - k) + k))
+    return a * a / (3.1416 * d * d) * shape * 0.25 * nl * (0.04 + 0.96 * (1 - vh) ** 5) / 0.04
+
+
+@njit(nogil=True, fastmath=True)
+def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, frame):
+    """Skin, wet mouth parts and cloth: display colour from position, normals, view, albedo and parameters."""
+    ao, gloss, warmth, rough = param[0], param[1], param[2], param[3]
+    r, g, b = base[0], base[1], base[2]
+    if kind == SKIN:
+        patch = noise(rest[0] * 0.13, rest[1] * 0.13, rest[2] * 0.13) * 0.6
+        patch += noise(rest[0] * 0.45, rest[1] * 0.45, rest[2] * 0.45) * 0.4 - 0.5
+        pore = noise(rest[0] * 1.3, rest[1] * 1.3, rest[2] * 1.3) - 0.5
+        amount = min(warmth, 1.0)
+        r *= 1 + (0.05 * patch + 0.05 * pore) * amount
+        g *= 1 + (-0.13 * patch + 0.07 * pore) * amount
+        b *= 1 + (-0.11 * patch + 0.07 * pore) * amount
+        gloss *= 1 + 0.5 * pore
+    elif kind == CLOTH:
+        weave = 0.9 + 0.2 * noise(rest[0] * 0.9, rest[1] * 0.9, rest[2] * 0.9)
+        r, g, b = r * weave, g * weave, b * weave
+    visible = lit(shadow, hair_shadow, frame, p[0], p[1], p[2], 0.012, 0.030)
+    key = n[0] * light[0, 0] + n[1] * light[0, 1] + n[2] * light[0, 2]
+    soft = s[0] * light[0, 0] + s[1] * light[0, 1] + s[2] * light[0, 2]
+    fill = s[0] * light[1, 0] + s[1] * light[1, 1] + s[2] * light[1, 2]
+    up = 0.5 + 0.5 * n[1]
+    rim = max(n[0] * light[2, 0] + n[1] * light[2, 1] + n[2] * light[2, 2], 0.0)
+    cool = max(n[0] * light[3, 0] + n[1] * light[3, 1] + n[2] * light[3, 2], 0.0)
+    facing = max(n[0] * v[0] + n[1] * v[1] + n[2] * v[2], 0.0)
+    edge = (1 - facing) ** 3
+    grazing = (1 - smoothstep(-0.05, 0.3, key)) * 0.35 * warmth
+    spec_key = _ggx(n[0], n[1], n[2], v[0], v[1], v[2], light[0, 0], light[0, 1], light[0, 2], rough) * visible
+    spec_fill = _ggx(n[0], n[1], n[2], v[0], v[1], v[2], light[1, 0], light[1, 1], light[1, 2], rough)
+    out_r, out_g, out_b = 0.0, 0.0, 0.0
+    for c in range(3):
+        wrap = (0.36 if c == 0 else (0.21 if c == 1 else 0.17)) * warmth + 0.02
+        softness = (0.70 if c == 0 else (0.45 if c == 1 else 0.38)) * min(warmth, 1.0)
+        albedo = r if c == 0 else (g if c == 1 else b)
+        lambert = max((key * (1 - softness) + soft * softness + wrap) / (1 + wrap), 0.0)
+        power = 1.0 - (0.45 if c == 0 else (0.12 if c == 1 else 0.0)) * min(warmth, 1.0)
+        shade = visible**power
+        shade = shade + (1 - shade) * grazing * (1.0 if c == 0 else (0.72 if c == 1 else 0.58))
+        dim = ao ** (1.0 - (0.38 if c == 0 else (0.1 if c == 1 else 0.0)) * min(warmth, 1.0))
+        value = albedo * light[4, c] * lambert * shade * (0.45 + 0.55 * ao)
+        value += albedo * light[5, c] * max((fill + wrap * 1.3) / (1 + wrap * 1.3), 0.0) * (0.2 + 0.8 * ao)
+        value += albedo * (light[9, c] * (1 - up) + light[8, c] * up) * 0.82 * dim
+        value += albedo * light[6, c] * rim * 0.30 * ao + (albedo * 0.5 + 0.10) * light[6, c] * rim * edge * 0.5 * ao
+        value += albedo * light[7, c] * cool * 0.25 * ao + (albedo * 0.4 + 0.08) * light[7, c] * cool * edge * 0.4 * ao
+        value += (spec_key * light[4, c] + spec_fill * light[5, c]) * 0.028 * gloss * (0.4 + 0.6 * ao)
+        value += edge * 0.05 * ao * gloss
+        if c == 0:
+            out_r = value
+        elif c == 1:
+            out_g = value
+        else:
+            out_b = value
+    return out_r, out_g, out_b
+
+
+@njit(nogil=True, fastmath=True)
+def _eye(eye, p, n, v, local, light, shadow, hair_shadow, frame):
+    """Eyeball: `local` is the point on the unit sphere before gaze (z through the pupil)."""
+    sine = eye[7] / eye[6]
+    rho = np.sqrt(local[0] ** 2 + local[1] ** 2)
+    inside = 1 - smoothstep(sine * 0.95, sine * 1.06, rho)
+    if local[2] < 0:
+        inside = 0.0
+    dx, dy = (p[0] - eye[0]) / eye[6], (p[1] - eye[1]) / eye[6]
+    below = (eye[9] - eye[1]) / eye[6] - dy - 0.10 * abs(dx)
+    above = dy - (eye[10] - eye[1]) / eye[6]
+    shade_top = 0.34 + 0.66 * smoothstep(-0.02, 0.34, below)
+    shade_low = 0.70 + 0.30 * smoothstep(-0.03, 0.14, above)
+    corners = 1 - 0.5 * smoothstep(0.55, 0.92, abs(dx))
+    hidden = shade_top * shade_low * corners
+    seen = 0.35 + 0.65 * lit(shadow, hair_shadow, frame, p[0], p[1], p[2], 0.03, 0.016)
+    key = n[0] * light[0, 0] + n[1] * light[0, 1] + n[2] * light[0, 2]
+    fill = n[0] * light[1, 0] + n[1] * light[1, 1] + n[2] * light[1, 2]
+    # the iris is a shallow bowl: its normal leans the other way round the gaze
+    along = n[0] * eye[3] + n[1] * eye[4] + n[2] * eye[5]
+    bx, by, bz = 1.9 * along * eye[3] - n[0], 1.9 * along * eye[4] - n[1], 1.9 * along * eye[5] - n[2]
+    bowl = max(bx * light[0, 0] + by * light[0, 1] + bz * light[0, 2], 0.0)
+    ratio = rho / sine
+    angle = np.arctan2(local[1], local[0])
+    ca, sa = np.cos(angle), np.sin(angle)
+    fibre = noise(ca * 9, sa * 9, ratio * 1.4) * 0.55 + noise(ca * 22, sa * 22, ratio * 2.2) * 0.45
+    fibre = smoothstep(0.22, 0.78, fibre)
+    ring = smoothstep(eye[8] * 0.95, 0.92, ratio + (fibre - 0.5) * 0.3)
+    hole = smoothstep(eye[8] - 0.05, eye[8] + 0.06, ratio)
+    limbus = 1 - 0.80 * smoothstep(0.76, 1.02, ratio)
+    # cornea: normal of the bulge, a soft box of light mirrored in it
+    k = 0.95 * inside
+    cx, cy, cz = (
+        n[0] * (1 + k) - eye[3] * k * along,
+        n[1] * (1 + k) - eye[4] * k * along,
+        n[2] * (1 + k) - eye[5] * k * along,
+    )
+    length = np.sqrt(cx * cx + cy * cy + cz * cz) + 1e-9
+    cx, cy, cz = cx / length, cy / length, cz / length
+    cv = cx * v[0] + cy * v[1] + cz * v[2]
+    mx, my, mz = 2 * cv * cx - v[0], 2 * cv * cy - v[1], 2 * cv * cz - v[2]
+    toward = mx * light[0, 0] + my * light[0, 1] + mz * light[0, 2]
+    glint = smoothstep(0.955, 0.985, toward) * (0.3 + 0.7 * seen) * smoothstep(0.0, 0.12, below)
+    toward = mx * light[1, 0] + my * light[1, 1] + mz * light[1, 2]
+    glint_fill = smoothstep(0.93, 0.98, toward) * smoothstep(0.0, 0.10, below)
+    fresnel = 0.04 + 0.96 * (1 - max(cv, 0.0)) ** 5
+    out_r, out_g, out_b = 0.0, 0.0, 0.0
+    vein = smoothstep(0.45, 0.98, rho)
+    for c in range(3):
+        white = (0.70 if c == 0 else (0.685 if c == 1 else 0.68)) * eye[18]
+        red = 0.55 if c == 0 else (0.40 if c == 1 else 0.36)
+        sclera = white * (1 - 0.75 * vein) + red * 0.75 * vein
+        wrap = 0.40 if c == 0 else 0.32
+        ball = sclera * (light[4, c] * max((key + wrap) / (1 + wrap), 0.0) * seen * 0.60
+                         + light[5, c] * max(fill * 0.6 + 0.4, 0.0) + light[8, c] * 0.75)  # fmt: skip
+        color = eye[14 + c] * (1 - ring) + eye[11 + c] * ring
+        color *= (0.40 + 1.15 * fibre * fibre + 0.15 * fibre) * limbus * hole
+        iris = color * (light[4, c] * seen * (0.28 + 1.05 * bowl) + light[5, c] * 0.7 + light[8, c] * 0.9)
+        value = (ball * (1 - inside) + iris * inside) * hidden
+        value += light[4, c] * glint * (0.22 + 0.85 * inside) + light[5, c] * glint_fill * (0.05 + 0.25 * inside)
+        value += fresnel * light[8, c] * 0.35 * hidden
+        if c == 0:
+            out_r = value
+        elif c == 1:
+            out_g = value
+        else:
+            out_b = value
+    return out_r, out_g, out_b
+
+
+@njit(nogil=True, fastmath=True, cache=True)
+def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position, normal, soft, albedo, params, rest, eyes,
+          light, shadow, hair_shadow, frame, eye_point):  # fmt: skip
+    """Colours every covered sample of `picture` `[H, W, 3]` (display values).
+
+    Args:
+        ids, nearness: what `visibility.rasterize` found, `[H, W]`; a pixel is `samples` by `samples` of these.
+        fine: faces whose look changes so fast that each sample is shaded by itself, `[F]`.
+        screen, position, normal, soft, albedo, params, rest: per vertex; `params` = occlusion, gloss, warmth,
+            roughness; `soft` = smoothed normals; `rest` = where the skin's pattern is anchored (mm), on the
+            unit sphere for eyes.
+        eyes: `[2, EYE_FIELDS]`; light: `Light.packed()`; frame: `light_frame`; eye_point: the camera, `[3]`.
+    """
+    height, width = ids.shape
+    p, n, s, v = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
+    base, param, local = np.empty(3), np.empty(4), np.empty(3)
+    for py in range(0, height, samples):
+        for px in range(0, width, samples):
+            first = ids[py, px]
+            same = first >= 0
+            covered = 0
+            low, high = 1e9, 0.0
+            for j in range(samples):
+                for i in range(samples):
+                    f = ids[py + j, px + i]
+                    if f >= 0:
+                        covered += 1
+                        near = nearness[py + j, px + i]
+                        low, high = min(low, near), max(high, near)
+                        if first < 0 or kinds[f] != kinds[first] or (f != first and (fine[f] or fine[first])):
+                            same = False
+                    else:
+                        same = False
+            if covered == 0:
+                continue
+            if same and ((high - low) > 0.004 * high or kinds[first] == EYE_LEFT or kinds[first] == EYE_RIGHT):
+                same = False
+            for j in range(samples):
+                for i in range(samples):
+                    f = first if same else ids[py + j, px + i]
+                    if f < 0:
+                        continue
+                    x = px + (samples * 0.5 if same else i + 0.5)
+                    y = py + (samples * 0.5 if same else j + 0.5)
+                    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+                    x0, y0, x1, y1 = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
+                    x2, y2 = screen[c, 0], screen[c, 1]
+                    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+                    w0 = ((x1 - x) * (y2 - y) - (x2 - x) * (y1 - y)) / area
+                    w1 = ((x2 - x) * (y0 - y) - (x0 - x) * (y2 - y)) / area
+                    w0, w1 = min(max(w0, 0.0), 1.0), min(max(w1, 0.0), 1.0)
+                    w2 = max(1 - w0 - w1, 0.0)
+                    w0, w1, w2 = w0 * screen[a, 2], w1 * screen[b, 2], w2 * screen[c, 2]
+                    total = w0 + w1 + w2
+                    w0, w1, w2 = w0 / total, w1 / total, w2 / total
+                    nn, ss, vv = 0.0, 0.0, 0.0
+                    for k in range(3):
+                        p[k] = w0 * position[a, k] + w1 * position[b, k] + w2 * position[c, k]
+                        n[k] = w0 * normal[a, k] + w1 * normal[b, k] + w2 * normal[c, k]
+                        s[k] = w0 * soft[a, k] + w1 * soft[b, k] + w2 * soft[c, k]
+                        base[k] = w0 * albedo[a, k] + w1 * albedo[b, k] + w2 * albedo[c, k]
+                        local[k] = w0 * rest[a, k] + w1 * rest[b, k] + w2 * rest[c, k]
+                        v[k] = eye_point[k] - p[k]
+                        nn += n[k] * n[k]
+                        ss += s[k] * s[k]
+                        vv += v[k] * v[k]
+                    nn, ss, vv = 1 / np.sqrt(nn + 1e-12), 1 / np.sqrt(ss + 1e-12), 1 / np.sqrt(vv)
+                    for k in range(3):
+                        n[k] *= nn
+                        s[k] *= ss
+                        v[k] *= vv
+                    for k in range(4):
+                        param[k] = w0 * params[a, k] + w1 * params[b, k] + w2 * params[c, k]
+                    kind = kinds[f]
+                    if kind == EYE_LEFT or kind == EYE_RIGHT:
+                        red, green, blue = _eye(
+                            eyes[kind - EYE_LEFT], p, n, v, local, light, shadow, hair_shadow, frame
+                        )
+                    else:
+                        red, green, blue = _surface(
+                            kind, p, n, s, v, base, param, local, light, shadow, hair_shadow, frame
+                        )
+                    red, green, blue = tone(red), tone(green), tone(blue)
+                    if same:
+                        for jj in range(samples):
+                            for ii in range(samples):
+                                picture[py + jj, px + ii, 0] = red
+                                picture[py + jj, px + ii, 1] = green
+                                picture[py + jj, px + ii, 2] = blue
+                        break
+                    picture[py + j, px + i, 0] = red
+                    picture[py + j, px + i, 1] = green
+                    picture[py + j, px + i, 2] = blue
+                if same:
+                    break

@@ -1,0 +1,206 @@
+"""Films a head: a performance and a moving camera become a `Dataset` with exact cameras, controls, masks and depth."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from engine.camera import Camera, Orbit
+from engine.capture.dataset import DatasetInfo, write_picture, write_tracks
+from engine.heads.base import HeadModel
+from engine.heads.house import HouseHead
+from engine.paths import atomic_folder
+from engine.progress import Progress
+from engine.synth.performance import AUDIO_RATE_HZ, Performance, perform
+from engine.synth.renderer import HeadRenderer, Shot
+from engine.vocabulary import ACTION_UNITS
+
+BACKGROUND = (0.42, 0.45, 0.49)
+N_POINTS = 40_000
+
+
+@dataclass(frozen=True)
+class CameraMotion:
+    """How the camera wanders round the head: slow sums of sines, degrees and head heights.
+
+    Attributes:
+        azimuth_deg, elevation_deg: the largest swing to either side; most of the time is spent within 0.6 of it.
+        elevation_middle_deg: what the elevation swings round.
+        speed: 1 is a full sweep from side to side in about 12 s.
+    """
+
+    azimuth_deg: float = 50.0
+    elevation_deg: float = 22.5
+    elevation_middle_deg: float = 2.5
+    distance: float = 4.15
+    distance_swing: float = 0.12
+    fov_deg: float = 20.0
+    target: tuple[float, float, float] = (0.0, -0.10, 0.0)
+    speed: float = 1.0
+
+    def orbit(self, t: float, seed: int = 0) -> Orbit:
+        """Where the camera is at `t` seconds."""
+        phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, 6)
+        w = 2 * np.pi * self.speed * t
+        sway = (
+            0.58 * np.sin(w / 11.3 + phase[0]) + 0.27 * np.sin(w / 6.1 + phase[1]) + 0.15 * np.sin(w / 27.0 + phase[2])
+        )
+        lift = 0.62 * np.sin(w / 8.3 + phase[3]) + 0.38 * np.sin(w / 19.0 + phase[4])
+        return Orbit(
+            target=self.target, azimuth_deg=float(self.azimuth_deg * sway),
+            elevation_deg=float(self.elevation_middle_deg + self.elevation_deg * lift),
+            distance=float(self.distance + self.distance_swing * np.sin(w / 15.0 + phase[5])), fov_deg=self.fov_deg,
+        )  # fmt: skip
+
+
+def studio(identity_seed: int, seconds: float, out: Path, *, size: int = 512, fps: float = 25.0) -> Iterator[Progress]:
+    """Films the identity of a seed talking for `seconds` into the dataset `out`."""
+    from engine.synth.population import sample_identity
+
+    head = HouseHead(sample_identity(identity_seed))
+    yield from film(head, perform(seconds, fps, identity_seed), out, size=size, fps=fps, seed=identity_seed)
+
+
+def film(
+    head: HeadModel,
+    performance: Performance,
+    out: Path,
+    *,
+    size: int = 512,
+    fps: float = 25.0,
+    seed: int = 0,
+    motion: CameraMotion | None = None,
+    light=None,
+    threads: int | None = None,
+) -> Iterator[Progress]:
+    """Films a performance; the folder appears when it is complete.
+
+    Yields:
+        Progress per frame, the last with `values["path"]`.
+    """
+    out = Path(out)
+    motion = motion or CameraMotion()
+    yield Progress("Setting the light", 0, len(performance.times))
+    renderer = HeadRenderer(head, light)
+    n_frames = len(performance.times)
+    cameras = [motion.orbit(t, seed).camera(size, size) for t in performance.times]
+    with atomic_folder(out) as folder:
+        for name in ("frames", "masks"):
+            (folder / name).mkdir()
+        with ThreadPoolExecutor(threads or max(1, min(os.cpu_count() or 1, 8))) as pool:
+            rows = []
+            work = ((i, performance.arkit[i], cameras[i]) for i in range(n_frames))
+            for done, row in enumerate(_in_order(pool, lambda job: _frame(renderer, folder, *job), work), 1):
+                rows.append(row)
+                yield Progress("Filming", done, n_frames)
+        soundfile.write(folder / "audio.wav", performance.audio, AUDIO_RATE_HZ, subtype="PCM_16")
+        notes = list(dict.fromkeys(note for row in rows for note in row["notes"]))
+        info = DatasetInfo(
+            name=out.stem, width=size, height=size, fps=fps, n_frames=n_frames, n_train=max(1, round(n_frames * 10 / 11)),
+            background="alpha", background_color=BACKGROUND, au_names=[unit.name for unit in ACTION_UNITS],
+            expression_backend="arkit52", exact=True, units_mm=head.units_mm,
+            source={"studio": head.name, "seed": seed, "sentences": performance.texts},
+            licence="made by the studio; no real person is shown", notes=notes,
+        )  # fmt: skip
+        write_tracks(folder, info, _tracks(head, performance, cameras, rows, seed))
+    yield Progress("Filmed", n_frames, n_frames, values={"path": str(out)})
+
+
+def shoot(head: HeadModel, expression: np.ndarray, camera: Camera) -> Shot:
+    """One moment of a head from any camera: what `film` would have recorded there."""
+    return HeadRenderer(head).render(head.pose(expression), camera)
+
+
+def _frame(renderer: HeadRenderer, folder: Path, index: int, weights: np.ndarray, camera: Camera) -> dict:
+    posed = renderer.head.pose(weights)
+    shot = renderer.render(posed, camera)
+    write_picture(folder / "frames" / f"{index:06d}.png", shot.over(BACKGROUND))
+    write_picture(folder / "masks" / f"{index:06d}.png", np.stack([shot.head, shot.torso, shot.alpha], -1))
+    marks = renderer.head.landmarks(posed)
+    inside = marks @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+    pixels = inside @ camera.k.T
+    landmarks = np.concatenate([pixels[:, :2] / pixels[:, 2:], inside[:, 2:] - inside[:, 2:].mean()], 1)
+    return {"landmarks": landmarks, "ear": _eye_aspect(marks), "notes": posed.notes}
+
+
+def _eye_aspect(marks: np.ndarray) -> np.ndarray:
+    """Eye aspect ratio (Soukupova and Cech 2016) of the person's left and right eye from 68 points in the world."""
+    ratios = []
+    for start in (42, 36):  # 42-47 is the person's left eye
+        p = marks[start : start + 6]
+        height = np.linalg.norm(p[1] - p[5]) + np.linalg.norm(p[2] - p[4])
+        ratios.append(height / (2 * np.linalg.norm(p[0] - p[3])))
+    return np.array(ratios)
+
+
+def _tracks(head: HeadModel, performance: Performance, cameras: list[Camera], rows: list[dict], seed: int) -> dict:
+    landmarks = np.stack([row["landmarks"] for row in rows]).astype(np.float32)
+    points, colors = surface_points(head, N_POINTS, seed)
+    n = len(rows)
+    return {
+        "times": performance.times.astype(np.float64),
+        "viewmats": np.stack([c.viewmat for c in cameras]),
+        "ks": np.stack([c.k for c in cameras]),
+        "arkit": performance.arkit.astype(np.float32),
+        "aus": performance.aus.astype(np.float32),
+        "ear": np.stack([row["ear"] for row in rows]).astype(np.float32),
+        "landmarks": landmarks,
+        "lip_boxes": _lip_boxes(landmarks),
+        "tracked": np.ones(n, np.float32),
+        "points": points,
+        "colors": colors,
+        "pose": np.zeros((n, 6), np.float32),
+        "gaze": np.zeros((n, 4), np.float32),
+    }
+
+
+def _lip_boxes(landmarks: np.ndarray) -> np.ndarray:
+    lips = landmarks[:, 48:68, :2]
+    middle = lips.mean(1)
+    half = np.maximum(np.ptp(lips[..., 0], axis=1), np.ptp(lips[..., 1], axis=1)) * 0.75
+    boxes = [middle[:, 1] - half, middle[:, 1] + half, middle[:, 0] - half, middle[:, 0] + half]
+    return np.stack(boxes, 1).astype(np.float32)
+
+
+def surface_points(head: HeadModel, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Start points for splats over skin, eyes, teeth, clothes and hair: points and display colours, `[P, 3]` each."""
+    rng = np.random.default_rng(seed)
+    n_hair = [round(count * {"hair": 0.30, "brows": 0.02}.get(s.name, 0.01)) for s in head.strands]
+    corners = head.vertices[head.faces]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    middle = corners.mean(1)
+    weight = np.sqrt(area) * np.sqrt(area + 1e-12) ** 0.6
+    weight *= np.where(middle[:, 2] > 0.1, 1.6, 1.0) * np.where(middle[:, 1] < -0.95, 0.0, 1.0)
+    picked = rng.choice(len(head.faces), count - sum(n_hair), p=weight / weight.sum())
+    u = rng.random((len(picked), 2))
+    u = np.where(u.sum(1, keepdims=True) > 1, 1 - u, u)
+    b = np.stack([1 - u.sum(1), u[:, 0], u[:, 1]], 1)
+    faces = head.faces[picked]
+    points = [np.einsum("pk,pkc->pc", b, head.vertices[faces])]
+    colors = [np.einsum("pk,pkc->pc", b, head.materials.albedo[faces])]
+    for strands, n in zip(head.strands, n_hair):
+        flat = strands.points.reshape(-1, 3)
+        chosen = rng.choice(len(flat), n, p=_share(strands.opacity.ravel()))
+        points.append(flat[chosen])
+        colors.append(strands.color.reshape(-1, 3)[chosen])
+    display = np.clip(np.concatenate(colors), 0, 1) ** (1 / 2.2)
+    return np.concatenate(points).astype(np.float32), display.astype(np.float32)
+
+
+def _share(weights: np.ndarray) -> np.ndarray:
+    return weights / weights.sum()
+
+
+def _in_order(pool: ThreadPoolExecutor, function, jobs) -> Iterator:
+    """Results in the order of the jobs with only a few in flight, so that stopping early is cheap."""
+    waiting = []
+    for job in jobs:
+        waiting.append(pool.submit(function, job))
+        if len(waiting) >= pool._max_workers * 2:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
