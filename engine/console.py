@@ -61,7 +61,7 @@ def one_line_errors(as_json: bool = False) -> Iterator[None]:
 
 
 def _print_json(step: Progress) -> None:
-    row = {"stage": step.stage, "done": step.done, "total": step.total, "message": step.message, **step.values}
+    row = {**step.values, "stage": step.stage, "done": step.done, "total": step.total, "message": step.message}
     print(json.dumps(_plain(row)), flush=True)
 
 
