@@ -329,8 +329,10 @@ def _params(occlusion, gloss, warmth, rough) -> np.ndarray:
 def _into_collar(points: np.ndarray) -> np.ndarray:
     """Draws the neck in so that it stands inside the collar."""
     radius = np.hypot(points[:, 0], points[:, 2] + 26)
-    limit = np.interp(points[:, 1], [-146, -130, -118, -104], [43, 47.5, 52, 90])
-    shrink = np.where(points[:, 1] < -104, np.minimum(1, limit / np.maximum(radius, 1e-6)), 1)
+    limit = np.interp(points[:, 1], [-137, -121, -110, -98], [43, 47.5, 52, 90])
+    shrink = np.where(points[:, 1] < -98, np.minimum(1, limit / np.maximum(radius, 1e-6)), 1)
+    under_chin = np.clip((points[:, 2] - 30) / 15, 0, 1) * (points[:, 1] > -114)
+    shrink = shrink + (1 - shrink) * under_chin
     out = points.copy()
     out[:, 0] *= shrink
     out[:, 2] = (points[:, 2] + 26) * shrink - 26

@@ -7,12 +7,13 @@ from numba import njit
 
 from engine.camera import Camera
 from engine.heads.base import HeadModel, PosedHead, Region, Strands
-from engine.synth.light import Light, light_frame, shadow_map, to_shadow
+from engine.synth.light import FLOOR, Light, light_frame, moments, shadow_map, to_shadow
 from engine.synth.shading import EYE_FIELDS, WET, shade
 from engine.synth.strands import bury, draw_strands, light_strands, shadow_of_strands
 from engine.synth.visibility import EMPTY, project, rasterize, smooth_over_faces, vertex_normals
 
 SAMPLES = 2
+SHADOW_BLUR, HAIR_SHADOW_BLUR = 5, 7  # texels of the shadow map
 TORSO = int(Region.TORSO)
 
 
@@ -58,7 +59,7 @@ class HeadRenderer:
         normal = np.empty_like(vertices)
         vertex_normals(vertices, head.faces, normal)
         soft = smooth_over_faces(normal, head.faces, 5)
-        shadow = shadow_map(self._frame, vertices, head.faces)
+        shadow = moments(shadow_map(self._frame, vertices, head.faces), SHADOW_BLUR)
         height, width = camera.height * samples, camera.width * samples
         screen = project(camera, vertices, samples)
         nearness = np.zeros((height, width), np.float32)
@@ -105,10 +106,9 @@ class HeadRenderer:
 
     def _still_hair(self):
         occlusion = {}
-        outer = np.zeros((1, 1), np.float32)
         vertices = self.head.vertices
         solid = shadow_map(self._frame, vertices, self.head.faces)
-        outer = np.zeros_like(solid)
+        outer = np.full_like(solid, FLOOR)
         for strands in self.head.strands:
             n, k, _ = strands.points.shape
             if strands.name != "hair":
@@ -123,7 +123,7 @@ class HeadRenderer:
             light = (deep * body).reshape(n, k)
             sky = np.clip(0.50 + 0.60 * along, 0, 1) * (0.6 + 0.4 * light)
             occlusion[strands.name] = np.stack([light, sky], -1).astype(np.float32)
-        return outer, occlusion
+        return moments(outer, HAIR_SHADOW_BLUR), occlusion
 
 
 def _fine_faces(head: HeadModel) -> np.ndarray:

@@ -45,30 +45,38 @@ def smoothstep(low, high, x):
 @njit(nogil=True, fastmath=True, inline="always")
 def tone(x):
     """Filmic curve and display gamma."""
-    x = max(x, 0.0) * 0.56
+    x = max(x, 0.0) * 0.50
     x = (x * (2.2 * x + 0.05)) / (x * (2.05 * x + 0.55) + 0.14)
     return min(x, 1.0) ** (1 / 2.2)
 
 
 @njit(nogil=True, fastmath=True)
-def lit(shadow, hair_shadow, frame, px, py, pz, bias, radius):
-    """How much of the key light reaches a point, 0 to 1: sixteen taps in a spiral, each with a soft threshold."""
+def _reach(moments, u, v, height, softest):
+    """Share of the light that passes a blurred height map at a point, by Chebyshev's inequality."""
+    x, y = int(u), int(v)
+    if x < 0 or y < 0 or x >= SHADOW_SIDE - 1 or y >= SHADOW_SIDE - 1:
+        return 1.0
+    fx, fy = u - x, v - y
+    a, b = (1 - fx) * (1 - fy), fx * (1 - fy)
+    c, d = (1 - fx) * fy, fx * fy
+    mean = a * moments[y, x, 0] + b * moments[y, x + 1, 0] + c * moments[y + 1, x, 0] + d * moments[y + 1, x + 1, 0]
+    square = a * moments[y, x, 1] + b * moments[y, x + 1, 1] + c * moments[y + 1, x, 1] + d * moments[y + 1, x + 1, 1]
+    gap = mean - height
+    if gap <= 0:
+        return 1.0
+    spread = max(square - mean * mean, softest)
+    return smoothstep(0.18, 1.0, spread / (spread + gap * gap))
+
+
+@njit(nogil=True, fastmath=True)
+def lit(shadow, hair_shadow, frame, px, py, pz, bias):
+    """How much of the key light reaches a point, 0 to 1, past the solid parts and the hair (`light.moments` of each)."""
     half = SHADOW_SIDE / 2
-    u = half + (frame[0, 0] * px + frame[0, 1] * py + frame[0, 2] * pz) * half / SHADOW_REACH
-    v = half - (frame[1, 0] * px + frame[1, 1] * py + frame[1, 2] * pz + 0.12) * half / SHADOW_REACH
-    height = frame[2, 0] * px + frame[2, 1] * py + frame[2, 2] * pz + 10.0 + bias
-    total = 0.0
-    for k in range(16):
-        r = radius * np.sqrt((k + 0.5) / 16.0) * half / SHADOW_REACH
-        angle = k * 2.399963
-        x, y = int(u + r * np.cos(angle)), int(v + r * np.sin(angle))
-        if x < 0 or y < 0 or x >= SHADOW_SIDE or y >= SHADOW_SIDE:
-            total += 1.0
-            continue
-        body = smoothstep(0.0, 0.02, shadow[y, x] - height)
-        locks = 0.75 * smoothstep(0.0, 0.05, hair_shadow[y, x] - height)
-        total += 1.0 - max(body, locks)
-    return total / 16.0
+    u = half + (frame[0, 0] * px + frame[0, 1] * py + frame[0, 2] * pz) * half / SHADOW_REACH - 0.5
+    v = half - (frame[1, 0] * px + frame[1, 1] * py + frame[1, 2] * pz + 0.12) * half / SHADOW_REACH - 0.5
+    height = frame[2, 0] * px + frame[2, 1] * py + frame[2, 2] * pz + bias
+    body = _reach(shadow, u, v, height, 0.00012)
+    return body * (0.2 + 0.8 * _reach(hair_shadow, u, v, height, 0.0004))
 
 
 @njit(nogil=True, fastmath=True, inline="always")
@@ -104,7 +112,7 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
     elif kind == CLOTH:
         weave = 0.9 + 0.2 * noise(rest[0] * 0.9, rest[1] * 0.9, rest[2] * 0.9)
         r, g, b = r * weave, g * weave, b * weave
-    visible = lit(shadow, hair_shadow, frame, p[0], p[1], p[2], 0.012, 0.030)
+    visible = lit(shadow, hair_shadow, frame, p[0], p[1], p[2], 0.012)
     key = n[0] * light[0, 0] + n[1] * light[0, 1] + n[2] * light[0, 2]
     soft = s[0] * light[0, 0] + s[1] * light[0, 1] + s[2] * light[0, 2]
     fill = s[0] * light[1, 0] + s[1] * light[1, 1] + s[2] * light[1, 2]
@@ -118,7 +126,7 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
     spec_fill = _ggx(n[0], n[1], n[2], v[0], v[1], v[2], light[1, 0], light[1, 1], light[1, 2], rough)
     out_r, out_g, out_b = 0.0, 0.0, 0.0
     for c in range(3):
-        wrap = (0.36 if c == 0 else (0.21 if c == 1 else 0.17)) * warmth + 0.02
+        wrap = (0.30 if c == 0 else (0.19 if c == 1 else 0.16)) * warmth + 0.02
         softness = (0.70 if c == 0 else (0.45 if c == 1 else 0.38)) * min(warmth, 1.0)
         albedo = r if c == 0 else (g if c == 1 else b)
         lambert = max((key * (1 - softness) + soft * softness + wrap) / (1 + wrap), 0.0)
@@ -126,7 +134,7 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
         shade = visible**power
         shade = shade + (1 - shade) * grazing * (1.0 if c == 0 else (0.72 if c == 1 else 0.58))
         dim = ao ** (1.0 - (0.38 if c == 0 else (0.1 if c == 1 else 0.0)) * min(warmth, 1.0))
-        value = albedo * light[4, c] * lambert * shade * (0.45 + 0.55 * ao)
+        value = albedo * light[4, c] * lambert * shade * (0.35 + 0.65 * ao)
         value += albedo * light[5, c] * max((fill + wrap * 1.3) / (1 + wrap * 1.3), 0.0) * (0.2 + 0.8 * ao)
         value += albedo * (light[9, c] * (1 - up) + light[8, c] * up) * 0.82 * dim
         value += albedo * light[6, c] * rim * 0.30 * ao + (albedo * 0.5 + 0.10) * light[6, c] * rim * edge * 0.5 * ao
@@ -157,7 +165,7 @@ def _eye(eye, p, n, v, local, light, shadow, hair_shadow, frame):
     shade_low = 0.70 + 0.30 * smoothstep(-0.03, 0.14, above)
     corners = 1 - 0.5 * smoothstep(0.55, 0.92, abs(dx))
     hidden = shade_top * shade_low * corners
-    seen = 0.35 + 0.65 * lit(shadow, hair_shadow, frame, p[0], p[1], p[2], 0.03, 0.016)
+    seen = 0.35 + 0.65 * lit(shadow, hair_shadow, frame, p[0], p[1], p[2], 0.03)
     key = n[0] * light[0, 0] + n[1] * light[0, 1] + n[2] * light[0, 2]
     fill = n[0] * light[1, 0] + n[1] * light[1, 1] + n[2] * light[1, 2]
     # the iris is a shallow bowl: its normal leans the other way round the gaze

@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from engine.synth.light import SHADOW_REACH, SHADOW_SIDE
+from engine.synth.light import FLOOR, SHADOW_REACH, SHADOW_SIDE
 from engine.synth.shading import smoothstep, tone
 
 
@@ -112,7 +112,7 @@ def draw_strands(order, ends, screen, color, width, opacity, nearness, slack, pi
 @njit(nogil=True, fastmath=True, cache=True)
 def shadow_of_strands(seen, ends, thickness):
     """Light-space heights of the strands' outer layer, as `light.shadow_map` gives for triangles."""
-    out = np.zeros((SHADOW_SIDE, SHADOW_SIDE), np.float32)
+    out = np.full((SHADOW_SIDE, SHADOW_SIDE), FLOOR, np.float32)
     half = thickness * (SHADOW_SIDE / 2) / SHADOW_REACH
     for s in range(ends.shape[0]):
         a, b = ends[s, 0], ends[s, 1]

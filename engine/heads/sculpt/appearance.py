@@ -81,9 +81,9 @@ class Paint:
 
     def _complexion(self) -> None:
         tone, blush, spot = self.tone, self.look.blush, self._spot
-        red = tone * np.array([1.02, 0.66, 0.62])
-        self._coat(0.38 * blush * spot((38, -28, 60), (17, 14, 30)), red)
-        self._coat(0.30 * blush * spot((0, -36, 102), (11, 9, 14)), red)
+        red = tone * np.array([1.0, 0.62, 0.58])
+        self._coat(0.60 * blush * spot((36, -28, 60), (17, 14, 30)), red)
+        self._coat(0.45 * blush * spot((0, -36, 102), (11, 9, 14)), red)
         self._coat(0.25 * blush * spot((10, -41, 90), (7, 7, 12)), red)
         self._coat(0.20 * blush * spot((0, -95, 84), (16, 10, 20)), red)
         self._coat(0.34 * spot((32, 4, 74), (20, 12, 22)), tone * np.array([0.86, 0.68, 0.66]))
@@ -112,7 +112,7 @@ class Paint:
             )
 
     def _lips(self) -> None:
-        lips = self.tone * np.array([0.80, 0.46, 0.47]) * 0.92 + linear(190, 92, 100) * 0.12 * (1 - self.look.skin_tone)
+        lips = self.tone * np.array([0.78, 0.41, 0.42]) * 0.88 + linear(190, 92, 100) * 0.12 * (1 - self.look.skin_tone)
         lips = lips + 0.03 * np.array([1, 0.2, 0.25]) * self.look.lip_color
         weights = {5: 0.35, 6: 0.75, 7: 0.9, 8: 1, 9: 1, 10: 1, 11: 1}
         shades = {9: 0.88, 10: 0.5, 11: 0.4}
@@ -168,7 +168,7 @@ def _sky(vertices: np.ndarray) -> np.ndarray:
     blocked = np.zeros(len(vertices))
     for reach, weight in ((2, 0.30), (5, 0.28), (10, 0.24), (20, 0.22), (34, 0.14)):
         blocked += weight * np.clip(1 - (distance(vertices + normal * reach) - start) / reach, 0, 1.2)
-    return np.clip(1 - blocked, 0.14, 1)
+    return np.clip(1 - 0.9 * blocked, 0.22, 1)
 
 
 assert LIP_BORDER_RING == 5

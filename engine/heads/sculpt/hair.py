@@ -25,7 +25,7 @@ def hairline(points: np.ndarray) -> np.ndarray:
     """Millimetres above the hairline, positive on the scalp: its height as a function of azimuth round the head."""
     azimuth = np.degrees(np.arctan2(np.abs(points[:, 0]), points[:, 2] + 6))
     at = [0, 12, 24, 34, 42, 50, 58, 66, 74, 80, 86, 94, 102, 112, 125, 145, 180]
-    height = [63, 63, 64, 62, 54, 40, 28, 18, 6, -8, -6, 8, 6, -16, -42, -58, -62.0]
+    height = [56, 56, 56, 53, 45, 32, 20, 9, -3, -14, -14, -12, -14, -26, -44, -58, -62.0]
     return points[:, 1] - np.interp(azimuth, at, height)
 
 
@@ -58,8 +58,8 @@ def crop(vertices: np.ndarray, faces: np.ndarray, seed: int = 3, count: int = 15
     tree = cKDTree(centres)
     _, clump = tree.query(roots + rng.normal(0, 2.5, roots.shape))
     x, y, z = roots.T
-    top = ramp(48, 78, y + 0.10 * z)
-    front = ramp(10, 62, z) * top
+    top = ramp(40, 72, y + 0.10 * z)
+    front = ramp(0, 55, z) * top
     back = ramp(5, -60, z)
     flow = np.stack([0.55 + 0 * x, 0.05 * np.ones_like(x), 0.45 - 0.30 * front], 1) * top[:, None]
     flow += front[:, None] * np.array([0.50, 0.55, -0.10])
@@ -106,9 +106,9 @@ def brows(thickness: float = 1.0, seed: int = 4) -> Grown:
     count = 900
     t = rng.random(count) ** 0.85
     w = rng.normal(0, 0.45, count).clip(-1, 1)
-    x = 11.5 + 36.0 * t
+    x = 9.8 + 37.0 * t
     y = 18.6 + 4.6 * np.sin(np.pi * (t * 0.82 + 0.05)) + 0.6 * t
-    half = 3.7 * thickness * (1 - t**2.2 * 0.80) * np.clip(0.55 + t * 2.4, 0, 1)
+    half = 3.9 * thickness * (1 - t**2.0 * 0.82) * np.clip(0.50 + t * 2.2, 0, 1)
     n_points = 5
     s = np.linspace(0, 1, n_points)
     angle = np.radians(58 * (1 - t) ** 1.7 + 12 - 30 * t - 26 * w)
@@ -121,7 +121,7 @@ def brows(thickness: float = 1.0, seed: int = 4) -> Grown:
     shell = np.zeros_like(points)
     shell[..., 0], shell[..., 1], shell[..., 2] = np.sign(points[..., 0]) * 0.4, 0.2, 1.0
     shell /= np.linalg.norm(shell, axis=2, keepdims=True)
-    soft = np.tile(np.clip(0.35 + 3.0 * t, 0, 1) * np.clip(1.35 - 0.9 * np.abs(w), 0.3, 1), 2)
+    soft = np.tile(np.clip(0.22 + 2.6 * t, 0, 1) * np.clip(1.3 - 0.95 * np.abs(w), 0.2, 1), 2)
     tint = np.repeat((0.75 + 0.5 * rng.random(2 * count))[:, None], n_points, 1)
     width = 0.50 * np.clip(1.2 - s, 0.3, 1)[None] * np.ones((2 * count, 1))
     opacity = 0.62 * soft[:, None] * np.clip(0.6 + 2 * s, 0, 1)[None] * np.clip(1.5 - 1.1 * s, 0.3, 1)[None]

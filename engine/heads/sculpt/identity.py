@@ -12,7 +12,7 @@ class Form:
     """The shape of a face; 0 is the mean, -1 and 1 are marked but natural."""
 
     face_width: float = 0.25
-    face_length: float = -0.75
+    face_length: float = -0.9
     jaw_width: float = 0.25
     chin_length: float = 0.0
     chin_forward: float = 0.0
@@ -22,7 +22,7 @@ class Form:
     nose_bridge: float = 0.1
     nose_tip: float = 0.2
     eye_size: float = 0.55
-    eye_spacing: float = -0.3
+    eye_spacing: float = -0.55
     eye_tilt: float = 0.2
     lip_fullness: float = -0.1
     mouth_width: float = -0.2
@@ -84,17 +84,17 @@ class Form:
 class Look:
     """Colours, hair and clothes; tones run from 0 to 1 over their palettes (`appearance`)."""
 
-    skin_tone: float = 0.30
+    skin_tone: float = 0.34
     hair_color: float = 0.22
-    eye_color: float = 0.62
-    blush: float = 0.6
+    eye_color: float = 0.84
+    blush: float = 0.7
     freckles: float = 0.0
     lip_color: float = 0.4
     age: float = 0.2
     stubble: float = 0.0
     brow_thickness: float = 1.0
     hair_style: str = "crop"
-    hair_length: float = 1.0
+    hair_length: float = 1.15
     cloth: tuple[int, int, int] = (58, 72, 88)
 
 

@@ -151,6 +151,7 @@ def tongue() -> tuple[np.ndarray, np.ndarray]:
     return points + [0, -77.0, 53.0], faces
 
 
+RAISED = 9.0  # how far the whole garment is lifted, mm
 COLLAR = ((-134.0, 46.0, 44.0, -26.0), (-131.0, 50.0, 48.0, -25.5), (-131.5, 54.0, 51.5, -25.0), (-135.5, 56.5, 53.5, -25.0),
           (-143.0, 57.0, 54.0, -25.0))  # fmt: skip
 BODY = ((-148.0, 59.0, 55.0, -25.5), (-156.0, 70.0, 59.5, -27.0), (-167.0, 90.0, 66.0, -28.5), (-178.0, 118.0, 74.0, -30.0),
@@ -160,7 +161,7 @@ BODY = ((-148.0, 59.0, 55.0, -25.5), (-156.0, 70.0, 59.5, -27.0), (-167.0, 90.0,
 
 def torso(n_round: int = 88) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A knitted crew neck over shoulders and chest: vertices, faces, occlusion. Rings are y, half width, half depth, z."""
-    profile = np.array(COLLAR + BODY)
+    profile = np.array(COLLAR + BODY) + [RAISED, 0, 0, 0]
     stations = np.arange(len(profile), dtype=float)
     fine = np.unique(np.concatenate([np.linspace(i, i + 1, 4) for i in range(len(profile) - 1)]))
     y, width, depth, z = (PchipInterpolator(stations, profile[:, k])(fine) for k in range(4))
@@ -169,11 +170,11 @@ def torso(n_round: int = 88) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     squared = 0.92
     rows = []
     for k in range(len(fine)):
-        near_collar = np.exp(-(((y[k] + 136) / 26) ** 2))
+        near_collar = np.exp(-(((y[k] + 136 - RAISED) / 26) ** 2))
         dip = -9.0 * np.clip(sin, 0, 1) ** 2 * near_collar + 5.0 * (1 - np.clip(sin, 0, 1) ** 2) * near_collar
         chest = (
             7.0
-            * np.exp(-(((y[k] + 250) / 50) ** 2))
+            * np.exp(-(((y[k] + 250 - RAISED) / 50) ** 2))
             * np.clip(sin, 0, 1)
             * np.exp(-(((np.abs(cos) - 0.45) / 0.35) ** 2))
         )
