@@ -5,12 +5,17 @@ Training calls this; display and export use `engine.raster.cpu_render`, which sk
 
 from typing import Any
 
+import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.errors import BackendError
 from engine.raster.kernels import blend, projection, spherical, tiles
 from engine.raster.reference import RENDER_MODES
+
+MOST_ENTRIES = 2**27
+"""Splats times tiles that one picture with gradients may hold in memory (12 bytes each, and its gradients)."""
 
 
 def rasterization(
@@ -184,19 +189,19 @@ class _Blend(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, means2d, conics, opacities, colors, depths, radii, width, height, absgrad):
-        c, n, n_channels = colors.shape
+        c, n_channels = colors.shape[0], colors.shape[2]
         image = np.empty((c, height, width, n_channels), np.float32)
         passed = np.empty((c, height, width), np.float32)
         traced = any(ctx.needs_input_grad)
         ctx.bins = []
         arrays = [_array(t) for t in (means2d, conics, opacities, depths, colors, radii)]
         for i in range(c):
-            splats, keys = np.empty((n, tiles.SPLAT_WIDTH), np.float32), np.empty(n, np.uint32)
             own = [a[i] for a in arrays]
-            tiles.pack(*own, splats, keys)
-            bins = _Bins(splats, keys, width, height, traced)
+            bins = _Bins(own, width, height, traced)
             bins.blend(own[4], image[i], passed[i])
             ctx.bins.append(bins)
+        if not traced:
+            np.abs(passed, out=passed)  # the sign said which pixels are finished
         ctx.colors, ctx.opacities, ctx.passed = arrays[4], arrays[2], passed
         ctx.means2d = means2d if absgrad else None
         return torch.from_numpy(image), torch.from_numpy(passed)[..., None]
@@ -223,25 +228,34 @@ class _Blend(torch.autograd.Function):
 class _Bins:
     """One camera's splats sorted into tiles, with what the gradient needs to find its way back."""
 
-    def __init__(self, splats: np.ndarray, keys: np.ndarray, width: int, height: int, traced: bool) -> None:
-        self.splats, self.width, self.height, self.traced = splats, width, height, traced
-        n = len(keys)
+    def __init__(self, packed: list[np.ndarray], width: int, height: int, traced: bool) -> None:
+        self.width, self.height, self.traced = width, height, traced
+        n, self.n_workers = len(packed[0]), numba.get_num_threads()
         self.n_columns, n_rows = -(-width // tiles.TILE), -(-height // tiles.TILE)
         n_tiles = self.n_columns * n_rows
+        self.splats, keys = np.empty((n, tiles.SPLAT_WIDTH), np.float32), np.empty(n, np.uint32)
+        boxes = np.empty(n, np.int32)
+        tiles.pack(*packed, self.n_columns, n_rows, self.splats, keys, boxes)
         self.order = np.empty(n, np.int32)
         self.n_visible = tiles.sort_by_depth(
             keys, 0, self.order, np.empty(n, np.int32), np.empty(tiles.SORT_BUCKETS, np.int64)
         )
-        self.n_workers = torch.get_num_threads()
-        counts, bounds = np.empty((self.n_workers, n_tiles), np.int64), np.empty(self.n_workers + 1, np.int64)
-        tiles.bound_entries(self.order, 0, self.n_visible, splats, self.n_columns, n_rows, bounds)
+        bounds = np.empty(self.n_workers + 1, np.int64)
+        tiles.next_batch(self.order, 0, self.n_visible, boxes, MOST_ENTRIES, bounds)
         most = int(bounds[-1])
+        if most >= MOST_ENTRIES:
+            raise BackendError(
+                f"{n} Gaussians touch over {MOST_ENTRIES} tiles of this {width}x{height} picture; train at a smaller "
+                "size or with fewer or smaller Gaussians."
+            )
         entries = [np.empty(most, np.int32) for _ in range(3)]
+        counts = np.empty((self.n_workers, n_tiles), np.int64)
         self.offsets, self.entry_counts = np.empty(n, np.int64), np.empty(n, np.int32)
         chunk_counts = np.empty(self.n_workers, np.int64)
         tiles.bin_splats(
-            self.order, 0, self.n_visible, splats, self.n_columns, -(-width // tiles.BLOCK), -(-height // tiles.BLOCK),
-            bounds, counts, *entries, self.offsets, self.entry_counts, chunk_counts,
+            self.order, 0, self.n_visible, self.splats, self.n_columns, -(-width // tiles.BLOCK),
+            -(-height // tiles.BLOCK), bounds, np.zeros(n_tiles, np.int64),
+            counts, *entries, self.offsets, self.entry_counts, chunk_counts,
         )  # fmt: skip
         self.starts, self.ends = np.empty(n_tiles + 1, np.int64), np.empty(n_tiles, np.int64)
         n_entries = tiles.place_tiles(counts, self.starts)
@@ -250,7 +264,7 @@ class _Bins:
         tiles.fill_tiles(bounds, chunk_counts, *entries, counts, self.ids, self.masks, self.places)
 
     def blend(self, colors: np.ndarray, image: np.ndarray, passed: np.ndarray) -> None:
-        self.stops = np.empty((self.height, self.width) if self.traced else (0, 0), np.float32)
+        self.stops = np.empty((self.height, self.width), np.float32)
         rgb = colors.shape[1] == 3
         if self.traced:
             forward = blend.forward_rgb_traced if rgb else blend.forward_any_traced

@@ -8,8 +8,9 @@ the masks, and a tile without a live block is left.
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from engine.raster.kernels import inlined, parallel, parallel_finite
 from engine.raster.kernels.lanes import (
     any_set,
     at_least,
@@ -41,7 +42,7 @@ NEVER = np.float32(3e38)
 GEOMETRY_GRADIENTS = 6
 
 
-@njit(cache=True, inline="always")
+@inlined
 def blocks_inside(row, column, width, height):
     """The bits of a tile's blocks that hold at least one pixel of the picture."""
     columns = min(4, (width - column * TILE + BLOCK - 1) // BLOCK)
@@ -55,14 +56,15 @@ def blocks_inside(row, column, width, height):
 def _make_forward(rgb: bool, traced: bool):
     """The forward loop for three channels (`rgb`) or any number, with or without what the gradient needs.
 
-    With `traced`, the masks lose the blocks that were finished and `stops` gets the number within its tile of the
-    entry that finished each pixel. Without it, `resumed` goes on from a picture half done.
+    With `traced`, the masks lose the blocks that were finished and `marks` `[H, W]` gets the number within its tile of
+    the entry that finished each pixel. Without it, `marks` gets the alpha, `ends` is 1 where a tile is finished, and
+    `resumed` goes on from a picture half done.
     """
 
-    @njit(cache=True, parallel=True, fastmath=True)
+    @parallel_finite
     def forward(
         starts, ids, masks, splats, colors, width, height, n_columns, counter, n_workers, resumed,
-        image, passed, stops, ends,
+        image, passed, marks, ends,
     ):  # fmt: skip
         n_channels = 3 if rgb else colors.shape[1]
         n_tiles = starts.shape[0] - 1
@@ -78,7 +80,8 @@ def _make_forward(rgb: bool, traced: bool):
                 column = tile - row * n_columns
                 first_x, first_y = column * TILE, row * TILE
                 start, end = starts[tile], starts[tile + 1]
-                ends[tile] = end
+                if traced:
+                    ends[tile] = end
                 if resumed:
                     if start == end:
                         continue
@@ -94,6 +97,10 @@ def _make_forward(rgb: bool, traced: bool):
                 if traced:
                     stopped[:] = NEVER
                 alive = blocks_inside(row, column, width, height)
+                if resumed:
+                    for block in range(16):
+                        if not any_set(below(spread(np.float32(0)), load(pixels, block * LANES))):
+                            alive &= ~(1 << block)
                 for entry in range(start, end):
                     bits = masks[entry] & alive
                     if traced:
@@ -137,14 +144,13 @@ def _make_forward(rgb: bool, traced: bool):
                         if not any_set(goes_on):
                             alive &= ~(1 << bit)
                     if alive == 0:
-                        ends[tile] = entry + 1
+                        ends[tile] = entry + 1 if traced else 1
                         break
                 for j in range(min(TILE, height - first_y)):
                     for q in range(min(TILE, width - first_x)):
                         at = (j // 4 * 4 + q // 4) * LANES + j % 4 * 4 + q % 4
                         passed[first_y + j, first_x + q] = abs(pixels[at]) if traced else pixels[at]
-                        if traced:
-                            stops[first_y + j, first_x + q] = stopped[at]
+                        marks[first_y + j, first_x + q] = stopped[at] if traced else np.float32(1) - abs(pixels[at])
                         for d in range(n_channels):
                             image[first_y + j, first_x + q, d] = pixels[(d + 1) * PIXELS + at]
 
@@ -159,7 +165,7 @@ def _make_backward(rgb: bool, absolute: bool):
     the blending: Kerbl et al. 2023, appendix A.
     """
 
-    @njit(cache=True, parallel=True, fastmath=True)
+    @parallel_finite
     def backward(
         starts, ends, ids, masks, splats, colors, width, height, n_columns, counter, n_workers,
         passed, stops, v_image, v_alpha, entry_gradients,
@@ -285,7 +291,7 @@ backward_rgb_absolute = _make_backward(True, True)
 backward_any_absolute = _make_backward(False, True)
 
 
-@njit(cache=True, parallel=True)
+@parallel
 def gather_gradients(
     order, n_visible, offsets, entry_counts, places, entry_gradients, opacities,
     v_means2d, v_absolute, v_conics, v_opacities, v_colors,

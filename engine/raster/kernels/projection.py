@@ -7,7 +7,10 @@ most x, least y, most y), near and far planes. Gradients follow gsplat's convent
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
+
+from engine.raster.kernels import inlined, parallel
+from engine.raster.kernels.tiles import INVISIBLE, TILE, boxed_tiles, float_bits, write_splat
 
 ALPHA_MIN = np.float32(1.0 / 255.0)
 N_CAMERA = 22
@@ -24,7 +27,7 @@ def camera_vector(viewmat: np.ndarray, k: np.ndarray, width: int, height: int, n
     return np.array([*rotation.ravel(), *translation, fx, fy, cx, cy, *limits, near, far], dtype=np.float32)
 
 
-@njit(cache=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, inline="always")
+@inlined
 def rotated(w, x, y, z):
     """The nine entries of the rotation by a unit quaternion."""
     one, two = np.float32(1), np.float32(2)
@@ -35,7 +38,7 @@ def rotated(w, x, y, z):
     )  # fmt: skip
 
 
-@njit(cache=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, inline="always")
+@inlined
 def footprint(px, py, pz, qw, qx, qy, qz, sx, sy, sz, cam):
     """Camera-space mean and the two rows of (Jacobian x view x rotation x scale), whose products are the covariance."""
     w0, w1, w2, w3, w4, w5, w6, w7, w8 = cam[0], cam[1], cam[2], cam[3], cam[4], cam[5], cam[6], cam[7], cam[8]
@@ -61,14 +64,14 @@ def footprint(px, py, pz, qw, qx, qy, qz, sx, sy, sz, cam):
     return x, y, z, iz, p0, p1, p2, q0, q1, q2
 
 
-@njit(cache=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, inline="always")
+@inlined
 def spanned_area_squared(p0, p1, p2, q0, q1, q2):
     """The determinant of the unblurred covariance as |p x q|² (Lagrange's identity): nothing cancels."""
     x, y, z = p1 * q2 - p2 * q1, p2 * q0 - p0 * q2, p0 * q1 - p1 * q0
     return x * x + y * y + z * z
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
+@parallel
 def project(
     means, quats, scales, opacities, cam, width, height, eps2d, radius_clip, antialiased,
     means2d, depths, conics, compensations, radii,
@@ -112,7 +115,61 @@ def project(
         radii[i, 0], radii[i, 1] = np.int32(max(min(rx, 1e9), 1.0)), np.int32(max(min(ry, 1e9), 1.0))
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
+@parallel
+def project_splats(
+    means, quats, scales, opacities, colors, cam, width, height, eps2d, antialiased, splats, keys, boxes, n_skipped
+):
+    """Straight to what `engine.raster.kernels.tiles` sorts and bins, for pictures without gradients.
+
+    Fills splats `[N, 8]`, keys `[N]`, tiles in each splat's bounding box `[N]`, and how many Gaussians hold NaN or
+    infinite values in each of the chunks. `colors` `[N, D]` are only looked at for such values.
+    """
+    n = means.shape[0]
+    big = np.float32(3e38)
+    n_columns, n_rows = -(-width // TILE), -(-height // TILE)
+    zero = np.float32(0)
+    for chunk in prange(GRADIENT_CHUNKS):
+        bad = 0
+        for i in range(chunk * n // GRADIENT_CHUNKS, (chunk + 1) * n // GRADIENT_CHUNKS):
+            keys[i] = INVISIBLE
+            opacity = opacities[i]
+            x, y, z, iz, p0, p1, p2, q0, q1, q2 = footprint(
+                means[i, 0], means[i, 1], means[i, 2], quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3],
+                scales[i, 0], scales[i, 1], scales[i, 2], cam,
+            )  # fmt: skip
+            finite = abs(means[i, 0]) < big and abs(means[i, 1]) < big and abs(means[i, 2]) < big and abs(opacity) < big
+            for j in range(3):
+                finite = finite and abs(scales[i, j]) < big
+            for j in range(4):
+                finite = finite and abs(quats[i, j]) < big
+            for j in range(colors.shape[1]):
+                finite = finite and abs(colors[i, j]) < big
+            if not finite:
+                bad += 1
+                continue
+            if not (z >= cam[20] and z <= cam[21] and z > zero):
+                continue
+            a0, b, c0 = p0 * p0 + p1 * p1 + p2 * p2, p0 * q0 + p1 * q1 + p2 * q2, q0 * q0 + q1 * q1 + q2 * q2
+            a, c = a0 + eps2d, c0 + eps2d
+            det0 = spanned_area_squared(p0, p1, p2, q0, q1, q2)
+            det = det0 + eps2d * (a0 + c0 + eps2d)
+            if not (det > zero and det < big):
+                continue
+            if antialiased:
+                opacity *= math.sqrt(det0 / det)
+            x2, y2 = cam[12] * x * iz + cam[14], cam[13] * y * iz + cam[15]
+            if not (opacity >= ALPHA_MIN and abs(x2) < big and abs(y2) < big):
+                continue
+            inverse = np.float32(1) / det
+            write_splat(splats, i, x2, y2, c * inverse, -b * inverse, a * inverse, opacity)
+            n_box = boxed_tiles(splats, i, n_columns, n_rows)
+            if n_box > 0:
+                boxes[i] = n_box
+                keys[i] = float_bits(z)
+        n_skipped[chunk] = bad
+
+
+@parallel
 def project_backward(
     means, quats, scales, cam, eps2d, antialiased, radii,
     v_means2d, v_depths, v_conics, v_compensations,

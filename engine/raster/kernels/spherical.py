@@ -3,9 +3,11 @@
 import math
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
+from engine.raster.kernels import parallel, serial
 from engine.raster.kernels.projection import GRADIENT_CHUNKS
+from engine.raster.kernels.tiles import INVISIBLE
 
 C0 = np.float32(0.28209479177387814)
 C1 = np.float32(0.4886025119029199)
@@ -19,7 +21,7 @@ C33 = np.float32(0.3731763325901154)
 C35 = np.float32(1.445305721320277)
 
 
-@njit(cache=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
+@serial
 def fill_basis(degree, x, y, z, basis):
     """Writes the `(degree + 1) ** 2` harmonics of the unit direction."""
     one, two, three, four = np.float32(1), np.float32(2), np.float32(3), np.float32(4)
@@ -42,7 +44,7 @@ def fill_basis(degree, x, y, z, basis):
     basis[14], basis[15] = C35 * z * (xx - yy), -C30 * x * (xx - three * yy)
 
 
-@njit(cache=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
+@serial
 def basis_gradient(degree, x, y, z, e):
     """Gradient by the direction of the sum of harmonics weighted by `e`."""
     two, three, four, six = np.float32(2), np.float32(3), np.float32(4), np.float32(6)
@@ -65,7 +67,7 @@ def basis_gradient(degree, x, y, z, e):
     return gx, gy, gz
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
+@parallel
 def shade(degree, coefficients, means, position, radii, colors):
     """Colours `[N, 3]` of the Gaussians with radii, from coefficients `[N, K, 3]` and the camera's `position` `[3]`."""
     n_terms = (degree + 1) * (degree + 1)
@@ -91,7 +93,7 @@ def shade(degree, coefficients, means, position, radii, colors):
             colors[i, 2] = zero if b < zero else b
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
+@parallel
 def shade_backward(degree, coefficients, means, position, radii, colors, v_colors, v_coefficients, v_means, v_position):
     """Fills the gradients of coefficients and means, and of the camera's position `[GRADIENT_CHUNKS, 3]`."""
     n_terms = (degree + 1) * (degree + 1)
@@ -122,3 +124,28 @@ def shade_backward(degree, coefficients, means, position, radii, colors, v_color
             v_means[i, 0], v_means[i, 1], v_means[i, 2] = gx, gy, gz
             sx, sy, sz = sx - gx, sy - gy, sz - gz
         v_position[chunk, 0], v_position[chunk, 1], v_position[chunk, 2] = sx, sy, sz
+
+
+@parallel
+def shade_splats(degree, coefficients, means, position, keys, colors, n_skipped):
+    """Like `shade` for splats with a key; takes the key from a colour that is not finite and counts it."""
+    n_terms = (degree + 1) * (degree + 1)
+    n = means.shape[0]
+    zero, big = np.float32(0), np.float32(3e38)
+    for chunk in prange(GRADIENT_CHUNKS):
+        basis = np.empty(16, np.float32)
+        for i in range(chunk * n // GRADIENT_CHUNKS, (chunk + 1) * n // GRADIENT_CHUNKS):
+            if keys[i] == INVISIBLE:
+                continue
+            dx, dy, dz = means[i, 0] - position[0], means[i, 1] - position[1], means[i, 2] - position[2]
+            inverse = np.float32(1) / max(math.sqrt(dx * dx + dy * dy + dz * dz), np.float32(1e-12))
+            fill_basis(degree, dx * inverse, dy * inverse, dz * inverse, basis)
+            r = g = b = np.float32(0.5)
+            for k in range(n_terms):
+                r += basis[k] * coefficients[i, k, 0]
+                g += basis[k] * coefficients[i, k, 1]
+                b += basis[k] * coefficients[i, k, 2]
+            if not (abs(r) < big and abs(g) < big and abs(b) < big):
+                keys[i] = INVISIBLE
+                n_skipped[chunk] += 1
+            colors[i, 0], colors[i, 1], colors[i, 2] = max(r, zero), max(g, zero), max(b, zero)

@@ -8,8 +8,11 @@ alpha reaches 1/255.
 import math
 
 import numpy as np
-from numba import njit, prange
+from llvmlite import ir
+from numba import prange, types
+from numba.extending import intrinsic
 
+from engine.raster.kernels import inlined, parallel, parallel_finite, serial
 from engine.raster.kernels.lanes import lane_numbers, least, most, spread, square_root, store_ints
 
 TILE = 16
@@ -25,7 +28,7 @@ SORT_BITS = 11
 SORT_BUCKETS = 1 << SORT_BITS
 
 
-@njit(cache=True, fastmath={"nsz", "arcp", "contract", "afn", "reassoc"}, inline="always")
+@inlined
 def write_splat(splats, i, x, y, conic_xx, conic_xy, conic_yy, opacity):
     """Fills row i. The ellipse is where alpha reaches 1/255."""
     a = np.float32(-0.5) * LOG2_E * conic_xx
@@ -40,11 +43,40 @@ def write_splat(splats, i, x, y, conic_xx, conic_xy, conic_yy, opacity):
     splats[i, 7] = math.sqrt(max(-a * reach, np.float32(0)))
 
 
-@njit(cache=True, parallel=True, error_model="numpy", fastmath={"nsz", "arcp", "contract", "afn", "reassoc"})
-def pack(means2d, conics, opacities, depths, colors, radii, splats, keys):
-    """Splats and depth keys of what `project` left visible; `INVISIBLE` for the rest and for colours not finite."""
+@intrinsic
+def float_bits(typing_context, value):
+    """The bits of a float32 as a uint32: for positive numbers in the same order."""
+    return types.uint32(types.float32), lambda _c, builder, _s, args: builder.bitcast(args[0], ir.IntType(32))
+
+
+@inlined
+def rows_reached(splats, i, rows_px, n_rows):
+    """First and one past the last band of `rows_px` rows whose pixel centres the ellipse reaches, of `n_rows`."""
+    size, most_rows, zero = np.float32(rows_px), np.float32(n_rows), np.float32(0)
+    y, reach = splats[i, 1] - np.float32(0.5), splats[i, 7] + SLACK_PX
+    first = np.int32(min(max((y - reach + np.float32(1)) / size, zero), most_rows))
+    last = np.int32(min(max((y + reach) / size + np.float32(1), zero), most_rows))
+    return first, last
+
+
+@inlined
+def boxed_tiles(splats, i, n_columns, n_rows):
+    """How many tiles the bounding box of the ellipse touches."""
+    first_row, last_row = rows_reached(splats, i, TILE, n_rows)
+    size, zero, x = np.float32(TILE), np.float32(0), splats[i, 0] - np.float32(0.5)
+    reach, most_columns = splats[i, 6] + SLACK_PX, np.float32(n_columns)
+    first = np.int32(min(max((x - reach + np.float32(1)) / size, zero), most_columns))
+    last = np.int32(min(max((x + reach) / size + np.float32(1), zero), most_columns))
+    return max(last_row - first_row, 0) * max(last - first, 0)
+
+
+@parallel
+def pack(means2d, conics, opacities, depths, colors, radii, n_columns, n_rows, splats, keys, boxes):
+    """Splats, depth keys and boxed tiles of what `project` left visible.
+
+    Keys are `INVISIBLE` for the rest and for colours that are not finite.
+    """
     big = np.float32(3e38)
-    bits = depths.view(np.uint32)
     for i in prange(means2d.shape[0]):
         keys[i] = INVISIBLE
         if radii[i, 0] <= 0 or not (opacities[i] * np.float32(255) >= np.float32(1)):
@@ -56,10 +88,12 @@ def pack(means2d, conics, opacities, depths, colors, radii, splats, keys):
         if not finite:
             continue
         write_splat(splats, i, means2d[i, 0], means2d[i, 1], conics[i, 0], conics[i, 1], conics[i, 2], opacities[i])
-        keys[i] = bits[i]
+        boxes[i] = boxed_tiles(splats, i, n_columns, n_rows)
+        if boxes[i] > 0:
+            keys[i] = float_bits(depths[i])
 
 
-@njit(cache=True)
+@serial
 def sort_by_depth(keys, first, order, spare, histogram):
     """Stable radix sort: writes the indices of visible keys, nearest first, to `order`; returns how many.
 
@@ -100,45 +134,37 @@ def sort_by_depth(keys, first, order, spare, histogram):
     return n_visible
 
 
-@njit(cache=True, inline="always")
-def rows_reached(splats, i, rows_px, n_rows):
-    """First and one past the last band of `rows_px` rows whose pixel centres the ellipse reaches, of `n_rows`."""
-    size, most_rows, zero = np.float32(rows_px), np.float32(n_rows), np.float32(0)
-    y, reach = splats[i, 1] - np.float32(0.5), splats[i, 7] + SLACK_PX
-    first = np.int32(min(max((y - reach + np.float32(1)) / size, zero), most_rows))
-    last = np.int32(min(max((y + reach) / size + np.float32(1), zero), most_rows))
-    return first, last
+@serial
+def next_batch(order, begin, n_visible, boxes, most_entries, bounds):
+    """How far in the order the next batch goes (at most `most_entries` boxed tiles, at least one splat).
 
-
-@njit(cache=True, parallel=True)
-def bound_entries(order, begin, end, splats, n_columns, n_rows, bounds):
-    """Fills `bounds` `[chunks + 1]`: an upper bound of tile entries before each chunk of the order from `begin`."""
+    Fills `bounds` `[chunks + 1]`: the boxed tiles before each of the batch's chunks.
+    """
     n_chunks = bounds.shape[0] - 1
-    zero, size = np.float32(0), np.float32(TILE)
-    for chunk in prange(n_chunks):
-        total = 0
-        for k in range(begin + chunk * (end - begin) // n_chunks, begin + (chunk + 1) * (end - begin) // n_chunks):
-            i = order[k]
-            first_row, last_row = rows_reached(splats, i, TILE, n_rows)
-            x, reach = splats[i, 0] - np.float32(0.5), splats[i, 6] + SLACK_PX
-            first = np.int32(min(max((x - reach + np.float32(1)) / size, zero), np.float32(n_columns)))
-            last = np.int32(min(max((x + reach) / size + np.float32(1), zero), np.float32(n_columns)))
-            total += (last_row - first_row) * (last - first)
-        bounds[chunk + 1] = total
-    bounds[0] = 0
+    total, end = np.int64(0), begin
+    while end < n_visible and (end == begin or total + boxes[order[end]] <= most_entries):
+        total += boxes[order[end]]
+        end += 1
+    total, k = np.int64(0), begin
     for chunk in range(n_chunks):
-        bounds[chunk + 1] += bounds[chunk]
+        bounds[chunk] = total
+        while k < begin + (chunk + 1) * (end - begin) // n_chunks:
+            total += boxes[order[k]]
+            k += 1
+    bounds[n_chunks] = total
+    return end
 
 
-@njit(cache=True, parallel=True, fastmath=True)
+@parallel_finite
 def bin_splats(
-    order, begin, end, splats, n_columns, n_block_columns, n_block_rows, bounds,
+    order, begin, end, splats, n_columns, n_block_columns, n_block_rows, bounds, done,
     counts, entry_tiles, entry_ids, entry_masks, offsets, entry_counts, chunk_counts,
 ):  # fmt: skip
     """Finds the tiles each splat touches and, as 16 bits, the 4x4 blocks within each.
 
     Chunk c writes its entries from `bounds[c]` on, `chunk_counts[c]` of them, by splats in the order; the splat at
-    place k of the order has `entry_counts[k]` from `offsets[k]` on. `counts` `[chunks, tiles]` gets each tile's.
+    place k of the order has `entry_counts[k]` from `offsets[k]` on. `counts` `[chunks, tiles]` gets each
+    tile's. Tiles marked `done` are left out.
     """
     n_chunks = counts.shape[0]
     zero, half, block = np.float32(0), np.float32(0.5), np.float32(BLOCK)
@@ -186,7 +212,7 @@ def bin_splats(
                             to_block = min(lasts[quad * 4 + j] - column * 4, 4)
                             if to_block > from_block:
                                 bits |= ((1 << to_block) - (1 << from_block)) << (4 * j)
-                        if bits != 0:
+                        if bits != 0 and done[tile_row + column] == 0:
                             entry_tiles[position] = tile_row + column
                             entry_ids[position] = i
                             entry_masks[position] = bits
@@ -197,7 +223,7 @@ def bin_splats(
         chunk_counts[chunk] = position - bounds[chunk]
 
 
-@njit(cache=True)
+@serial
 def place_tiles(counts, starts):
     """Turns counts into where each chunk writes in each tile; fills `starts` `[tiles + 1]` and returns the total."""
     total = 0
@@ -211,7 +237,7 @@ def place_tiles(counts, starts):
     return total
 
 
-@njit(cache=True, parallel=True)
+@parallel
 def fill_tiles(bounds, chunk_counts, entry_tiles, entry_ids, entry_masks, counts, ids, masks, places):
     """Moves the entries to their tiles, nearest first; `places`, if not empty, gets where each entry went."""
     for chunk in prange(counts.shape[0]):
