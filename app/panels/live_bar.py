@@ -169,14 +169,16 @@ class LiveBar(QFrame):
 
     def show_source(self, kind: str, name: str, sentence: str, is_muted: bool) -> None:
         self._source_kind, self._source_name = kind, name
-        gone = kind == "none"
-        self.source.show_source("No microphone" if gone else name, "warn" if gone else "t1")
+        gone, opening = kind == "none" and bool(sentence), kind == "none" and not sentence
+        words = "No microphone" if gone else f"Opening {name}" if opening and name else "Opening" if opening else name
+        self.source.show_source(words, "warn" if gone else "t2" if opening else "t1")
+        gone = gone or opening
         self.microphone.setEnabled(not gone)
         self.microphone.setChecked(not gone and not is_muted)
         icon = "microphone-off" if gone or is_muted else "waveform" if kind == "file" else "microphone"
         self.microphone.set_icon(icon)
         self.microphone.setAccessibleDescription("off" if gone or is_muted else "on")
-        note = sentence or "Plug one in. It is found by itself." if gone else "Off" if is_muted else ""
+        note = "" if opening else "Plug one in. It is found by itself." if gone else "Off" if is_muted else ""
         self.meter.show_live(not gone and not is_muted, note)
 
     def show_devices(self, devices: list) -> None:

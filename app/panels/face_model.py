@@ -1,0 +1,294 @@
+"""What the Face panel edits: the user's values, marks and strengths in the session, as undo steps."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from app.panels.face_expressions import ExpressionBlend, ExpressionSnapshot
+from engine.controls import GROUPS, Combine, ControlSchema, ControlSpec
+from engine.vocabulary import ARKIT_52
+
+RANDOM_GROUPS = ("lip", "expression", "au")
+RANDOM_SIGMA = 0.4
+"""Spread of random values, as part of the way from neutral to the edge of the training range."""
+MERGE_S = 0.8
+MERGE_ID = 0x666163
+PREFIXES = {Combine.ADD: "+", Combine.REPLACE: "=", Combine.SCALE: "\u00d7"}
+
+
+class FaceModel(QObject):
+    """The seam between the panel's widgets and the session.
+
+    A gesture is `begin`, any number of `set_live`, `commit`; a single change is `change`. Locked controls never move.
+
+    Signals:
+        schema_changed: another avatar; changed: values, marks, strengths or expressions.
+    """
+
+    schema_changed = Signal()
+    changed = Signal()
+
+    def __init__(self, session, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session, self.undo_stack = session, undo_stack
+        self.is_linked = True
+        self.is_idle = True
+        self.schema: ControlSchema | None = None
+        self.blend: ExpressionBlend | None = None
+        self._specs: dict[str, ControlSpec] = {}
+        self._before: dict[str, float] | None = None
+        self._before_blend = ExpressionSnapshot()
+        self._hushed: tuple[dict[str, float], ExpressionSnapshot, dict[str, float]] | None = None
+        session.avatar_opened.connect(self._on_avatar_opened)
+        session.controls_changed.connect(self.changed)
+        if session.manifest is not None:
+            self._on_avatar_opened(session.manifest)
+
+    # Reading
+
+    def spec(self, name: str) -> ControlSpec:
+        return self._specs[name]
+
+    def value(self, name: str) -> float:
+        return self._session.controls.values.get(name, self._specs[name].neutral)
+
+    def values(self) -> dict[str, float]:
+        return {name: self.value(name) for name in self._specs}
+
+    def is_muted(self, name: str) -> bool:
+        return name in self._session.controls.muted
+
+    def is_soloed(self, name: str) -> bool:
+        return name in self._session.controls.soloed
+
+    def is_locked(self, name: str) -> bool:
+        return name in self._session.controls.locked
+
+    @property
+    def any_soloed(self) -> bool:
+        return any(name in self._specs for name in self._session.controls.soloed)
+
+    def strength(self, group: str) -> float:
+        return self._session.controls.strengths.get(group, 1.0)
+
+    @property
+    def guard(self) -> float:
+        return self._session.controls.guard
+
+    # Values
+
+    def begin(self) -> None:
+        """Remembers where a gesture starts."""
+        if self._before is None:
+            self._before = self.values()
+            self._before_blend = self.blend.snapshot() if self.blend else ExpressionSnapshot()
+
+    def set_live(self, values: Mapping[str, float], keeps_expressions: bool = False) -> None:
+        """Moves controls at once, with their mirrors where sides are linked; locked ones stay.
+
+        Args:
+            keeps_expressions: True when an expression itself moves them, else they become the user's own.
+        """
+        wanted = {}
+        for name, value in values.items():
+            spec = self._specs[name]
+            both = (name, spec.mirror) if self.is_linked and spec.mirror in self._specs else (name,)
+            for side in both:
+                if not self.is_locked(side):
+                    wanted[side] = self._clamped(side, value)
+        if not keeps_expressions and self.blend is not None:
+            self.blend.forget(set(wanted))
+        moved = {name: value for name, value in wanted.items() if value != self.value(name)}
+        if moved:
+            self._session.set_controls(moved)
+
+    def commit(self, text: str, merges: str = "") -> None:
+        """Ends a gesture: what changed since `begin` becomes one undo step."""
+        if self._before is None:
+            return
+        before, self._before = self._before, None
+        after = self.values()
+        moved = [name for name in before if name in after and before[name] != after[name]]
+        blend_after = self.blend.snapshot() if self.blend else ExpressionSnapshot()
+        if moved or blend_after != self._before_blend:
+            old, new = ({name: state[name] for name in moved} for state in (before, after))
+            self.undo_stack.push(_Values(self, text, old, new, self._before_blend, blend_after, merges))
+
+    def cancel(self) -> None:
+        """Ends a gesture and puts everything back."""
+        if self._before is not None:
+            before, self._before = self._before, None
+            self.put(before, self._before_blend)
+
+    def change(self, text: str, values: Mapping[str, float], merges: str = "") -> None:
+        """One change as one undo step; quick ones that merge by the same word become one."""
+        self.begin()
+        self.set_live(values)
+        self.commit(text, merges)
+
+    def reset(self, names: Iterable[str] | None = None) -> None:
+        """Unlocked controls back to neutral, all of them or some."""
+        names = list(self._specs) if names is None else list(names)
+        text = f"Reset {self._specs[names[0]].label}" if len(names) == 1 else "Reset the face"
+        self.change(text, {name: self._specs[name].neutral for name in names})
+
+    def randomise(self, seed: int) -> None:
+        """Random lips, expression and action units inside the training range; the same seed gives the same face."""
+        draws = np.random.default_rng(seed).normal(0.0, RANDOM_SIGMA, len(self._specs)).clip(-1, 1)
+        values = {}
+        for spec, draw in zip(self._specs.values(), draws, strict=True):
+            if spec.group in RANDOM_GROUPS:
+                reach = (spec.high - spec.neutral) if draw > 0 else (spec.neutral - spec.low)
+                values[spec.name] = spec.neutral + float(draw) * max(0.0, reach)
+        was_linked, self.is_linked = self.is_linked, False
+        self.change(f"Random face {seed}", values)
+        self.is_linked = was_linked
+
+    def put(self, values: Mapping[str, float], blend: ExpressionSnapshot) -> None:
+        """Sets values as they are, for undo: no mirrors, no locks, no new undo step."""
+        if self.blend is not None:
+            self.blend.restore(blend)
+        known = {name: value for name, value in values.items() if name in self._specs}
+        if known:
+            self._session.set_controls(known)
+        self.changed.emit()
+
+    def hush(self, is_hushed: bool) -> None:
+        """Rests the whole face for a while, voice included; afterwards everything is as it was. No undo step."""
+        session = self._session
+        if is_hushed and self._hushed is None and self.schema is not None:
+            strengths = {group: self.strength(group) for group in GROUPS}
+            self._hushed = (self.values(), self.blend.snapshot(), strengths)
+            session.set_controls({spec.name: spec.neutral for spec in self.schema})
+            for group in GROUPS:
+                session.set_group_strength(group, 0.0)
+        elif not is_hushed and self._hushed is not None:
+            values, blend, strengths = self._hushed
+            self._hushed = None
+            for group, strength in strengths.items():
+                session.set_group_strength(group, strength)
+            self.put(values, blend)
+
+    # Marks and strengths
+
+    def set_muted(self, name: str, on: bool) -> None:
+        self._mark("Mute", name, self._session.set_muted_control, on)
+
+    def set_soloed(self, name: str, on: bool) -> None:
+        self._mark("Solo", name, self._session.set_soloed_control, on)
+
+    def set_locked(self, name: str, on: bool) -> None:
+        self._mark("Lock", name, self._session.set_locked_control, on)
+
+    def set_strength(self, group: str, strength: float) -> None:
+        before, after = self.strength(group), float(np.clip(strength, 0.0, 1.0))
+        self._setting(f"Strength of {group}", lambda v: self._session.set_group_strength(group, v), before, after)
+
+    def set_guard(self, strength: float) -> None:
+        self._setting("Range guard", self._session.set_guard, self.guard, float(np.clip(strength, 0.0, 1.0)))
+
+    def set_idle(self, is_idle: bool) -> None:
+        self.is_idle = is_idle
+        self._session.set_idle(is_idle)
+        self.changed.emit()
+
+    def _mark(self, what: str, name: str, apply: Callable[[str, bool], None], on: bool) -> None:
+        label = self._specs[name].label
+        text = f"{what} {label}" if on else f"{what} off: {label}"
+        self.undo_stack.push(_Setting(text, lambda v: apply(name, v), not on, on))
+
+    def _setting(self, text: str, apply: Callable[[float], None], before: float, after: float) -> None:
+        if before != after:
+            self.undo_stack.push(_Setting(text, apply, before, after, merges=True))
+
+    def _clamped(self, name: str, value: float) -> float:
+        spec = self._specs[name]
+        return float(min(max(value, spec.minimum), spec.maximum))
+
+    def _on_avatar_opened(self, manifest) -> None:
+        self.schema = manifest.schema
+        self._specs = {spec.name: spec for spec in self.schema}
+        self.blend = ExpressionBlend(self.schema, shape_fit(manifest))
+        self._before = self._hushed = None
+        self.schema_changed.emit()
+        self.changed.emit()
+
+
+def shape_fit(manifest) -> np.ndarray | None:
+    """The avatar's fit from ARKit shapes to its own controls as slopes `[52, C]`, where its manifest holds one."""
+    row = manifest.statistics.get("common_fit")
+    if not isinstance(row, dict):
+        return None
+    try:
+        names, slopes = list(row["common_names"]), np.array(row["from_common"], dtype=np.float64)
+    except (KeyError, TypeError, ValueError):
+        return None
+    n_controls = len(manifest.schema_rows)
+    if slopes.ndim != 2 or slopes.shape[1] != n_controls or len(slopes) < len(names) or not np.isfinite(slopes).all():
+        return None
+    fit = np.zeros((len(ARKIT_52), n_controls))
+    for i, shape in enumerate(ARKIT_52):
+        if shape in names:
+            fit[i] = slopes[names.index(shape)]
+    return fit
+
+
+class _Values(QUndoCommand):
+    """Values that were already set; undo and redo put the others."""
+
+    def __init__(
+        self, model: FaceModel, text: str, before: dict[str, float], after: dict[str, float],
+        blend_before: ExpressionSnapshot, blend_after: ExpressionSnapshot, merges: str,
+    ) -> None:  # fmt: skip
+        super().__init__(text)
+        self._model, self._before, self._after = model, before, after
+        self._blend_before, self._blend_after = blend_before, blend_after
+        self.merges, self.made_at = merges, time.monotonic()
+        self._is_done = True
+
+    def redo(self) -> None:
+        if self._is_done:
+            self._is_done = False
+            return
+        self._model.put(self._after, self._blend_after)
+
+    def undo(self) -> None:
+        self._model.put(self._before, self._blend_before)
+
+    def id(self) -> int:
+        return MERGE_ID if self.merges else -1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, _Values) or other.merges != self.merges or other.made_at - self.made_at > MERGE_S:
+            return False
+        self._before = {**other._before, **self._before}
+        self._after = {**self._after, **other._after}
+        self._blend_after, self.made_at = other._blend_after, other.made_at
+        return True
+
+
+class _Setting(QUndoCommand):
+    """A mark or a strength; dragging one is one step."""
+
+    def __init__(self, text: str, apply: Callable, before, after, merges: bool = False) -> None:
+        super().__init__(text)
+        self._apply, self._before, self._after = apply, before, after
+        self._merges, self.made_at = merges, time.monotonic()
+
+    def redo(self) -> None:
+        self._apply(self._after)
+
+    def undo(self) -> None:
+        self._apply(self._before)
+
+    def id(self) -> int:
+        return MERGE_ID + 1 if self._merges else -1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, _Setting) or other.text() != self.text() or other.made_at - self.made_at > MERGE_S:
+            return False
+        self._after, self.made_at = other._after, other.made_at
+        return True

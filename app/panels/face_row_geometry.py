@@ -1,0 +1,89 @@
+"""Where the parts of a coefficient slider stand in its row, and how values map to the track."""
+
+from dataclasses import dataclass
+
+from PySide6.QtCore import QRectF
+
+ROW = 28
+PADDING, GAP = 10, 6
+NUMBER, VALUE, MARK, MARK_GAP = 18, 56, 19, 2
+NAME_WIDTH, NAME_LEAST, TRACK_LEAST = 100, 64, 84
+RAIL_Y, RAIL_H = 10, 4
+HANDLE_W, HANDLE_H, HANDLE_Y = 8, 14, 5
+BAR_Y, BAR_H = 20, 4
+TICK_W, TICK_H, TICK_Y = 2, 8, 18
+ZERO_Y, ZERO_H = 8, 16
+STRIP_Y, STRIP_H = 18, 8
+FIELD_Y, FIELD_H = 3, 22
+MARK_Y, MARK_H = 5, 18
+
+
+@dataclass(frozen=True)
+class RowGeometry:
+    """The columns of a row for a panel of this width; `y` is a row's top."""
+
+    width: float
+
+    @property
+    def name_width(self) -> float:
+        """The name gives way first, so that the track keeps its least width."""
+        fixed = 2 * PADDING + NUMBER + VALUE + 2 * MARK + MARK_GAP + 4 * GAP
+        return max(NAME_LEAST, min(NAME_WIDTH, self.width - fixed - TRACK_LEAST))
+
+    @property
+    def track_left(self) -> float:
+        return PADDING + NUMBER + GAP + self.name_width + GAP
+
+    @property
+    def track_right(self) -> float:
+        return self.value_left - GAP
+
+    @property
+    def track_width(self) -> float:
+        return max(1.0, self.track_right - self.track_left)
+
+    @property
+    def value_left(self) -> float:
+        return self.mute_left - GAP - VALUE
+
+    @property
+    def mute_left(self) -> float:
+        return self.solo_left - MARK_GAP - MARK
+
+    @property
+    def solo_left(self) -> float:
+        return self.width - PADDING - MARK
+
+    def number(self, y: float) -> QRectF:
+        return QRectF(PADDING, y, NUMBER, ROW)
+
+    def name(self, y: float) -> QRectF:
+        return QRectF(PADDING + NUMBER + GAP, y, self.name_width, ROW)
+
+    def rail(self, y: float) -> QRectF:
+        return QRectF(self.track_left, y + RAIL_Y, self.track_width, RAIL_H)
+
+    def track(self, y: float) -> QRectF:
+        """All of the row that belongs to the slider, for the mouse."""
+        return QRectF(self.track_left - HANDLE_W / 2, y, self.track_width + HANDLE_W, ROW)
+
+    def strip(self, y: float) -> QRectF:
+        """What a new driven value repaints."""
+        return QRectF(self.track_left - TICK_W, y + STRIP_Y, self.track_width + 2 * TICK_W, STRIP_H)
+
+    def field(self, y: float) -> QRectF:
+        return QRectF(self.value_left, y + FIELD_Y, VALUE, FIELD_H)
+
+    def mute(self, y: float) -> QRectF:
+        return QRectF(self.mute_left, y + MARK_Y, MARK, MARK_H)
+
+    def solo(self, y: float) -> QRectF:
+        return QRectF(self.solo_left, y + MARK_Y, MARK, MARK_H)
+
+    def x_of(self, value: float, minimum: float, maximum: float) -> float:
+        """Where a value stands on the track."""
+        part = (value - minimum) / (maximum - minimum) if maximum > minimum else 0.0
+        return self.track_left + min(1.0, max(0.0, part)) * self.track_width
+
+    def handle(self, y: float, x: float) -> QRectF:
+        return QRectF(round(x) - HANDLE_W / 2, y + HANDLE_Y, HANDLE_W, HANDLE_H)

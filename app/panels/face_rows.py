@@ -1,0 +1,389 @@
+"""The coefficient sliders of one group, painted in one widget: rows that rest, strips that follow the drive."""
+
+import time
+from collections import deque
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QAccessible, QAccessibleEvent, QPainter, QPaintEvent, QPixmap
+from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
+
+from app.panels.face_model import FaceModel
+from app.panels.face_number_edit import NumberEdit
+from app.panels.face_numbers import format_number
+from app.panels.face_row_geometry import ROW, STRIP_H, STRIP_Y, RowGeometry
+from app.panels.face_row_hand import RowHand
+from app.panels.face_row_paint import RowLook, RowPalette, paint_row, paint_strip
+from app.theme.theme import Theme
+from engine.controls import GROUPS, Combine, ControlSpec
+
+TYPED = set("0123456789.,-+(")
+STEP_KEYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageDown: -10, Qt.Key.Key_PageUp: 10}
+
+
+class ControlRows(QWidget):
+    """One row for each control of a group.
+
+    Signals: `dragging(bool)` while a slider is held; `moved(name)` when one was.
+    """
+
+    dragging = Signal(bool)
+    moved = Signal(str)
+
+    def __init__(self, model: FaceModel, theme: Theme, group: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._model, self._theme, self.group = model, theme, group
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(f"{GROUPS[group]} controls")
+        self.specs: tuple[ControlSpec, ...] = ()
+        self._indices = np.zeros(0, np.int64)
+        self._shown: list[int] = []
+        self._driven = self._result = np.zeros(0, np.float32)
+        self._marks = np.zeros((3, 0), np.int64)
+        self._palette = RowPalette(theme)
+        self._geometry = RowGeometry(self.width())
+        self._static: QPixmap | None = None
+        self._stale: set[int] = set()
+        self._looks: list[RowLook] = []
+        self.focused = 0
+        self._hovered: tuple[int, str] = (-1, "")
+        self.edit = NumberEdit(theme, self)
+        self.hand = RowHand(self, model)
+        self.paint_ms: deque[float] = deque(maxlen=240)
+        theme.changed.connect(self._on_theme_changed)
+        model.changed.connect(self._on_model_changed)
+
+    # What it shows
+
+    def set_schema(self) -> None:
+        """Takes the group's controls from the model's schema."""
+        schema = self._model.schema
+        self._indices = schema.indices(self.group)
+        self.specs = tuple(schema.specs[i] for i in self._indices)
+        n = len(self.specs)
+        self._shown = list(range(n))
+        self._driven = np.array([s.neutral for s in self.specs], np.float32)
+        self._result = self._driven.copy()
+        self._column = {name: np.array([getattr(s, name) for s in self.specs], np.float32)
+                        for name in ("minimum", "maximum", "neutral")}  # fmt: skip
+        self._span = np.maximum(self._column["maximum"] - self._column["minimum"], 1e-9)
+        self._adds = np.array([s.combine is Combine.ADD for s in self.specs], bool)
+        self.focused = 0
+        self._looks = [self._look(i) for i in range(n)]
+        self._marks = np.zeros((3, n), np.int64)
+        self._place_marks()
+        self._rebuild()
+
+    def show_frame(self, driven: np.ndarray, result: np.ndarray) -> None:
+        """Takes a frame's values over the whole schema; repaints only the strips whose pixels change."""
+        self._driven, self._result = driven[self._indices], result[self._indices]
+        if self.isVisible():
+            self._refresh_marks()
+
+    def set_filter(self, names: set[str] | None) -> None:
+        """Shows only some controls; None shows all."""
+        shown = [i for i, spec in enumerate(self.specs) if names is None or spec.name in names]
+        if shown != self._shown:
+            self._shown = shown
+            self.edit.hide()
+            self._rebuild()
+
+    @property
+    def n_shown(self) -> int:
+        return len(self._shown)
+
+    def words(self, index: int) -> str:
+        """A control in words, for the tooltip and for screen readers."""
+        spec, model = self.specs[index], self._model
+        said = [
+            f"{spec.label}, driven {format_number(float(self._driven[index]))}",
+            f"yours {format_number(model.value(spec.name))}",
+            f"result {format_number(float(self._result[index]))}",
+        ]
+        said += [word for word, on in (("muted", model.is_muted(spec.name)), ("soloed", model.is_soloed(spec.name)),
+                                       ("locked", model.is_locked(spec.name))) if on]  # fmt: skip
+        return ", ".join(said)
+
+    def rect_of(self, name: str, part: str) -> QRectF:
+        """Where a part of a control's row stands: number, name, track, handle, field, mute, solo, strip."""
+        row = self._shown.index(next(i for i, spec in enumerate(self.specs) if spec.name == name))
+        y = row * ROW
+        if part == "handle":
+            spec = self.specs[self._shown[row]]
+            return self._geometry.handle(y, self._geometry.x_of(self._model.value(name), spec.minimum, spec.maximum))
+        return getattr(self._geometry, part)(y)
+
+    # Geometry for the hand
+
+    @property
+    def geometry_of_rows(self) -> RowGeometry:
+        return self._geometry
+
+    def row_at(self, y: float) -> int | None:
+        """Index into `specs` of the row at a height."""
+        row = int(y // ROW)
+        return self._shown[row] if 0 <= row < len(self._shown) else None
+
+    def part_at(self, index: int, point: QPointF) -> str:
+        y = self._shown.index(index) * ROW
+        geometry = self._geometry
+        for part, rect in (("lock", geometry.number(y)), ("mute", geometry.mute(y)), ("solo", geometry.solo(y)),
+                           ("field", geometry.field(y)), ("track", geometry.track(y))):  # fmt: skip
+            if rect.adjusted(-1, -2, 1, 2).contains(point):
+                return part
+        return "row"
+
+    def open_edit(self, index: int, typed: str = "") -> None:
+        """Opens the number of a row for typing."""
+        spec = self.specs[index]
+        if self._model.is_locked(spec.name):
+            return
+        self.focus_row(index)
+        rect = self._geometry.field(self._shown.index(index) * ROW).toRect()
+        self.edit.open(rect, self._model.value(spec.name), f"{spec.label}, value", lambda v: self._keep(spec, v), typed)
+
+    def focus_row(self, index: int) -> None:
+        if index != self.focused:
+            before, self.focused = self.focused, index
+            self._touch(before, index)
+        self.setAccessibleDescription(self.words(index))
+        QAccessible.updateAccessibility(QAccessibleEvent(self, QAccessible.Event.DescriptionChanged))
+
+    def row_rect(self, index: int) -> QRect:
+        return QRect(0, self._shown.index(index) * ROW, self.width(), ROW)
+
+    # Painting
+
+    def sizeHint(self) -> QSize:
+        return QSize(376, ROW * len(self._shown))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(240, ROW * len(self._shown))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        start = time.perf_counter()
+        painter = QPainter(self)
+        for rect in event.region():
+            first, last = rect.top() // ROW, rect.bottom() // ROW
+            is_strip = first == last and rect.height() <= STRIP_H and rect.top() - first * ROW >= STRIP_Y
+            if not is_strip:
+                self._paint_static(first, last)
+                painter.drawPixmap(QRectF(rect), self._static, self._source(rect))
+            for row in range(first, min(last + 1, len(self._shown))):
+                index = self._shown[row]
+                if is_strip:
+                    painter.fillRect(rect, self._palette.ground(self._looks[index]))
+                paint_strip(painter, self._geometry, row * ROW, self.specs[index], self._looks[index],
+                            self._palette, *self._marks[:, index].tolist())  # fmt: skip
+        painter.end()
+        self.paint_ms.append((time.perf_counter() - start) * 1000.0)
+
+    def resizeEvent(self, event) -> None:
+        self._geometry = RowGeometry(self.width())
+        self._static = None
+        if len(self.specs):
+            self._place_marks()
+
+    def _paint_static(self, first: int, last: int) -> None:
+        """Paints the stale ones of some rows into the pixmap of resting rows."""
+        scale = self.devicePixelRatioF()
+        if self._static is None or self._static.devicePixelRatio() != scale:
+            height = max(1, ROW * len(self._shown))
+            self._static = QPixmap(round(max(1, self.width()) * scale), round(height * scale))
+            self._static.setDevicePixelRatio(scale)
+            self._stale = set(range(len(self.specs)))
+        rows = [row for row in range(first, min(last + 1, len(self._shown))) if self._shown[row] in self._stale]
+        if not rows:
+            return
+        painter = QPainter(self._static)
+        for row in rows:
+            index = self._shown[row]
+            paint_row(painter, self._geometry, row * ROW, self.specs[index], self._looks[index], self._palette)
+            self._stale.discard(index)
+        painter.end()
+
+    def _source(self, rect: QRect) -> QRectF:
+        scale = self._static.devicePixelRatio()
+        return QRectF(rect.x() * scale, rect.y() * scale, rect.width() * scale, rect.height() * scale)
+
+    def _look(self, index: int) -> RowLook:
+        spec, model = self.specs[index], self._model
+        is_soloed = model.is_soloed(spec.name)
+        tail = spec.name.rsplit(".", 1)[-1]
+        return RowLook(
+            number=tail if len(tail) <= 3 and tail[:1].isdigit() else f"{index:02}",
+            value=model.value(spec.name),
+            is_muted=model.is_muted(spec.name),
+            is_soloed=is_soloed,
+            is_locked=model.is_locked(spec.name),
+            is_dimmed=model.any_soloed and not is_soloed,
+            hovered=self._hovered[1] if self._hovered[0] == index else "",
+            is_focused=self.hasFocus() and self.focused == index and self._by_keyboard(),
+        )
+
+    def _by_keyboard(self) -> bool:
+        return self.window().testAttribute(Qt.WidgetAttribute.WA_KeyboardFocusChange)
+
+    def _touch(self, *indices: int) -> None:
+        """Looks at some rows again and repaints those that changed."""
+        for index in indices:
+            if 0 <= index < len(self.specs):
+                look = self._look(index)
+                if look != self._looks[index]:
+                    self._looks[index] = look
+                    self._stale.add(index)
+                    if index in self._shown:
+                        self.update(self.row_rect(index))
+
+    def _refresh_marks(self) -> None:
+        before = self._marks
+        self._place_marks()
+        for index in np.flatnonzero((before != self._marks).any(axis=0)):
+            if index in self._shown:
+                self.update(self._geometry.strip(self._shown.index(index) * ROW).toRect())
+
+    def _place_marks(self) -> None:
+        """Pixels of driven, mixed and result of every row."""
+        user = np.array([look.value for look in self._looks], np.float32)
+        is_off = np.array([look.is_muted or look.is_dimmed for look in self._looks], bool)
+        offset = np.where(self._adds, user - self._column["neutral"], 0.0)
+        mixed = np.where(is_off, self._driven + offset, self._result)
+        values = np.stack([self._driven, mixed, self._result])
+        part = np.clip((values - self._column["minimum"]) / self._span, 0.0, 1.0)
+        part = np.nan_to_num(part)
+        self._marks = np.rint(self._geometry.track_left + part * self._geometry.track_width).astype(np.int64)
+
+    def _rebuild(self) -> None:
+        self._static = None
+        self.setFixedHeight(ROW * len(self._shown))
+        self.updateGeometry()
+        self.update()
+
+    # Events
+
+    def mousePressEvent(self, event) -> None:
+        self.hand.press(event)
+
+    def mouseMoveEvent(self, event) -> None:
+        if self.hand.is_holding:
+            self.hand.move(event)
+        else:
+            index = self.row_at(event.position().y())
+            self._hover(index, self.part_at(index, event.position()) if index is not None else "")
+
+    def mouseReleaseEvent(self, event) -> None:
+        self.hand.release(event)
+
+    def mouseDoubleClickEvent(self, event) -> None:
+        self.hand.double_click(event)
+
+    def wheelEvent(self, event) -> None:
+        index = self.row_at(event.position().y())
+        if not self.hasFocus() or index != self.focused:
+            event.ignore()  # the panel scrolls; a slider moves under the wheel only when it has the focus
+            return
+        self.hand.step(index, 1 if event.angleDelta().y() > 0 else -1, event.modifiers(), "wheel")
+        event.accept()
+
+    def keyPressEvent(self, event) -> None:
+        if not self._shown:
+            super().keyPressEvent(event)
+            return
+        index = self.focused if self.focused in self._shown else self._shown[0]
+        key = event.key()
+        if key == Qt.Key.Key_Escape and self.hand.is_holding:
+            self.hand.cancel()
+        elif key in STEP_KEYS:
+            self.hand.step(index, STEP_KEYS[key], event.modifiers(), "keys")
+        elif key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self._walk(1 if key == Qt.Key.Key_Down else -1, event)
+        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.open_edit(index)
+        elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._model.reset([self.specs[index].name])
+        elif key == Qt.Key.Key_Menu:
+            self._open_menu(index, self.mapToGlobal(self.row_rect(index).bottomLeft()))
+        elif event.text() and event.text() in TYPED:
+            self.open_edit(index, event.text())
+        else:
+            super().keyPressEvent(event)
+
+    def contextMenuEvent(self, event) -> None:
+        index = self.row_at(event.pos().y())
+        if index is not None:
+            self.focus_row(index)
+            self._open_menu(index, event.globalPos())
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.ShortcutOverride and (event.text() in TYPED or event.key() in STEP_KEYS):
+            event.accept()  # digits and arrows belong to the slider while it has the focus
+            return True
+        if event.type() == QEvent.Type.ToolTip:
+            index = self.row_at(event.pos().y())
+            if index is not None:
+                spec = self.specs[index]
+                why = f"{spec.description.rstrip('.')}. " if spec.description else ""
+                QToolTip.showText(event.globalPos(), f"{spec.label}  {spec.name}. {why}{self.words(index)}.", self)
+            return True
+        return super().event(event)
+
+    def leaveEvent(self, event) -> None:
+        self._hover(None, "")
+
+    def focusInEvent(self, event) -> None:
+        self._touch(self.focused)
+        if len(self.specs):
+            self.focus_row(self.focused)
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event) -> None:
+        self._touch(self.focused)
+        super().focusOutEvent(event)
+
+    def _hover(self, index: int | None, part: str) -> None:
+        hovered = (index if index is not None else -1, part)
+        if hovered != self._hovered:
+            before, self._hovered = self._hovered[0], hovered
+            self._touch(before, hovered[0])
+
+    def _walk(self, way: int, event) -> None:
+        """Moves the keyboard's row; at either end the next group takes over."""
+        row = self._shown.index(self.focused) if self.focused in self._shown else 0
+        if 0 <= row + way < len(self._shown):
+            self.focus_row(self._shown[row + way])
+            self.moved.emit(self.specs[self.focused].name)
+        elif not self.focusNextPrevChild(way > 0):
+            event.ignore()
+
+    def _open_menu(self, index: int, where) -> None:
+        spec, model = self.specs[index], self._model
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for text, is_on, change in (("Mute\tAlt+click", model.is_muted, model.set_muted),
+                                    ("Solo\tCtrl+click", model.is_soloed, model.set_soloed),
+                                    ("Lock\tCtrl+Shift+click", model.is_locked, model.set_locked)):  # fmt: skip
+            action = menu.addAction(text)
+            action.setCheckable(True)
+            action.setChecked(is_on(spec.name))
+            action.triggered.connect(lambda on, change=change: change(spec.name, on))
+        menu.addSeparator()
+        menu.addAction("Type a number\tEnter", lambda: self.open_edit(index))
+        menu.addAction("Reset\tDel", lambda: model.reset([spec.name]))
+        menu.addAction(f"Reset all of {GROUPS[self.group].lower()}", lambda: model.reset([s.name for s in self.specs]))
+        menu.popup(where)
+
+    def _keep(self, spec: ControlSpec, value: float) -> None:
+        self._model.change(f"Set {spec.label}", {spec.name: value})
+
+    def _on_model_changed(self) -> None:
+        if self.specs:
+            self._touch(*range(len(self.specs)))
+            self._refresh_marks()
+
+    def _on_theme_changed(self) -> None:
+        self._palette = RowPalette(self._theme)
+        self._static = None
+        self.update()
