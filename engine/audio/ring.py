@@ -36,6 +36,8 @@ _RATE, _LATENCY = (FIRST_WORD + len(_WORDS) + i for i in range(2))  # float64 wo
 _JUMP_NS = 100_000_000  # a block this far from where it was expected starts the clock afresh
 _ANCHOR_TRIES = 10_000  # a writer killed between two words must not hang its readers
 _LATE_GAIN = 0.002  # how fast the clock follows blocks that come late: slow drift, never jitter
+_FIRST_LATE_GAIN = 0.03  # the same for the first blocks: devices may begin with a burst of older sound
+_N_FIRST_BLOCKS = 200
 
 
 class SourceState(IntEnum):
@@ -63,6 +65,7 @@ class SampleRing:
         self.path = mapped.path
         self.capacity = int(self._ints[_WORD["capacity"]])
         self._samples = mapped.view(np.float32, self.capacity)
+        self._n_timed = 0  # blocks this writer has timed since the clock started afresh
 
     @classmethod
     def create(cls, path: Path, rate_hz: float, seconds: float = RING_SECONDS) -> "SampleRing":
@@ -129,6 +132,7 @@ class SampleRing:
         self._ints[_WORD["first_of_generation"]] = self.written
         self._ints[_WORD["anchor_ns"]] = 0
         self._ints[_WORD["generation"]] += 1
+        self._n_timed = 0
 
     # For everyone
 
@@ -150,6 +154,10 @@ class SampleRing:
     def latency_ms(self) -> float:
         """What the device says lies between the air and the arrival of a sample."""
         return float(self._floats[_LATENCY])
+
+    @latency_ms.setter
+    def latency_ms(self, latency_ms: float) -> None:
+        self._floats[_LATENCY] = latency_ms
 
     @property
     def generation(self) -> int:
@@ -249,8 +257,12 @@ class SampleRing:
         if ints[_WORD["anchor_ns"]]:
             expected_ns = self._expected_ns(count)
             late_ns = now_ns - expected_ns
-            if 0 < late_ns < _JUMP_NS:
-                now_ns = int(expected_ns + _LATE_GAIN * late_ns)
+            if late_ns >= _JUMP_NS:
+                self._n_timed = 0
+            elif late_ns > 0:
+                gain = _FIRST_LATE_GAIN if self._n_timed < _N_FIRST_BLOCKS else _LATE_GAIN
+                now_ns = int(expected_ns + gain * late_ns)
+        self._n_timed += 1
         ints[_WORD["anchor_sequence"]] += 1
         ints[_WORD["anchor_count"]] = count
         ints[_WORD["anchor_ns"]] = now_ns
