@@ -19,14 +19,16 @@ from engine.heads.base import (
     expression_vector,
     rotation,
 )  # fmt: skip
-from engine.heads.sculpt import appearance, hair, lashes, parts
+from engine.heads.sculpt import appearance, lashes, parts
 from engine.heads.sculpt.appearance import Paint, pick
+from engine.heads.sculpt.brows import brows
 from engine.heads.sculpt.curves import N_EYE
 from engine.heads.sculpt.expressions import JAW_FORWARD_MM, JAW_JOINT, JAW_OPEN_DEG, JAW_SLIDE_MM, expressions
 from engine.heads.sculpt.fields import Fields
+from engine.heads.sculpt.hair import STYLES
 from engine.heads.sculpt.identity import Identity
 from engine.heads.sculpt.marks import landmark_rows
-from engine.heads.sculpt.rings import Label
+from engine.heads.sculpt.scalp import Grown
 from engine.heads.sculpt.surface import EYE, EYE_R
 from engine.heads.sculpt.template import Template, template
 from engine.vocabulary import ARKIT_52, ARKIT_INDEX
@@ -211,16 +213,16 @@ class HouseHead(HeadModel):
     def _strands(self) -> list[Strands]:
         color = pick(appearance.HAIR_COLORS, self.look.hair_color)
         bundles = []
-        grow = hair.STYLES[self.look.hair_style]
+        grow = STYLES[self.look.hair_style]
         if grow is not None:
             grown = grow(self.template.vertices, self.template.faces, length=self.look.hair_length)
             bundles.append(self._bundle("hair", grown, color, to_skin=0))
         brow = color * 0.55 + appearance.BROW_SHADE * 0.30
-        bundles.append(self._bundle("brows", hair.brows(self.look.brow_thickness), brow, to_skin=4, slack=0.0035))
+        bundles.append(self._bundle("brows", brows(self.look.brow_thickness), brow, to_skin=4, slack=0.0035))
         bundles.append(self._lashes())
         return bundles
 
-    def _bundle(self, name: str, grown: hair.Grown, color: np.ndarray, to_skin: int, slack: float = 0.0) -> Strands:
+    def _bundle(self, name: str, grown: Grown, color: np.ndarray, to_skin: int, slack: float = 0.0) -> Strands:
         n, k, _ = grown.points.shape
         placed = to_world(self.form.bend(grown.points.reshape(-1, 3))).reshape(n, k, 3)
         rows = weights = None
@@ -338,5 +340,3 @@ def _into_collar(points: np.ndarray) -> np.ndarray:
     out[:, 2] = (points[:, 2] + 26) * shrink - 26
     return out
 
-
-assert Label.SKIN == 0

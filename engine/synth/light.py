@@ -28,7 +28,7 @@ class Light:
     fill_color: tuple[float, float, float] = (0.36, 0.37, 0.40)
     rim_color: tuple[float, float, float] = (1.9, 1.72, 1.55)
     rim_cool_color: tuple[float, float, float] = (0.80, 1.0, 1.35)
-    sky: tuple[float, float, float] = (0.36, 0.36, 0.385)
+    sky: tuple[float, float, float] = (0.38, 0.38, 0.405)
     ground: tuple[float, float, float] = (0.25, 0.18, 0.155)
     exposure: float = 1.0
 
