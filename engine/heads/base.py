@@ -38,7 +38,7 @@ class Materials:
 
     Attributes:
         albedo: linear colour `[V, 3]`.
-        params: occlusion, gloss, warmth (how far red light spreads) and roughness, `[V, 4]`.
+        params: occlusion, gloss, warmth (how far red light spreads), roughness and freckles, `[V, 5]`.
         anchors: where the skin's pattern is pinned, mm, or the point of the unit sphere for eyes, `[V, 3]`.
     """
 

@@ -29,6 +29,7 @@ from engine.heads.sculpt.hair import STYLES
 from engine.heads.sculpt.identity import Identity
 from engine.heads.sculpt.marks import landmark_rows
 from engine.heads.sculpt.scalp import Grown
+from engine.heads.sculpt.short_hair import stubble
 from engine.heads.sculpt.surface import EYE, EYE_R
 from engine.heads.sculpt.template import Template, template
 from engine.vocabulary import ARKIT_52, ARKIT_INDEX
@@ -160,7 +161,7 @@ class HouseHead(HeadModel):
         ball, faces, anchors = parts.eyeball(IRIS_MM / EYE_R)
         return [
             _Block(name, ball * self._eye_radius_mm + self._eye_centre_mm * [side, 1, 1], faces, kind, Region.HEAD,
-                   np.ones_like(ball), np.ones((len(ball), 4)), anchors)
+                   np.ones_like(ball), np.ones((len(ball), 5)), anchors)
             for side, name, kind in ((1, "eye_left", Kind.EYE_LEFT), (-1, "eye_right", Kind.EYE_RIGHT))
         ]  # fmt: skip
 
@@ -217,6 +218,9 @@ class HouseHead(HeadModel):
         if grow is not None:
             grown = grow(self.template.vertices, self.template.faces, length=self.look.hair_length)
             bundles.append(self._bundle("hair", grown, color, to_skin=0))
+        if self.look.stubble > 0.05:
+            beard = stubble(self.template.vertices, self.template.faces, self.look.stubble)
+            bundles.append(self._bundle("beard", beard, color * 0.8, to_skin=4, slack=0.003))
         brow = color * 0.55 + appearance.BROW_SHADE * 0.30
         bundles.append(self._bundle("brows", brows(self.look.brow_thickness), brow, to_skin=4, slack=0.0035))
         bundles.append(self._lashes())
@@ -325,7 +329,7 @@ class HouseHead(HeadModel):
 
 
 def _params(occlusion, gloss, warmth, rough) -> np.ndarray:
-    return np.stack(np.broadcast_arrays(occlusion, gloss, warmth, rough), 1)
+    return np.stack(np.broadcast_arrays(occlusion, gloss, warmth, rough, 0.0), 1)
 
 
 def _into_collar(points: np.ndarray) -> np.ndarray:
@@ -339,4 +343,3 @@ def _into_collar(points: np.ndarray) -> np.ndarray:
     out[:, 0] *= shrink
     out[:, 2] = (points[:, 2] + 26) * shrink - 26
     return out
-

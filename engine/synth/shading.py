@@ -109,6 +109,10 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
         g *= 1 + (-0.13 * patch + 0.07 * pore) * amount
         b *= 1 + (-0.11 * patch + 0.07 * pore) * amount
         gloss *= 1 + 0.5 * pore
+        if param[4] > 0.01:
+            dot = noise(rest[0] * 0.62 + 9.0, rest[1] * 0.62, rest[2] * 0.62)
+            dot = smoothstep(0.62, 0.78, dot) * min(param[4] * 1.2, 1.0) * 0.5
+            r, g, b = r * (1 - 0.28 * dot), g * (1 - 0.55 * dot), b * (1 - 0.66 * dot)
     elif kind == CLOTH:
         weave = 0.9 + 0.2 * noise(rest[0] * 0.9, rest[1] * 0.9, rest[2] * 0.9)
         r, g, b = r * weave, g * weave, b * weave
@@ -229,13 +233,13 @@ def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position,
         ids, nearness: what `visibility.rasterize` found, `[H, W]`; a pixel is `samples` by `samples` of these.
         fine: faces whose look changes so fast that each sample is shaded by itself, `[F]`.
         screen, position, normal, soft, albedo, params, rest: per vertex; `params` = occlusion, gloss, warmth,
-            roughness; `soft` = smoothed normals; `rest` = where the skin's pattern is anchored (mm), on the
+            roughness, freckles; `soft` = smoothed normals; `rest` = where the skin's pattern is anchored (mm), on the
             unit sphere for eyes.
         eyes: `[2, EYE_FIELDS]`; light: `Light.packed()`; frame: `light_frame`; eye_point: the camera, `[3]`.
     """
     height, width = ids.shape
     p, n, s, v = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    base, param, local = np.empty(3), np.empty(4), np.empty(3)
+    base, param, local = np.empty(3), np.empty(5), np.empty(3)
     for py in range(0, height, samples):
         for px in range(0, width, samples):
             first = ids[py, px]
@@ -291,7 +295,7 @@ def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position,
                         n[k] *= nn
                         s[k] *= ss
                         v[k] *= vv
-                    for k in range(4):
+                    for k in range(5):
                         param[k] = w0 * params[a, k] + w1 * params[b, k] + w2 * params[c, k]
                     kind = kinds[f]
                     if kind == EYE_LEFT or kind == EYE_RIGHT:

@@ -4,7 +4,7 @@ import numpy as np
 
 from engine.heads.sculpt.curves import CREASE, N_EYE
 from engine.heads.sculpt.fields import ramp
-from engine.heads.sculpt.scalp import scalp_cover
+from engine.heads.sculpt.scalp import beard_area, scalp_cover
 from engine.heads.sculpt.identity import Look
 from engine.heads.sculpt.rings import CONTACT_RING, LIP_BORDER_RING, Label
 from engine.heads.sculpt.surface import direction, distance
@@ -17,8 +17,8 @@ def linear(*rgb: float) -> np.ndarray:
 
 
 SKIN_TONES = np.array([
-    linear(248, 214, 196), linear(238, 192, 166), linear(216, 164, 136), linear(178, 126, 99), linear(130, 88, 68),
-    linear(86, 56, 44),
+    linear(242, 208, 190), linear(234, 188, 163), linear(212, 162, 136), linear(172, 127, 104), linear(124, 92, 76),
+    linear(84, 63, 54),
 ])  # fmt: skip
 HAIR_COLORS = np.array([
     linear(30, 23, 20), linear(62, 41, 29), linear(102, 66, 43), linear(150, 106, 66), linear(206, 168, 112),
@@ -63,11 +63,11 @@ class Paint:
 
     @property
     def params(self) -> np.ndarray:
-        """Occlusion, gloss, warmth and roughness `[V, 4]`."""
+        """Occlusion, gloss, warmth, roughness and freckles `[V, 5]`."""
         inner = self.template.labels == Label.MOUTH
         warmth = np.where(inner, 0.6, 1.0) * (1 - 0.7 * self._cover)
         rough = np.where(self.template.labels == Label.LIP, 0.30, np.where(inner, 0.25, 0.47))
-        return np.stack([self.occlusion, self.gloss, warmth, rough], 1)
+        return np.stack([self.occlusion, self.gloss, warmth, rough, self.freckles], 1)
 
     def _spot(self, centre, size) -> np.ndarray:
         return np.exp(-(((self.points - np.array(centre)) / np.array(size)) ** 2).sum(1))
@@ -93,23 +93,15 @@ class Paint:
         self._coat(0.25 * ramp(-60, -110, y) * (z > 0), tone * np.array([0.90, 0.84, 0.80]))
         nostril = 0.85 * np.clip(1.8 * spot((5.5, -44.0, 90.5), (2.7, 3.6, 4.4)) - 0.35, 0, 1)
         self._coat(nostril, tone * np.array([0.30, 0.15, 0.13]))
-        if self.look.freckles > 0:
-            scatter = np.random.default_rng(5).random(len(self.points)) > 0.72
-            self._coat(
-                self.look.freckles * spot((22, -24, 78), (30, 13, 34)) * scatter * 0.5,
-                tone * np.array([0.68, 0.48, 0.38]),
-            )
+        cheeks = spot((26, -24, 76), (24, 13, 34)) + 0.8 * spot((0, -18, 96), (14, 12, 20))
+        self.freckles = self.look.freckles * np.clip(cheeks + 0.25 * spot((0, 40, 84), (40, 22, 40)), 0, 1)
         self.gloss += 0.35 * spot((0, -34, 104), (12, 20, 20)) + 0.15 * spot((0, 45, 84), (36, 20, 30))
         self.gloss += 0.12 * spot((36, -22, 66), (14, 12, 20))
 
     def _beard(self) -> None:
-        x, y, z = self.points.T
         if self.look.stubble > 0:
-            area = ramp(-26, -50, y - 0.35 * (x - 40)) * ramp(-128, -100, y) * (z > -5)
-            area = area * (1 - self._spot((0, -66, 96), (20, 9, 20)))
-            self._coat(
-                self.look.stubble * 0.42 * area, pick(HAIR_COLORS, self.look.hair_color) * 0.5 + self.tone * 0.28
-            )
+            shade = pick(HAIR_COLORS, self.look.hair_color) * 0.4 + self.tone * 0.45
+            self._coat(self.look.stubble * 0.30 * beard_area(self.template.vertices), shade)
 
     def _lips(self) -> None:
         lips = self.tone * np.array([0.78, 0.41, 0.42]) * 0.88 + linear(190, 92, 100) * 0.12 * (1 - self.look.skin_tone)
@@ -120,7 +112,7 @@ class Paint:
             for rows in self._on_rings(self.template.mouth[ring]):
                 color = self.albedo[rows] * (1 - weight) + lips * weight
                 self.albedo[rows] = color * shades.get(ring, 1.0)
-                self.gloss[rows] = 1.35
+                self.gloss[rows] = 1.3 if ring < 9 else 0.6
                 if ring < CONTACT_RING:
                     self.occlusion[rows] = np.maximum(self.occlusion[rows], 0.82)
 

@@ -4,7 +4,17 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from engine.heads.sculpt.fields import ramp
-from engine.heads.sculpt.scalp import Grown, clumps, gather, hairline, joined, outside, sample_roots, unit, within_surface
+from engine.heads.sculpt.scalp import (
+    Grown,
+    clumps,
+    gather,
+    hairline,
+    joined,
+    outside,
+    sample_roots,
+    unit,
+    within_surface,
+)
 from engine.heads.sculpt.surface import Shape, direction, distance
 
 BUN = np.array([0.0, 62.0, -92.0])
@@ -34,7 +44,11 @@ def bob(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int 
     shell = direction(points.reshape(-1, 3), Shape.HAIR, 1.0).reshape(points.shape)
     lock = (0.80 + 0.34 * rng.random(len(guides)))[guide]
     shell = unit(shell + 0.30 * rng.normal(0, 1, (len(guides), 3))[guide][:, None])
-    tint = (lock * (0.85 + 0.3 * rng.random(n)))[:, None] * (0.66 + 0.42 * s[None] ** 0.8) * (0.72 + 0.28 * layer[guide][:, None])
+    tint = (
+        (lock * (0.85 + 0.3 * rng.random(n)))[:, None]
+        * (0.66 + 0.42 * s[None] ** 0.8)
+        * (0.72 + 0.28 * layer[guide][:, None])
+    )
     width = (0.85 + 0.35 * rng.random(n))[:, None] * np.clip(1.2 - 0.9 * s**3, 0.25, 1)[None]
     opacity = np.clip(0.35 + hairline(roots) / 9, 0.35, 0.92)[:, None] * np.clip(1.4 - 1.0 * s**3, 0.3, 1)[None]
     return Grown(points, shell, tint, width, opacity, 0.75 + 0.4 * rng.random(n))
@@ -58,7 +72,9 @@ def _fall(roots: np.ndarray, parting: float, length: float, rng: np.random.Gener
     long = long * (0.93 + 0.10 * rng.random(n) + 0.05 * (layer - 0.5))
     lift = (2.5 + 6.5 * ramp(0, 70, hairline(roots))) * (0.45 + 0.55 * layer)
     normal = direction(roots, Shape.HAIR, 0.6)
-    head = np.stack([side, 0.25 * ramp(30, 60, z), -0.10 - 0.60 * ramp(30, 70, z)], 1) * top[:, None] + (1 - top)[:, None] * [0, -1.2, -0.1]
+    head = np.stack([side, 0.25 * ramp(30, 60, z), -0.10 - 0.60 * ramp(30, 70, z)], 1) * top[:, None] + (1 - top)[
+        :, None
+    ] * [0, -1.2, -0.1]
     head = unit(within_surface(head + rng.normal(0, 0.05, roots.shape), normal) + 0.35 * normal)
     points, at, step = [roots], roots, (long / (n_points - 1))[:, None]
     for k in range(1, n_points):
@@ -74,7 +90,11 @@ def _fall(roots: np.ndarray, parting: float, length: float, rng: np.random.Gener
         head = unit(turned)
         at = at + head * step
         gap = distance(at, Shape.HAIR)
-        wished = lift * min(1.0, s * 3.2) ** 0.8 + np.where(at[:, 1] < -118, 11.0, 0) + ramp(5, -45, at[:, 1]) * (3 + 4 * layer)
+        wished = (
+            lift * min(1.0, s * 3.2) ** 0.8
+            + np.where(at[:, 1] < -118, 11.0, 0)
+            + ramp(5, -45, at[:, 1]) * (3 + 4 * layer)
+        )
         short = wished - gap
         hanging = ramp(4, -28, at[:, 1])
         move = np.where(short > 0, short * 0.8, short * 0.5 * (1 - hanging))
@@ -93,7 +113,9 @@ def bun(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int 
     layer = rng.random(n)
     goal = BUN + rng.normal(0, 5.0, (n, 3)) * [1, 1, 0.4]
     points = roots[:, None] * (1 - s)[None, :, None] + goal[:, None] * s[None, :, None]
-    wished = (0.8 + (2.2 + 3.2 * ramp(40, 75, roots[:, 1])) * (0.35 + 0.65 * layer))[:, None] * np.minimum(1, 5 * s)[None]
+    wished = (0.8 + (2.2 + 3.2 * ramp(40, 75, roots[:, 1])) * (0.35 + 0.65 * layer))[:, None] * np.minimum(1, 5 * s)[
+        None
+    ]
     for _ in range(4):
         flat = points.reshape(-1, 3)
         away = direction(flat, Shape.HAIR, 0.8) * (wished.ravel() - distance(flat, Shape.HAIR))[:, None]
@@ -102,7 +124,11 @@ def bun(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int 
     shell = direction(points.reshape(-1, 3), Shape.HAIR, 1.0).reshape(points.shape)
     shell = unit(shell + 0.28 * rng.normal(0, 1, (500, 3))[clump][:, None])
     rise = hairline(roots)
-    tint = (0.80 + 0.35 * rng.random(500)[clump])[:, None] * (0.86 + 0.28 * rng.random(n))[:, None] * (0.72 + 0.30 * s[None] ** 0.6)
+    tint = (
+        (0.80 + 0.35 * rng.random(500)[clump])[:, None]
+        * (0.86 + 0.28 * rng.random(n))[:, None]
+        * (0.72 + 0.30 * s[None] ** 0.6)
+    )
     width = (0.75 + 0.35 * rng.random(n))[:, None] * np.clip(0.45 + 3 * s, 0, 1)[None]
     opacity = np.clip(0.30 + rise / 12, 0.30, 0.92)[:, None] * np.ones(k)[None]
     combed = Grown(points, shell, tint, width, opacity, 0.85 + 0.3 * rng.random(n))

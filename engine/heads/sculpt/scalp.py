@@ -47,6 +47,15 @@ def scalp_cover(points: np.ndarray) -> np.ndarray:
     return ramp(-2.0, 9.0, hairline(points) + wobble)
 
 
+def beard_area(points: np.ndarray) -> np.ndarray:
+    """How far a beard covers the skin at points `[N, 3]`, 0 to 1: jaw, chin and upper lip, not the lips."""
+    x, y, z = np.abs(points[:, 0]), points[:, 1], points[:, 2]
+    line = np.interp(x, [0, 8, 16, 26, 36, 46, 54, 62], [-47, -47, -50, -62, -56, -42, -26, -2])
+    lips = np.clip(1.6 * np.exp(-(((x / 25) ** 2 + ((y + 67) / 9.5) ** 2) ** 2)), 0, 1) * (z > 60)
+    under_lip = np.exp(-((x / 9) ** 2 + ((y + 81) / 4) ** 2))
+    return ramp(2, -9, y - line) * ramp(-116, -100, y) * ramp(-2, 12, z) * (1 - lips) * (1 - 0.6 * under_lip)
+
+
 def sample_roots(vertices: np.ndarray, faces: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """About `count` points `[N, 3]` on the scalp of a mesh, denser and ragged along the hairline."""
     inside = faces[hairline(vertices[faces].mean(1)) > -3]

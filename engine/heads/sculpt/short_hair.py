@@ -5,7 +5,17 @@ from functools import partial
 import numpy as np
 
 from engine.heads.sculpt.fields import ramp
-from engine.heads.sculpt.scalp import Grown, clumps, gather, hairline, outside, sample_roots, unit, within_surface
+from engine.heads.sculpt.scalp import (
+    Grown,
+    beard_area,
+    clumps,
+    gather,
+    hairline,
+    outside,
+    sample_roots,
+    unit,
+    within_surface,
+)
 from engine.heads.sculpt.surface import Shape, direction
 
 SWEEPS = {
@@ -17,7 +27,12 @@ SWEEPS = {
 
 
 def crop(
-    vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, sweep: str = "aside", seed: int = 3, count: int = 15000
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    length: float = 1.0,
+    sweep: str = "aside",
+    seed: int = 3,
+    count: int = 15000,
 ) -> Grown:
     """Short hair: tight at the sides and nape, longer and swept on top."""
     rng = np.random.default_rng(seed)
@@ -60,7 +75,9 @@ def buzz(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int
     flow = within_surface(forward + rng.normal(0, 0.35, roots.shape), normal)
     long = (2.4 + 2.2 * rng.random(n)) * length * np.clip(0.5 + hairline(roots) / 20, 0.5, 1)
     s = np.linspace(0, 1, 3)[None, :, None]
-    points = roots[:, None] + (normal * 0.75 * long[:, None])[:, None] * s + (flow * 0.8 * long[:, None])[:, None] * s * s
+    points = (
+        roots[:, None] + (normal * 0.75 * long[:, None])[:, None] * s + (flow * 0.8 * long[:, None])[:, None] * s * s
+    )
     tint = (0.75 + 0.45 * rng.random(n))[:, None] * (0.75 + 0.35 * s[..., 0])
     width = np.full((n, 3), 0.62) * np.clip(1.2 - 0.6 * s[..., 0], 0.4, 1)
     opacity = (0.62 * np.clip(0.25 + hairline(roots) / 16, 0.25, 1))[:, None] * np.clip(1.2 - 0.5 * s[..., 0], 0.4, 1)
@@ -92,6 +109,34 @@ def curls(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: in
     width = np.full((n, 14), 0.78) * np.clip(1.15 - 0.5 * s, 0.3, 1)
     opacity = (0.9 * np.clip(0.3 + rise / 12, 0.3, 1))[:, None] * np.clip(1.5 - 0.9 * s, 0.4, 1)
     return Grown(points, shell, tint, width, opacity, 0.45 + 0.4 * rng.random(n))
+
+
+def stubble(vertices: np.ndarray, faces: np.ndarray, amount: float, seed: int = 13, count: int = 7000) -> Grown:
+    """A short beard; `amount` 0 to 1 makes it denser and longer."""
+    rng = np.random.default_rng(seed)
+    middle = vertices[faces].mean(1)
+    weight = beard_area(middle)
+    chosen = faces[weight > 0.05]
+    corners = vertices[chosen]
+    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    share = area * weight[weight > 0.05]
+    picked = rng.choice(len(chosen), int(count * (0.4 + 0.6 * amount)), p=share / share.sum())
+    u = rng.dirichlet((1, 1, 1), len(picked))
+    roots = np.einsum("nk,nkc->nc", u, corners[picked])
+    n = len(roots)
+    normal = direction(roots)
+    flow = within_surface(
+        np.stack([0.15 * np.sign(roots[:, 0]), -np.ones(n), 0 * roots[:, 2]], 1) + rng.normal(0, 0.35, roots.shape),
+        normal,
+    )
+    long = (0.7 + 1.6 * amount) * (0.6 + 0.8 * rng.random(n))
+    s = np.linspace(0, 1, 3)[None, :, None]
+    points = roots[:, None] + (normal * 0.5 * long[:, None])[:, None] * s + (flow * long[:, None])[:, None] * s
+    tint = np.repeat((0.7 + 0.5 * rng.random(n))[:, None], 3, 1)
+    opacity = (0.5 * (0.4 + 0.6 * amount) * np.clip(0.2 + 1.2 * beard_area(roots), 0, 1))[:, None] * np.array(
+        [0.8, 1, 0.5]
+    )
+    return Grown(points, np.repeat(normal[:, None], 3, 1), tint, np.full((n, 3), 0.42), opacity, np.full(n, 0.25))
 
 
 quiff = partial(crop, sweep="back")
