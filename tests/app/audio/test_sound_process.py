@@ -255,15 +255,18 @@ def test_what_is_written_to_the_output_ring_is_played(virtual_sound, sound_child
     sound_child.ask("use_output", name=None)
     opened = sound_child.wait_for("opened", kind="output")
     assert opened["name"] == SINK_NAME and 0 < opened["latency_ms"] < 500
-    said = resample(speech_like(2.0), 16_000, 48_000)
-    begin = sound_child.ring.written
-    output.write(np.zeros(480, dtype=np.float32))
-    for block in np.array_split(said, 200):  # paced by the microphone's own samples
-        n_before = sound_child.ring.written
-        output.write(block)
-        sound_child.wait_for_samples(n_before + 479)
+    said = tone(300, 2.0) * np.clip(np.sin(2 * np.pi * np.cumsum(np.linspace(2, 7, 96_000)) / 48_000), 0, 1)
+    ring = sound_child.ring
+    begin, n_written = ring.written, 0
+    while n_written < len(said):  # kept 150 ms ahead, as a busy writer would
+        if n_written < ring.written - begin + 7_200:
+            output.write(said[n_written : n_written + 480].astype(np.float32))
+            n_written += 480
+        else:
+            sound_child.wait_for_samples(ring.written + 1)
     recording = heard(sound_child, begin, 3.0)
-    assert likeness(recording, said[9_600:48_000]) > 0.95
+    pieces = np.split(said[19_200:], 8)  # it begins at once with the newest, and may stretch time by a fiftieth
+    assert np.median([likeness(recording, piece) for piece in pieces if rms(piece) > 0.01]) > 0.9
     output.close()
 
 
