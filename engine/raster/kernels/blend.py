@@ -20,6 +20,7 @@ from engine.raster.kernels.lanes import (
     both,
     choose,
     exp2_below_one,
+    fetch,
     least,
     load,
     lowest_bit,
@@ -30,8 +31,8 @@ from engine.raster.kernels.lanes import (
     spread,
     store,
     total,
-)  # fmt: skip
-from engine.raster.kernels.tiles import BLOCK, LOG2_255, LOG2_E, TILE
+)
+from engine.raster.kernels.tiles import AHEAD, BLOCK, LOG2_255, LOG2_E, SPLAT_WIDTH, TILE
 
 PIXELS = TILE * TILE
 LANES = BLOCK * BLOCK
@@ -103,6 +104,9 @@ def _make_forward(rgb: bool, traced: bool):
                             alive &= ~(1 << block)
                 for entry in range(start, end):
                     bits = masks[entry] & alive
+                    soon = np.intp(ids[min(entry + AHEAD, end - 1)])
+                    fetch(splats, soon * SPLAT_WIDTH)
+                    fetch(colors, soon * n_channels)
                     if traced:
                         masks[entry] = bits
                     if bits == 0:
@@ -300,6 +304,9 @@ def gather_gradients(
     n_channels = v_colors.shape[1]
     for k in prange(n_visible):
         i = order[k]
+        soon = min(k + AHEAD, n_visible - 1)
+        for place in range(offsets[soon], offsets[soon] + entry_counts[soon]):
+            fetch(entry_gradients, np.intp(places[place]) * entry_gradients.shape[1])
         for place in range(offsets[k], offsets[k] + entry_counts[k]):
             entry = places[place]
             v_means2d[i, 0] += entry_gradients[entry, 0]

@@ -56,7 +56,7 @@ def load(typing_context, array, index):
     """The 16 values of a float32 array from `index` on; nothing checks the bounds."""
 
     def generate(context, builder, signature, args):
-        return builder.load(_pointer(context, builder, array, args, FLOATS), align=4)
+        return builder.load(_pointer(context, builder, array, args[:2], FLOATS), align=4)
 
     return lanes(array, types.intp), generate
 
@@ -66,22 +66,48 @@ def store(typing_context, array, index, value):
     """Writes 16 values from `index` on."""
 
     def generate(context, builder, signature, args):
-        builder.store(args[2], _pointer(context, builder, array, args, FLOATS), align=4)
+        builder.store(args[2], _pointer(context, builder, array, args[:2], FLOATS), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, lanes), generate
 
 
 @intrinsic
-def store_ints(typing_context, array, index, value):
-    """Writes 16 lanes, rounded towards zero, to an int32 array."""
+def store_block_bits(typing_context, array, firsts, lasts, column):
+    """Which 4x4 blocks of four tiles are covered, as 16 bits a tile, into four entries of an int32 array.
+
+    Lane r is the r-th band of four pixel rows; it covers the blocks from `firsts` to before `lasts` (whole numbers
+    after rounding towards zero, not negative) of the picture; `column` is the column of tiles asked for.
+    """
 
     def generate(context, builder, signature, args):
-        whole = builder.fptosi(args[2], INTS)
-        builder.store(whole, _pointer(context, builder, array, args, INTS), align=4)
+        def every(value):
+            return ir.Constant(INTS, [ir.Constant(ir.IntType(32), value)] * N_LANES)
+
+        def clamped(value):
+            value = builder.sub(value, start)
+            value = builder.select(builder.icmp_signed(">", value, every(0)), value, every(0))
+            return builder.select(builder.icmp_signed("<", value, every(4)), value, every(4))
+
+        def moved(value, by):
+            order = ir.Constant(INTS, [ir.Constant(ir.IntType(32), (i + by) % N_LANES) for i in range(N_LANES)])
+            return builder.shuffle_vector(value, value, order)
+
+        start = _spread(builder, builder.mul(args[3], ir.Constant(ir.IntType(32), 4)), INTS)
+        first = clamped(builder.fptosi(args[1], INTS))
+        last = clamped(builder.fptosi(args[2], INTS))
+        bits = builder.sub(builder.shl(every(1), last), builder.shl(every(1), first))
+        bits = builder.select(builder.icmp_signed(">", last, first), bits, every(0))
+        shifts = ir.Constant(INTS, [ir.Constant(ir.IntType(32), 4 * (i % 4)) for i in range(N_LANES)])
+        bits = builder.shl(bits, shifts)
+        bits = builder.or_(bits, moved(bits, 1))
+        bits = builder.or_(bits, moved(bits, 2))
+        four = ir.Constant(ir.VectorType(ir.IntType(32), 4), [ir.Constant(ir.IntType(32), 4 * i) for i in range(4)])
+        pointer = _pointer(context, builder, array, args[:1], ir.VectorType(ir.IntType(32), 4))
+        builder.store(builder.shuffle_vector(bits, bits, four), pointer, align=4)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, lanes), generate
+    return types.void(array, lanes, lanes, types.int32), generate
 
 
 def _binary(instruction: str):
@@ -238,6 +264,22 @@ def lowest_bit(typing_context, bits):
 
 
 @intrinsic
+def fetch(typing_context, array, index):
+    """Asks for the cache line at the flat `index` of a contiguous array, to be there when it is read soon."""
+
+    def generate(context, builder, signature, args):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        data = context.make_array(array)(context, builder, args[0]).data
+        address = builder.bitcast(builder.gep(data, args[1:]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [address, *(ir.Constant(number, value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+@intrinsic
 def next_number(typing_context, counter):
     """Adds one to the first entry of an int64 array, atomically, and returns what it was: threads share work by it."""
 
@@ -271,12 +313,13 @@ def _constant(value: float) -> ir.Constant:
     return ir.Constant(FLOATS, [ir.Constant(ir.FloatType(), value)] * N_LANES)
 
 
-def _spread(builder, value):
-    one = builder.insert_element(ir.Constant(FLOATS, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
+def _spread(builder, value, kind=FLOATS):
+    one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(INTS, [ir.Constant(ir.IntType(32), 0)] * N_LANES)
-    return builder.shuffle_vector(one, ir.Constant(FLOATS, ir.Undefined), zeros)
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), zeros)
 
 
 def _pointer(context, builder, array, args, kind):
+    """Where the vector begins: `args` are the array and, unless it is the beginning, the index."""
     data = context.make_array(array)(context, builder, args[0]).data
-    return builder.bitcast(builder.gep(data, [args[1]]), kind.as_pointer())
+    return builder.bitcast(builder.gep(data, args[1:]) if len(args) > 1 else data, kind.as_pointer())

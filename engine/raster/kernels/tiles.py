@@ -13,7 +13,18 @@ from numba import prange, types
 from numba.extending import intrinsic
 
 from engine.raster.kernels import inlined, parallel, parallel_finite, serial
-from engine.raster.kernels.lanes import lane_numbers, least, most, spread, square_root, store_ints
+from engine.raster.kernels.lanes import (
+    at_least,
+    both,
+    choose,
+    fetch,
+    lane_numbers,
+    least,
+    most,
+    spread,
+    square_root,
+    store_block_bits,
+)
 
 TILE = 16
 BLOCK = 4
@@ -24,6 +35,8 @@ LOG2_E = np.float32(math.log2(math.e))
 LOG2_255 = np.float32(math.log2(255))
 SLACK_PX = np.float32(0.01)
 """Bounds are widened by this much, more than their rounding."""
+AHEAD = 6
+"""Splats are fetched into the cache this many before their turn."""
 SORT_BITS = 11
 SORT_BUCKETS = 1 << SORT_BITS
 
@@ -167,58 +180,50 @@ def bin_splats(
     tile's. Tiles marked `done` are left out.
     """
     n_chunks = counts.shape[0]
-    zero, half, block = np.float32(0), np.float32(0.5), np.float32(BLOCK)
-    most_blocks = np.float32(n_block_columns)
+    half, block, size, zero = np.float32(0.5), np.float32(BLOCK), np.float32(TILE), spread(np.float32(0))
+    n_rows, most_columns = -(-n_block_rows // 4), np.float32(n_columns)
     for chunk in prange(n_chunks):
         counts[chunk, :] = 0
-        firsts, lasts = np.empty(16, np.int32), np.empty(16, np.int32)
+        tile_bits = np.empty(4, np.int32)
         position = bounds[chunk]
         for k in range(begin + chunk * (end - begin) // n_chunks, begin + (chunk + 1) * (end - begin) // n_chunks):
             i = order[k]
+            fetch(splats, np.intp(order[min(k + AHEAD, end - 1)]) * SPLAT_WIDTH)
             offsets[k] = position
-            first_band, last_band = rows_reached(splats, i, BLOCK, n_block_rows)
             x, y, a, b, c = splats[i, 0], splats[i, 1], splats[i, 2], splats[i, 3], splats[i, 4]
-            room = splats[i, 5] + LOG2_255
-            lean = -b / (np.float32(2) * c) * splats[i, 6]
-            scale = half / a
-            four_a, square = np.float32(4) * a, b * b - np.float32(4) * a * c
-            left_end, right_end = (x - SLACK_PX - half + np.float32(1)) / block, (x + SLACK_PX - half + block) / block
-            group = first_band // 4 * 4
-            while group < last_band:
+            room, reach_x, reach_y = splats[i, 5] + LOG2_255, splats[i, 6], splats[i, 7] + SLACK_PX
+            first_column = np.int32(min(max((x - reach_x - SLACK_PX + half) / size, np.float32(0)), most_columns))
+            last_column = np.int32(
+                min(max((x + reach_x + SLACK_PX - half) / size + np.float32(1), np.float32(0)), most_columns)
+            )
+            first_row, last_row = rows_reached(splats, i, TILE, n_rows)
+            lean = -b / (np.float32(2) * c) * reach_x
+            scale = half / a / block
+            minus_b, four_a_room = -b, np.float32(4) * a * room
+            square = b * b - np.float32(4) * a * c
+            left_end, right_end = (x - SLACK_PX + half) / block, (x + SLACK_PX - half + block) / block
+            for group in range(first_row, last_row, 4):
                 # the extent of the ellipse in sixteen bands of four rows at once
-                top = lane_numbers() * block + (np.float32(group * BLOCK) + half - y)
+                top = lane_numbers() * block + (np.float32(group * TILE) + half - y)
                 bottom = top + np.float32(BLOCK - 1)
                 dy = least(most(spread(lean), top), bottom)
-                root = square_root(most(dy * dy * square - four_a * room, spread(zero)))
-                right = (dy * -b - root) * (scale / block) + right_end
+                right = (dy * minus_b - square_root(most(dy * dy * square - four_a_room, zero))) * scale + right_end
                 dy = least(most(spread(-lean), top), bottom)
-                root = square_root(most(dy * dy * square - four_a * room, spread(zero)))
-                left = (dy * -b + root) * (scale / block) + left_end
-                store_ints(firsts, 0, least(most(left, spread(zero)), spread(most_blocks)))
-                store_ints(lasts, 0, least(most(right, spread(zero)), spread(most_blocks)))
-                for quad in range(4):
-                    low, high = max(first_band - group - quad * 4, 0), min(last_band - group - quad * 4, 4)
-                    if high <= low:
-                        continue
-                    first_block, last_block = np.int32(1 << 30), np.int32(0)
-                    for j in range(quad * 4 + low, quad * 4 + high):
-                        if lasts[j] > firsts[j]:
-                            first_block, last_block = min(first_block, firsts[j]), max(last_block, lasts[j])
-                    tile_row = (group // 4 + quad) * n_columns
-                    for column in range(first_block >> 2, (last_block + 3) >> 2):
-                        bits = 0
-                        for j in range(low, high):
-                            from_block = max(firsts[quad * 4 + j] - column * 4, 0)
-                            to_block = min(lasts[quad * 4 + j] - column * 4, 4)
-                            if to_block > from_block:
-                                bits |= ((1 << to_block) - (1 << from_block)) << (4 * j)
-                        if bits != 0 and done[tile_row + column] == 0:
-                            entry_tiles[position] = tile_row + column
+                left = (dy * minus_b + square_root(most(dy * dy * square - four_a_room, zero))) * scale + left_end
+                reached = both(at_least(bottom, spread(-reach_y)), at_least(spread(reach_y), top))
+                left = least(most(left, zero), spread(np.float32(n_block_columns)))
+                right = least(most(choose(reached, right, zero), zero), spread(np.float32(n_block_columns)))
+                n_group = min(last_row - group, 4)
+                for column in range(first_column, last_column):
+                    store_block_bits(tile_bits, left, right, np.int32(column))
+                    for row in range(n_group):
+                        tile = (group + row) * n_columns + column
+                        if tile_bits[row] != 0 and done[tile] == 0:
+                            entry_tiles[position] = tile
                             entry_ids[position] = i
-                            entry_masks[position] = bits
-                            counts[chunk, tile_row + column] += 1
+                            entry_masks[position] = tile_bits[row]
+                            counts[chunk, tile] += 1
                             position += 1
-                group += 16
             entry_counts[k] = position - offsets[k]
         chunk_counts[chunk] = position - bounds[chunk]
 
