@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
 from app.panels.face_expressions import ExpressionBlend, ExpressionSnapshot
+from app.panels.face_fit import read_shape_fit
 from engine.controls import GROUPS, Combine, ControlSchema, ControlSpec
-from engine.vocabulary import ARKIT_52
 
 RANDOM_GROUPS = ("lip", "expression", "au")
 RANDOM_SIGMA = 0.4
@@ -35,7 +35,7 @@ class FaceModel(QObject):
         super().__init__(parent)
         self._session, self.undo_stack = session, undo_stack
         self.is_linked = True
-        self.is_idle = True
+        self.is_idle = getattr(session, "is_idle", True)
         self.schema: ControlSchema | None = None
         self.blend: ExpressionBlend | None = None
         self._specs: dict[str, ControlSpec] = {}
@@ -66,6 +66,15 @@ class FaceModel(QObject):
 
     def is_locked(self, name: str) -> bool:
         return name in self._session.controls.locked
+
+    def keys(self, specs: Iterable[ControlSpec]) -> list[tuple]:
+        """What a row of each control depends on, quick to compare: value, mute, solo, lock, whether any is soloed."""
+        controls, any_soloed = self._session.controls, self.any_soloed
+        values, muted, soloed, locked = controls.values, controls.muted, controls.soloed, controls.locked
+        return [
+            (values.get(s.name, s.neutral), s.name in muted, s.name in soloed, s.name in locked, any_soloed)
+            for s in specs
+        ]
 
     @property
     def any_soloed(self) -> bool:
@@ -103,7 +112,7 @@ class FaceModel(QObject):
             self.blend.forget(set(wanted))
         moved = {name: value for name, value in wanted.items() if value != self.value(name)}
         if moved:
-            self._session.set_controls(moved)
+            self._send(moved)
 
     def commit(self, text: str, merges: str = "") -> None:
         """Ends a gesture: what changed since `begin` becomes one undo step."""
@@ -153,7 +162,7 @@ class FaceModel(QObject):
             self.blend.restore(blend)
         known = {name: value for name, value in values.items() if name in self._specs}
         if known:
-            self._session.set_controls(known)
+            self._send(known)
         self.changed.emit()
 
     def hush(self, is_hushed: bool) -> None:
@@ -195,6 +204,15 @@ class FaceModel(QObject):
         self._session.set_idle(is_idle)
         self.changed.emit()
 
+    def _send(self, values: Mapping[str, float]) -> None:
+        """Tells the session; a value back at neutral is taken out of it, so that undoing all leaves nothing behind."""
+        home = [n for n, v in values.items() if v == self._specs[n].neutral and not self.is_locked(n)]
+        rest = {name: value for name, value in values.items() if name not in home}
+        if rest:
+            self._session.set_controls(rest)
+        if home:
+            self._session.reset_controls(home)
+
     def _mark(self, what: str, name: str, apply: Callable[[str, bool], None], on: bool) -> None:
         label = self._specs[name].label
         text = f"{what} {label}" if on else f"{what} off: {label}"
@@ -211,29 +229,11 @@ class FaceModel(QObject):
     def _on_avatar_opened(self, manifest) -> None:
         self.schema = manifest.schema
         self._specs = {spec.name: spec for spec in self.schema}
-        self.blend = ExpressionBlend(self.schema, shape_fit(manifest))
+        fit = read_shape_fit(getattr(self._session, "avatar_path", None), manifest)
+        self.blend = ExpressionBlend(self.schema, fit)
         self._before = self._hushed = None
         self.schema_changed.emit()
         self.changed.emit()
-
-
-def shape_fit(manifest) -> np.ndarray | None:
-    """The avatar's fit from ARKit shapes to its own controls as slopes `[52, C]`, where its manifest holds one."""
-    row = manifest.statistics.get("common_fit")
-    if not isinstance(row, dict):
-        return None
-    try:
-        names, slopes = list(row["common_names"]), np.array(row["from_common"], dtype=np.float64)
-    except (KeyError, TypeError, ValueError):
-        return None
-    n_controls = len(manifest.schema_rows)
-    if slopes.ndim != 2 or slopes.shape[1] != n_controls or len(slopes) < len(names) or not np.isfinite(slopes).all():
-        return None
-    fit = np.zeros((len(ARKIT_52), n_controls))
-    for i, shape in enumerate(ARKIT_52):
-        if shape in names:
-            fit[i] = slopes[names.index(shape)]
-    return fit
 
 
 class _Values(QUndoCommand):

@@ -49,6 +49,7 @@ class NumberEdit(QLineEdit):
             self._step(1 if event.key() == Qt.Key.Key_Up else -1, event.modifiers())
             return
         super().keyPressEvent(event)
+        event.accept()  # Enter must not reach the row below, which would open the field again
 
     def _step(self, way: int, modifiers: Qt.KeyboardModifier) -> None:
         size = 0.001 if modifiers & Qt.KeyboardModifier.ShiftModifier else 0.01

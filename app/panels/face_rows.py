@@ -48,6 +48,7 @@ class ControlRows(QWidget):
         self._static: QPixmap | None = None
         self._stale: set[int] = set()
         self._looks: list[RowLook] = []
+        self._keys: list[tuple] = []
         self.focused = 0
         self._hovered: tuple[int, str] = (-1, "")
         self.edit = NumberEdit(theme, self)
@@ -72,6 +73,7 @@ class ControlRows(QWidget):
         self._span = np.maximum(self._column["maximum"] - self._column["minimum"], 1e-9)
         self._adds = np.array([s.combine is Combine.ADD for s in self.specs], bool)
         self.focused = 0
+        self._keys = self._model.keys(self.specs)
         self._looks = [self._look(i) for i in range(n)]
         self._marks = np.zeros((3, n), np.int64)
         self._place_marks()
@@ -379,8 +381,13 @@ class ControlRows(QWidget):
         self._model.change(f"Set {spec.label}", {spec.name: value})
 
     def _on_model_changed(self) -> None:
-        if self.specs:
-            self._touch(*range(len(self.specs)))
+        if not self.specs:
+            return
+        keys = self._model.keys(self.specs)
+        moved = [i for i, (now, before) in enumerate(zip(keys, self._keys, strict=True)) if now != before]
+        if moved:
+            self._keys = keys
+            self._touch(*moved)
             self._refresh_marks()
 
     def _on_theme_changed(self) -> None:
