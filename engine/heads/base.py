@@ -97,7 +97,7 @@ class Eye:
 
 @dataclass(frozen=True)
 class PosedHead:
-    """A head at one moment: vertices `[V, 3]`, the skull's movement `[4, 4]`, eyes left and right, notes on clamping."""
+    """A head at one moment: vertices `[V, 3]`, the skull's movement `[4, 4]`, left and right eye, notes on clamping."""
 
     vertices: np.ndarray
     skull: np.ndarray
@@ -119,12 +119,14 @@ class HeadModel(ABC):
     """A head with fixed topology that can be posed exactly.
 
     Attributes:
+        name, person: the model, and who it is shaped like.
         vertices: at rest, `[V, 3]`; faces: `[F, 3]` int32; uv: `[V, 2]`; kinds, regions: `[F]` (`Kind`, `Region`).
         joints: name to pivot in the world: jaw, neck, eye_left, eye_right.
         expression_names: what `pose` understands, ARKit names first.
     """
 
     name: str
+    person: str = ""
     units_mm: float
     vertices: np.ndarray
     faces: np.ndarray

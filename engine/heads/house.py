@@ -82,6 +82,7 @@ class HouseHead(HeadModel):
 
     def __init__(self, identity: Identity | None = None) -> None:
         self.identity = identity or Identity()
+        self.person = self.identity.name
         self.form, self.look = self.identity.form, self.identity.look
         self.template, shapes = _shapes()
         self._build_face(shapes)
@@ -152,8 +153,8 @@ class HouseHead(HeadModel):
         tone = pick(appearance.SKIN_TONES, self.look.skin_tone) * [1.0, 0.86, 0.82]
         params = _params(shade, 0.55, 1.1, 0.45)
         return [
-            _Block(name, self.form.bend(points * [side, 1, 1]), faces if side > 0 else faces[:, ::-1], Kind.SKIN, Region.HEAD,
-                   np.tile(tone, (len(points), 1)), params, points)
+            _Block(name, self.form.bend(points * [side, 1, 1]), faces if side > 0 else faces[:, ::-1], Kind.SKIN,
+                   Region.HEAD, np.tile(tone, (len(points), 1)), params, points)
             for side, name in ((1, "ear_left"), (-1, "ear_right"))
         ]  # fmt: skip
 

@@ -68,7 +68,7 @@ def shadow_map(frame: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np
 
 @njit(nogil=True, fastmath=True, cache=True)
 def moments(heights: np.ndarray, radius: int) -> np.ndarray:
-    """Mean and mean square of a height map over a box blurred twice, `[SIDE, SIDE, 2]` (Donnelly and Lauritzen 2006)."""
+    """Mean and mean square of a height map, box-blurred twice, `[SIDE, SIDE, 2]` (Donnelly and Lauritzen 2006)."""
     side = heights.shape[0]
     out = np.empty((side, side, 2), np.float32)
     for y in range(side):

@@ -76,7 +76,7 @@ def _talk(seconds, times, rng, cast):
         shut = np.maximum(shut, closed * fade)
         texts.append((round(at, 3), f"{voice.engine}:{voice.name}", line))
         at = end + rng.choice([0.15, 0.3, 0.6, 1.2], p=[0.35, 0.35, 0.2, 0.1])
-    return audio[: int(round(seconds * AUDIO_RATE_HZ))], track, shut, texts
+    return audio[: round(seconds * AUDIO_RATE_HZ)], track, shut, texts
 
 
 def resampled(speech: Speech) -> Speech:

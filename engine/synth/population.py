@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from engine.errors import MouthpieceError
 from engine.heads.sculpt.identity import FORM_NAMES, Form, Identity, Look
 
 CAST = {
@@ -48,8 +49,8 @@ CAST = {
 }  # fmt: skip
 """The people of the default avatars by name; made up, like everyone here."""
 
-CLOTHS = ((58, 72, 88), (150, 84, 58), (70, 84, 66), (64, 86, 82), (176, 160, 128), (120, 54, 60), (92, 80, 112), (52, 54, 58),
-          (188, 178, 168), (44, 92, 112))  # fmt: skip
+CLOTHS = ((58, 72, 88), (150, 84, 58), (70, 84, 66), (64, 86, 82), (176, 160, 128), (120, 54, 60), (92, 80, 112),
+          (52, 54, 58), (188, 178, 168), (44, 92, 112))  # fmt: skip
 SOFT_STYLES = (("bob", 0.26), ("bun", 0.22), ("long", 0.22), ("curls", 0.16), ("crop", 0.14))
 SHORT_STYLES = (("crop", 0.34), ("quiff", 0.18), ("fringe", 0.12), ("buzz", 0.18), ("curls", 0.12), ("bald", 0.06))
 
@@ -67,8 +68,6 @@ def person(name: str) -> Identity:
         return CAST[name.lower()]
     if name.isdigit():
         return sample_identity(int(name))
-    from engine.errors import MouthpieceError
-
     raise MouthpieceError(f"{name!r} is nobody the studio knows; name {', '.join(CAST)} or a seed.")
 
 
@@ -79,7 +78,8 @@ def _form(build: float, rng: np.random.Generator) -> Form:
         form,
         face_width=_near(form.face_width + 0.2), face_length=_near(form.face_length * 0.5 - 0.75),
         jaw_width=_near(form.jaw_width + 0.55 * build), chin_width=_near(form.chin_width + 0.45 * build),
-        chin_length=_near(form.chin_length * 0.7 + 0.2 * build), nose_length=_near(form.nose_length * 0.8 + 0.2 * build - 0.1),
+        chin_length=_near(form.chin_length * 0.7 + 0.2 * build),
+        nose_length=_near(form.nose_length * 0.8 + 0.2 * build - 0.1),
         eye_size=_near(form.eye_size * 0.6 - 0.3 * build + 0.4), eye_spacing=_near(form.eye_spacing * 0.5 - 0.45),
         lip_fullness=_near(form.lip_fullness - 0.25 * build), brow_ridge=_near(form.brow_ridge + 0.5 * build),
         brow_height=_near(form.brow_height * 0.7 - 0.35 * build), neck=_near(form.neck + 0.6 * build),

@@ -70,7 +70,7 @@ def _reach(moments, u, v, height, softest):
 
 @njit(nogil=True, fastmath=True)
 def lit(shadow, hair_shadow, frame, px, py, pz, bias):
-    """How much of the key light reaches a point, 0 to 1, past the solid parts and the hair (`light.moments` of each)."""
+    """How much of the key light reaches a point, 0 to 1, past the solid parts and the hair (`light.moments`)."""
     half = SHADOW_SIDE / 2
     u = half + (frame[0, 0] * px + frame[0, 1] * py + frame[0, 2] * pz) * half / SHADOW_REACH - 0.5
     v = half - (frame[1, 0] * px + frame[1, 1] * py + frame[1, 2] * pz + 0.12) * half / SHADOW_REACH - 0.5
@@ -225,8 +225,8 @@ def _eye(eye, p, n, v, local, light, shadow, hair_shadow, frame):
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position, normal, soft, albedo, params, rest, eyes,
-          light, shadow, hair_shadow, frame, eye_point):  # fmt: skip
+def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position, normal, soft, albedo, params, rest,
+          eyes, light, shadow, hair_shadow, frame, eye_point):  # fmt: skip
     """Colours every covered sample of `picture` `[H, W, 3]` (display values).
 
     Args:
@@ -259,7 +259,7 @@ def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position,
                         same = False
             if covered == 0:
                 continue
-            if same and ((high - low) > 0.004 * high or kinds[first] == EYE_LEFT or kinds[first] == EYE_RIGHT):
+            if same and ((high - low) > 0.004 * high or kinds[first] in (EYE_LEFT, EYE_RIGHT)):
                 same = False
             for j in range(samples):
                 for i in range(samples):
@@ -298,7 +298,7 @@ def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position,
                     for k in range(5):
                         param[k] = w0 * params[a, k] + w1 * params[b, k] + w2 * params[c, k]
                     kind = kinds[f]
-                    if kind == EYE_LEFT or kind == EYE_RIGHT:
+                    if kind in (EYE_LEFT, EYE_RIGHT):
                         red, green, blue = _eye(
                             eyes[kind - EYE_LEFT], p, n, v, local, light, shadow, hair_shadow, frame
                         )

@@ -1,6 +1,7 @@
 """Films a head: a performance and a moving camera become a `Dataset` with exact cameras, controls, masks and depth."""
 
 import os
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from engine.heads.house import HouseHead
 from engine.paths import atomic_folder
 from engine.progress import Progress
 from engine.synth.performance import AUDIO_RATE_HZ, Performance, perform
+from engine.synth.population import person
 from engine.synth.renderer import HeadRenderer, Shot
 from engine.vocabulary import ACTION_UNITS
 
@@ -57,12 +59,19 @@ class CameraMotion:
         )  # fmt: skip
 
 
-def studio(identity_seed: int, seconds: float, out: Path, *, size: int = 512, fps: float = 25.0) -> Iterator[Progress]:
-    """Films the identity of a seed talking for `seconds` into the dataset `out`."""
-    from engine.synth.population import sample_identity
+def studio(
+    identity: int | str, seconds: float, out: Path, *, size: int = 512, fps: float = 25.0, seed: int | None = None
+) -> Iterator[Progress]:
+    """Films one person of the house talking for `seconds` into the dataset `out`.
 
-    head = HouseHead(sample_identity(identity_seed))
-    yield from film(head, perform(seconds, fps, identity_seed), out, size=size, fps=fps, seed=identity_seed)
+    Args:
+        identity: a seed of the population, or a name of `population.CAST`.
+        seed: of the performance and the camera; the identity's own by default.
+    """
+    who = person(str(identity))
+    seed = zlib.crc32(who.name.encode()) if seed is None else seed
+    yield Progress("Speaking", message=f"{who.name}, {seconds:g} s")
+    yield from film(HouseHead(who), perform(seconds, fps, seed), out, size=size, fps=fps, seed=seed)
 
 
 def film(
@@ -100,10 +109,11 @@ def film(
         soundfile.write(folder / "audio.wav", performance.audio, AUDIO_RATE_HZ, subtype="PCM_16")
         notes = list(dict.fromkeys(note for row in rows for note in row["notes"]))
         info = DatasetInfo(
-            name=out.stem, width=size, height=size, fps=fps, n_frames=n_frames, n_train=max(1, round(n_frames * 10 / 11)),
+            name=out.stem, width=size, height=size, fps=fps, n_frames=n_frames,
+            n_train=max(1, round(n_frames * 10 / 11)),
             background="alpha", background_color=BACKGROUND, au_names=[unit.name for unit in ACTION_UNITS],
             expression_backend="arkit52", exact=True, units_mm=head.units_mm,
-            source={"studio": head.name, "seed": seed, "sentences": performance.texts},
+            source={"studio": head.name, "person": head.person, "seed": seed, "sentences": performance.texts},
             licence="made by the studio; no real person is shown", notes=notes,
         )  # fmt: skip
         write_tracks(folder, info, _tracks(head, performance, cameras, rows, seed))

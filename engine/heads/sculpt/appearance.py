@@ -4,9 +4,9 @@ import numpy as np
 
 from engine.heads.sculpt.curves import CREASE, N_EYE
 from engine.heads.sculpt.fields import ramp
-from engine.heads.sculpt.scalp import beard_area, scalp_cover
 from engine.heads.sculpt.identity import Look
 from engine.heads.sculpt.rings import CONTACT_RING, LIP_BORDER_RING, Label
+from engine.heads.sculpt.scalp import beard_area, scalp_cover
 from engine.heads.sculpt.surface import direction, distance
 from engine.heads.sculpt.template import Template
 

@@ -12,14 +12,14 @@ JAW_SLIDE_MM = 5.0
 JAW_FORWARD_MM = 4.0
 
 SIDES = (
-    "eyeBlink", "eyeLookDown", "eyeLookUp", "eyeLookIn", "eyeLookOut", "eyeSquint", "eyeWide", "mouthSmile", "mouthFrown",
-    "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown", "mouthUpperUp", "browDown", "browOuterUp",
-    "cheekSquint", "noseSneer",
+    "eyeBlink", "eyeLookDown", "eyeLookUp", "eyeLookIn", "eyeLookOut", "eyeSquint", "eyeWide", "mouthSmile",
+    "mouthFrown", "mouthDimple", "mouthStretch", "mouthPress", "mouthLowerDown", "mouthUpperUp", "browDown",
+    "browOuterUp", "cheekSquint", "noseSneer",
 )  # fmt: skip
 
 
 def expressions(fields: Fields) -> dict[str, np.ndarray]:
-    """ARKit name to displacements `[V, 3]`; `mouthClose` is to be added on top of `jawOpen`, `tongueOut` moves no skin."""
+    """ARKit name to displacements `[V, 3]`; `mouthClose` adds to `jawOpen`, `tongueOut` moves no skin."""
     whole = {
         **_jaw(fields),
         **_lips(fields),

@@ -1,4 +1,4 @@
-"""Weights over the skin that expressions are made of: soft bumps, side masks, harmonic masks, lids sliding on the eyeball."""
+"""Weights over the skin that expressions are made of: bumps, harmonic masks, lids that slide on the eyeball."""
 
 from collections.abc import Sequence
 

@@ -22,7 +22,7 @@ BUN_RADIUS = 25.0
 
 
 def bob(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int = 9, count: int = 9500) -> Grown:
-    """Hair parted on the left that falls to the jaw (length 1) or the shoulders (1.6), turned in a little at the end."""
+    """Hair parted on the left that falls to the jaw (length 1) or the shoulders (1.6), turned in at the end."""
     rng = np.random.default_rng(seed)
     parting = 17.0
     guides = sample_roots(vertices, faces, 900, rng)

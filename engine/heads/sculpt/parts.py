@@ -152,15 +152,20 @@ def tongue() -> tuple[np.ndarray, np.ndarray]:
 
 
 RAISED = 9.0  # how far the whole garment is lifted, mm
-COLLAR = ((-134.0, 46.0, 44.0, -26.0), (-131.0, 50.0, 48.0, -25.5), (-131.5, 54.0, 51.5, -25.0), (-135.5, 56.5, 53.5, -25.0),
-          (-143.0, 57.0, 54.0, -25.0))  # fmt: skip
-BODY = ((-148.0, 59.0, 55.0, -25.5), (-156.0, 70.0, 59.5, -27.0), (-167.0, 90.0, 66.0, -28.5), (-178.0, 118.0, 74.0, -30.0),
-        (-193.0, 146.0, 83.0, -31.0), (-212.0, 168.0, 91.0, -30.0), (-240.0, 185.0, 99.0, -28.0), (-280.0, 198.0, 106.0, -25.0),
-        (-340.0, 206.0, 112.0, -20.0), (-420.0, 212.0, 116.0, -18.0))  # fmt: skip
+COLLAR = (
+    (-134.0, 46.0, 44.0, -26.0), (-131.0, 50.0, 48.0, -25.5), (-131.5, 54.0, 51.5, -25.0), (-135.5, 56.5, 53.5, -25.0),
+    (-143.0, 57.0, 54.0, -25.0),
+)  # fmt: skip
+BODY = (
+    (-148.0, 59.0, 55.0, -25.5), (-156.0, 70.0, 59.5, -27.0), (-167.0, 90.0, 66.0, -28.5), (-178.0, 118.0, 74.0, -30.0),
+    (-193.0, 146.0, 83.0, -31.0), (-212.0, 168.0, 91.0, -30.0), (-240.0, 185.0, 99.0, -28.0),
+    (-280.0, 198.0, 106.0, -25.0), (-340.0, 206.0, 112.0, -20.0), (-420.0, 212.0, 116.0, -18.0),
+)  # fmt: skip
+"""Rings of the garment: height, half width, half depth, z of the middle (mm)."""
 
 
 def torso(n_round: int = 88) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A knitted crew neck over shoulders and chest: vertices, faces, occlusion. Rings are y, half width, half depth, z."""
+    """A knitted crew neck over shoulders and chest: vertices, faces, occlusion."""
     profile = np.array(COLLAR + BODY) + [RAISED, 0, 0, 0]
     stations = np.arange(len(profile), dtype=float)
     fine = np.unique(np.concatenate([np.linspace(i, i + 1, 4) for i in range(len(profile) - 1)]))

@@ -100,7 +100,7 @@ def _angle(vertices: np.ndarray, p: int, q: int, r: int) -> float:
 
 
 def detail_nose(vertices, faces, labels, holds):
-    """Splits the faces at the nose's tip and nostrils twice and fits them to the sculpt; returns the four grown arrays."""
+    """Splits the faces at the nose's tip and nostrils twice and fits them to the sculpt; returns the grown arrays."""
     for centre, radius in ((NOSE, 17.0), (NOSE + [0, -3, -2], 9.5)):
         vertices, faces, labels, holds = _split_near(vertices, faces, labels, holds, centre, radius)
     local = np.where(np.linalg.norm(vertices - NOSE, axis=1) < 17, holds, Hold.FIXED)

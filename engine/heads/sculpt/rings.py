@@ -2,6 +2,7 @@
 
 import enum
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -100,7 +101,7 @@ def eye_rings(draft: Draft) -> tuple[np.ndarray, np.ndarray]:
         points = points + normal * (push * fold)[:, None] + np.array([0, drop, 0]) * fold[:, None]
         rings.append(draft.add(points, Label.LID if ring <= CREASE else Label.SKIN, Hold.FIXED))
     chain = tucked + rings
-    for inner, outer in zip(chain, chain[1:]):
+    for inner, outer in pairwise(chain):
         draft.bridge(inner[::-1], outer[::-1], closed=True)
     return np.array(rings), np.array(tucked)
 
@@ -121,7 +122,7 @@ LIP_BORDER_RING, CONTACT_RING = len(SKIN_RINGS_MM), len(SKIN_RINGS_MM) + len(LIP
 
 
 def mouth_rings(draft: Draft) -> np.ndarray:
-    """Rings of half a mouth `[18, N_MOUTH]`: skin, the red of the lips to the contact line (ring 10), then the inside."""
+    """Rings of half a mouth `[18, N_MOUTH]`: skin, the red to the contact line (ring 10), the inside."""
     t, up = mouth_parameters()
     contact_x, contact_y = MOUTH_HALF_WIDTH * t, lip_line(t)
     border_x, border_y = lip_border(t, up)
@@ -145,7 +146,7 @@ def mouth_rings(draft: Draft) -> np.ndarray:
             z = np.broadcast_to(z_contact.max() + depth - 12 * t**3 * max(0, 1 + depth / 44), z_contact.shape)
         points = np.stack([contact_x * width, lip_line(t) + up * half_open * (1 - t**4 * 0.55), z], 1)
         rings.append(draft.add(points, Label.LIP if depth > -2 else Label.MOUTH, Hold.FIXED))
-    for outer, inner in zip(rings, rings[1:]):
+    for outer, inner in pairwise(rings):
         draft.bridge(inner, outer, closed=False)
     _cap(draft, rings[-1])
     return np.array(rings)

@@ -1,7 +1,7 @@
-"""The sculpt: a head as a signed distance field of smoothly blended primitives, in millimetres.
+"""The sculpt: a head as a signed distance field of smoothly blended primitives, millimetres.
 
-x to the person's left, y up with 0 at the pupils, z forward with 0 at the ear canals. Primitives and smooth minima after
-Quilez (iquilezles.org/articles/distfunctions, /smin).
+x to the person's left, y up with 0 at the pupils, z forward with 0 at the ear canals. Primitives and smooth minima
+after Quilez (iquilezles.org/articles/distfunctions, /smin).
 """
 
 import enum

@@ -1,17 +1,23 @@
-"""The template mesh of the house head's skin: half a head built, mirrored, and kept in the cache."""
+"""The template mesh of the house head's skin: half a head built and mirrored, shipped ready made.
+
+After a change to the sculpt `python -m engine.heads.sculpt.template` writes the shipped file anew.
+"""
 
 import hashlib
+import inspect
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from engine.heads.sculpt import curves, fill, relax, rings, surface
 from engine.heads.sculpt.rings import Draft, Label
-from engine.paths import atomic_file, cache_dir
+from engine.paths import ASSETS, atomic_file, cache_dir
+
+SHIPPED = ASSETS / "heads" / "house.safetensors"
 
 
 @dataclass(frozen=True)
@@ -36,18 +42,26 @@ class Template:
 
 @cache
 def template() -> Template:
-    """The template, from the cache or built (about ten seconds)."""
-    path = cache_dir() / "heads" / f"house-{_source_hash()}.safetensors"
-    names = [f.name for f in fields(Template)]
-    try:
-        arrays = load_file(path)
-        return Template(**{name: arrays[name] for name in names})
-    except (OSError, SafetensorError, KeyError):
-        made = build()
+    """The template as shipped; where the sculpt has changed since, from the cache or built (about ten seconds)."""
+    version = _source_hash()
+    for path in (SHIPPED, cache_dir() / "heads" / f"house-{version}.safetensors"):
+        try:
+            with safe_open(path, "numpy") as arrays:
+                if version in ("", (arrays.metadata() or {}).get("sculpt")):
+                    return Template(**{f.name: arrays.get_tensor(f.name) for f in fields(Template)})
+        except (OSError, SafetensorError):
+            continue
+    made = build()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(path) as temporary:
-        save_file({name: np.ascontiguousarray(getattr(made, name)) for name in names}, temporary)
+    save(made, path)
     return made
+
+
+def save(made: Template, path: Path) -> None:
+    """Writes a template with the hash of the sources it was built from."""
+    arrays = {f.name: np.ascontiguousarray(getattr(made, f.name)) for f in fields(Template)}
+    with atomic_file(path) as temporary:
+        save_file(arrays, temporary, metadata={"sculpt": _source_hash()})
 
 
 def build(seed: int = 1) -> Template:
@@ -66,7 +80,8 @@ def build(seed: int = 1) -> Template:
     vertices, faces, labels, holds = relax.detail_nose(vertices, faces, labels, holds)
     vertices, faces, labels, mirrored = _mirror(vertices, faces, labels)
     labels = np.where((labels == Label.SKIN) & (vertices[:, 1] < -120), int(Label.NECK), labels)
-    return Template(vertices, faces, labels, mirrored, eye, tucked, mouth)
+    faces, labels = faces.astype(np.int32), labels.astype(np.int8)
+    return Template(vertices.astype(np.float32).astype(np.float64), faces, labels, mirrored, eye, tucked, mouth)
 
 
 def _mirror(vertices, faces, labels):
@@ -86,8 +101,18 @@ def _mirror(vertices, faces, labels):
 
 
 def _source_hash() -> str:
+    """A hash of the code the template is built by, "" in a program packed without its sources."""
     digest = hashlib.sha256()
-    for module in (surface, curves, rings, fill, relax):
-        digest.update(Path(module.__file__).read_bytes())
-    digest.update(Path(__file__).read_bytes())
+    try:
+        for module in (surface, curves, rings, fill, relax):
+            digest.update(Path(module.__file__).read_bytes().replace(b"\r\n", b"\n"))
+        digest.update(inspect.getsource(build).encode() + inspect.getsource(_mirror).encode())
+    except (OSError, TypeError):
+        return ""
     return digest.hexdigest()[:16]
+
+
+if __name__ == "__main__":
+    SHIPPED.parent.mkdir(parents=True, exist_ok=True)
+    save(build(), SHIPPED)
+    print(f"{SHIPPED}: {len(template().vertices)} vertices")
