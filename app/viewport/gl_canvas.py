@@ -45,7 +45,7 @@ class TextureDrawer:
         self._array = context.vertex_array(self._program, [])
         self._textures: dict[str, moderngl.Texture] = {}
 
-    def upload(self, name: str, pixels: np.ndarray, is_bgra: bool = False) -> None:
+    def upload(self, name: str, pixels: np.ndarray) -> None:
         """Puts a picture uint8 `[H, W, 4]` into the texture of this name."""
         size = (pixels.shape[1], pixels.shape[0])
         texture = self._textures.get(name)
@@ -55,7 +55,6 @@ class TextureDrawer:
             texture = self.context.texture(size, 4)
             texture.filter = (moderngl.LINEAR, moderngl.LINEAR)
             texture.repeat_x = texture.repeat_y = False
-            texture.swizzle = "BGRA" if is_bgra else "RGBA"
             self._textures[name] = texture
         texture.write(np.ascontiguousarray(pixels))
 
@@ -97,6 +96,7 @@ class GlCanvas(QOpenGLWidget):
         self._view: FrameView | None = None
         self._drawer: TextureDrawer | None = None
         self._ground_key: tuple | None = None
+        self._guides_key: tuple | None = None
         self._uploaded = -1
 
     def set_tokens(self, tokens) -> None:
@@ -108,7 +108,7 @@ class GlCanvas(QOpenGLWidget):
         self.update()
 
     def set_guides(self, guides: Guides) -> None:
-        self._guides = guides
+        self._guides, self._guides_key = guides, None
         self.update()
 
     def show_frame(self, view: FrameView | None) -> None:
@@ -121,7 +121,7 @@ class GlCanvas(QOpenGLWidget):
 
     def initializeGL(self) -> None:
         self._drawer = TextureDrawer(moderngl.create_context())
-        self._ground_key, self._uploaded = None, -1
+        self._ground_key, self._guides_key, self._uploaded = None, None, -1
         self.context().aboutToBeDestroyed.connect(self._on_context_destroyed)
 
     def paintGL(self) -> None:
@@ -136,9 +136,8 @@ class GlCanvas(QOpenGLWidget):
         if self._view is not None:
             self._draw_frame()
         if self._guides.is_on:
-            painter = QPainter(self)
-            draw_guides(painter, QRectF(self.rect()), self._guides)
-            painter.end()
+            self._upload_guides(width, height, scale)
+            self._drawer.draw("guides", (0.0, 0.0, 1.0, 1.0), blend=True)
         self.paint_ms.append((time.perf_counter() - start) * 1000.0)
 
     def _draw_frame(self) -> None:
@@ -159,6 +158,19 @@ class GlCanvas(QOpenGLWidget):
         pixels = np.frombuffer(image.constBits(), np.uint8).reshape(height, width, 4)
         self._drawer.upload("ground", pixels)
         self._ground_key = key
+
+    def _upload_guides(self, width: int, height: int, scale: float) -> None:
+        key = (self._guides, width, height, scale)
+        if key == self._guides_key:
+            return
+        image = QImage(width, height, QImage.Format.Format_RGBA8888)
+        image.setDevicePixelRatio(scale)
+        image.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(image)
+        draw_guides(painter, QRectF(self.rect()), self._guides)
+        painter.end()
+        self._drawer.upload("guides", np.frombuffer(image.constBits(), np.uint8).reshape(height, width, 4))
+        self._guides_key = key
 
     def _on_context_destroyed(self) -> None:
         if self._drawer is not None:
