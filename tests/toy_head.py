@@ -5,9 +5,11 @@ blinks, the brows rise now and then, the camera sways. `alpha` films a bust on w
 and a wall.
 """
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numba
 import numpy as np
 import torch
 
@@ -100,6 +102,11 @@ def make_toy_dataset(
     folder: Path, size: int = 96, n_frames: int = 60, background: str = "plate", seed: int = 0, n: int = 1500
 ) -> Path:
     """Writes the toy head's dataset into a folder that does not exist yet and returns it."""
+    with one_thread():
+        return _filmed(folder, size, n_frames, background, seed, n)
+
+
+def _filmed(folder: Path, size: int, n_frames: int, background: str, seed: int, n: int) -> Path:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     times = np.arange(n_frames) / FPS
@@ -200,3 +207,32 @@ def _spots() -> np.ndarray:
 def _square(spots: np.ndarray) -> list[float]:
     centre, side = (spots.min(axis=0) + spots.max(axis=0)) / 2, np.ptp(spots, axis=0).max() / 2
     return [centre[1] - side, centre[1] + side, centre[0] - side, centre[0] + side]
+
+
+TOY_CONFIG = {
+    "au_set": "shipped", "n_points": 700, "max_gaussians": 1200, "sound_variants": 1, "n_hidden": 32, "active_pixels": 0.0,
+    "warm_up": 1000, "rate_network": (5e-3, 5e-4),
+}  # fmt: skip
+
+
+def train_toy(dataset: Path, out: Path, method: str, iterations: int = 120, **config) -> Path:
+    """Trains a small avatar of a toy dataset and returns its path."""
+    from engine.training.trainer import train
+
+    with one_thread():
+        for _ in train(dataset, method, out, iterations=iterations, device="cpu", config=TOY_CONFIG | config):
+            pass
+    return out
+
+
+@contextlib.contextmanager
+def one_thread():
+    """Tiny sizes gain nothing from threads, and lose much where other programs are busy."""
+    n_torch, n_numba = torch.get_num_threads(), numba.get_num_threads()
+    torch.set_num_threads(1)
+    numba.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_torch)
+        numba.set_num_threads(n_numba)

@@ -1,4 +1,4 @@
-"""The hull of what an avatar's audio code did in training, and the guard that keeps a stranger's voice inside it."""
+"""The hull of what an avatar's audio code did in training; `engine.guard` keeps a stranger's voice inside it."""
 
 from dataclasses import dataclass
 
@@ -28,17 +28,6 @@ class CodeHull:
         """How far out coordinates lie, 1 on the hull: `[..., D]` -> `[...]`."""
         white = (coordinates - self.mean) @ self.whitening.T
         return np.sqrt((white * white).sum(axis=-1)) / self.radius
-
-    def guard(self, coordinates: np.ndarray, strength: float = 1.0) -> np.ndarray:
-        """Pulls coordinates outside the hull towards its surface along the line to the mean; inside nothing changes.
-
-        Args:
-            strength: 0 leaves them, 1 brings them to the surface.
-        """
-        distance = self.distance(coordinates)
-        factor = np.where(distance > 1, 1 - strength * (1 - 1 / np.maximum(distance, 1)), 1.0)
-        guarded = self.mean + (coordinates - self.mean) * factor[..., None]
-        return np.where((factor < 1)[..., None], guarded, coordinates).astype(np.float32)
 
 
 def fit_hull(coordinates: np.ndarray, ridge: float = 0.05) -> CodeHull:

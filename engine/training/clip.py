@@ -1,7 +1,6 @@
 """A dataset as training reads it: pictures, masks, cameras, tracks and the heard voice, all in memory."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -69,11 +68,13 @@ class Clip:
                 f"{dataset.path.name}: {info.n_train} frames to train on, at least {LEAST_FRAMES} are needed; "
                 "capture a longer video."
             )
-        needed = info.n_train * info.width * info.height * 7 * 1.25
+        n_channels = 4 if info.background == "alpha" else 7
+        needed = info.n_train * info.width * info.height * n_channels * 1.25  # full and half size
         if needed > PICTURE_BUDGET_BYTES:
             raise TrainingError(
                 f"{dataset.path.name}: {info.n_train} pictures need {needed / 2**30:.1f} GB of memory, "
-                f"{PICTURE_BUDGET_BYTES >> 30} are allowed; cut the video to {_fitting_seconds(info):.0f} s."
+                f"{PICTURE_BUDGET_BYTES >> 30} are allowed; cut the video to "
+                f"{PICTURE_BUDGET_BYTES / needed * info.n_train / info.fps:.0f} s."
             )
         self.dataset = dataset
         self.info = info
@@ -83,7 +84,7 @@ class Clip:
         self.has_alpha = info.background == "alpha"
         samples, _ = read_sound(dataset.audio_path)
         self.voice: Voice = hear(encoder, samples, n_variants, seed)
-        self._pictures: dict[int, list[np.ndarray]] = {1: [], 2: []}  # scale divisor -> [H, W, 7] target, behind, mask
+        self._pictures: dict[int, list[np.ndarray]] = {1: [], 2: []}  # by size divisor: target, behind, mask
         self._loaded = False
 
     def load(self):
@@ -162,7 +163,3 @@ def _halved(picture: np.ndarray) -> np.ndarray:
 
 def _bytes(values: np.ndarray) -> np.ndarray:
     return (np.clip(values, 0, 1) * 255 + 0.5).astype(np.uint8)
-
-
-def _fitting_seconds(info: Any) -> float:
-    return PICTURE_BUDGET_BYTES / (info.width * info.height * 7 * 1.25) / info.fps

@@ -86,7 +86,7 @@ class EmbedTalkAvatar:
 
     def animate(self, controls: Controls, settings: dict[str, Any] | None = None) -> EmbedTalkState:
         values = controls.values
-        code = self.basis.codes(values[self._lips] * values[self._voice_gain])
+        code = self.basis.codes(values[self._lips])
         units = values[self._unit_columns]
         gains = float(values[self._position_gain]), float(values[self._opacity_gain])
         means, opacities = self._live.deformed(self.motion_part(code, units), *gains)
@@ -115,12 +115,6 @@ class EmbedTalkAvatar:
         if background is None and self.backdrop is not None:
             background = self.backdrop.behind(camera)
         return finished(rendered, background)
-
-    def guard(self, values: np.ndarray, strength: float = 1.0) -> np.ndarray:
-        """Control values `[C]` with the lip coordinates brought back into the hull of the training clip."""
-        guarded = values.copy()
-        guarded[self._lips] = self.hull.guard(values[self._lips], strength)
-        return guarded
 
     def _colors_from(self, position: np.ndarray) -> Tensor:
         key = np.asarray(position, dtype=np.float32).tobytes()
@@ -169,9 +163,7 @@ class EmbedTalkAvatar:
         self._lips = np.array([index(f"lip.{i:02d}") for i in range(n_code)])
         self._unit_columns = np.array([index(name) for name in self.units])
         self._pose = np.array([index(name) for name in POSE_NAMES])
-        self._voice_gain, self._position_gain, self._opacity_gain = (
-            index(name) for name in ("voice.gain", "deform.position", "deform.opacity")
-        )
+        self._position_gain, self._opacity_gain = (index(name) for name in ("deform.position", "deform.opacity"))
 
     def _prepare(self, config: EmbedTalkConfig) -> None:
         net = self.network.deform

@@ -27,8 +27,6 @@ LIP_LIMIT = 4.0  # sigmas, unless the clip itself went further
 CHIN_Y, SHOULDER_Y = -0.55, -1.05  # head heights below the head's centre, where a bust shows no masks to tell
 
 GAINS = (
-    ControlSpec("voice.gain", "motion", "Voice strength", "How strongly the voice moves the mouth.", 0.0, 2.0, 1.0,
-                combine=Combine.SCALE, low=0.0, high=1.5),
     ControlSpec("deform.position", "motion", "Shift of positions", "How far the Gaussians are moved; 0 holds them.",
                 0.0, 2.0, 1.0, combine=Combine.SCALE, low=0.0, high=1.5),
     ControlSpec("deform.opacity", "motion", "Change of opacities", "How far opacities change; 0 holds them.",

@@ -33,7 +33,7 @@ class LiveDeform:
         self._last_weights = last
         self._last_bias = torch.cat([position_scale * net.position_head[3].bias, net.opacity_head[3].bias])
         self._cached = net.embedding_part(embeddings[active]).contiguous()  # [A, H]
-        n_rows = min(ROWS_AT_ONCE, len(active)) if self._on_cpu else len(active)
+        n_rows = max(1, min(ROWS_AT_ONCE, len(active)) if self._on_cpu else len(active))
         self._first = torch.empty(n_rows, n_hidden, device=means.device)
         self._second = torch.empty(n_rows, 2 * n_hidden, device=means.device)
 

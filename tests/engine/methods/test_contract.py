@@ -1,0 +1,117 @@
+"""The shared contract, asked of every method on the toy head."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.audio.encoders import make_encoder
+from engine.avatar import load_avatar
+from engine.capture.dataset import Dataset
+from engine.methods import METHODS, method_module
+from engine.training.clip import Clip
+from engine.training.trainer import TrainingRun, configured
+from tests.engine.methods import contract
+from tests.toy_head import TOY_CONFIG, train_toy
+
+
+@pytest.fixture(scope="module", params=METHODS)
+def avatar_path(request, toy_dataset, tmp_path_factory):
+    if request.param == "embedtalk":
+        return request.getfixturevalue("toy_avatar")
+    return train_toy(toy_dataset, tmp_path_factory.mktemp(request.param) / "toy.avatar", request.param)
+
+
+@pytest.fixture
+def avatar(avatar_path):
+    return load_avatar(avatar_path)
+
+
+@pytest.fixture
+def driven(avatar, toy_dataset):
+    return contract.driven_moment(avatar, toy_dataset)
+
+
+def test_control_names_are_unique_and_defaults_lie_inside_limits(avatar):
+    contract.assert_names_are_unique_and_defaults_inside_limits(avatar)
+
+
+def test_every_avatar_offers_lip_units_and_head_pose(avatar):
+    for group in ("lip", "au", "pose"):
+        assert len(avatar.schema.indices(group)), group
+
+
+def test_controls_at_neutral_equal_no_controls_bit_for_bit(avatar, driven):
+    contract.assert_neutral_changes_nothing(avatar, driven)
+
+
+def test_the_number_of_splats_never_changes(avatar, driven):
+    contract.assert_the_number_of_splats_never_changes(avatar, driven)
+
+
+def test_each_control_changes_something(avatar, driven):
+    contract.assert_each_control_changes_something(avatar, driven)
+
+
+def test_the_same_moment_renders_the_same_pixels(avatar, driven):
+    contract.assert_same_moment_same_pixels(avatar, driven)
+
+
+def test_a_state_stays_as_it_is_when_the_face_moves_on(avatar, driven):
+    contract.assert_a_state_outlives_the_next(avatar, driven)
+
+
+def test_saving_and_loading_renders_identically(avatar_path, driven, tmp_path):
+    contract.assert_a_saved_copy_renders_the_same(avatar_path, driven, tmp_path / "copy.avatar")
+
+
+def test_the_voice_moves_the_face_and_silence_before_it_does_not(avatar, toy_dataset):
+    driver = contract.driver_of(avatar, toy_dataset)
+    before = driver.at(-5.0, _inputs()).values
+    assert before.tobytes() == avatar.schema.rest().values.tobytes()
+    assert np.abs(driver.at(0.7, _inputs()).values - before).max() > 0.1
+
+
+def test_a_driver_does_not_hear_beyond_the_look_ahead(avatar, toy_dataset):
+    """Sound after the dial's reach may change without changing the drive."""
+    from engine.audio.history import FeatureHistory
+    from engine.audio.wav import read_sound
+
+    samples, _ = read_sound(toy_dataset / "audio.wav")
+    at, look_ahead_ms = 0.8, 40.0
+    driven = []
+    for other in (samples, np.concatenate([samples[: int(0.95 * 16_000)], np.zeros(16_000, np.float32)])):
+        histories = []
+        for encoder in avatar.encoders():
+            history = FeatureHistory(encoder.n_features, 60)
+            history.extend(encoder.encode(other))
+            histories.append(history)
+        driven.append(avatar.driver(histories).at(at, _inputs(look_ahead_ms)).values)
+    assert driven[0].tobytes() == driven[1].tobytes()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_gradients_reach_every_module_and_every_attribute(method, toy_dataset):
+    module = method_module(method)
+    config = configured(module.Config(), TOY_CONFIG)
+    clip = Clip(Dataset(toy_dataset), make_encoder({"name": "mel"}), 1)
+    for _ in clip.load():
+        pass
+    model = module.begin(clip, config, torch.device("cpu"), 0)
+    run = TrainingRun(clip, model, toy_dataset.parent / "never.avatar", method, torch.device("cpu"))
+    at = 0.9 * model.iterations
+    model.tidy(at)
+    reached = set()
+    for _ in range(4):
+        sample = clip.sample(*model.pick(at))
+        image, _ = run.render(model.gaussians(sample, at), sample, with_pose_gradient=True)
+        sum(model.losses(image, sample, at).values()).backward()
+        reached |= {n for n, p in model.networks.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0}
+    assert reached == {name for name, _ in model.networks.named_parameters()}
+    assert all(value.grad is not None and value.grad.abs().sum() > 0 for value in model.splats.values())
+    assert run.poses.twists.grad.abs().sum() > 0
+
+
+def _inputs(look_ahead_ms: float = 160.0):
+    from engine.methods.base import DriverInputs
+
+    return DriverInputs(look_ahead_ms=look_ahead_ms)
