@@ -184,6 +184,7 @@ class JobsPopover(QFrame):
         self._clear.setVisible(bool(self._ended))
         heights = [CARD_HEIGHT if c.job.state in ("queued", "running") else ENDED_HEIGHT for c in cards]
         self._scroll.setFixedHeight(min(520, sum(heights) + 4 * max(0, len(heights) - 1)))
+        self.layout().invalidate()
         self.setFixedHeight(self.layout().sizeHint().height())
         self.count_changed.emit(self.n_running, len(cards))
 

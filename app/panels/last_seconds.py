@@ -39,7 +39,7 @@ class LastSecondsButton(QAbstractButton):
         draw_glyph(painter, icon, "history", theme.color("t2" if enabled else "dis"))
         if not self._terse:
             painter.setFont(theme.font(TYPE.secondary, MEDIUM))
-            painter.setPen(theme.color("t1" if enabled else "dis"))
+            painter.setPen(theme.color("t2" if enabled else "dis"))
             painter.drawText(QRectF(0, 24, self.width(), 15), Qt.AlignmentFlag.AlignCenter, "Last 30 s")
 
     def enterEvent(self, event) -> None:

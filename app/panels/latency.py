@@ -94,7 +94,7 @@ class LatencyChip(QAbstractButton):
         painter.drawText(QRectF(22, 4, 60, 20), Qt.AlignmentFlag.AlignVCenter, _ms(latency.p50_ms))
         if latency.is_known:
             painter.setFont(theme.font(TYPE.secondary))
-            painter.setPen(theme.color("t2"))
+            painter.setPen(theme.color("t3"))
             words = f"p95 {latency.p95_ms:.0f}"
             painter.drawText(QRectF(60, 4, 47, 20), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, words)
         bar = QRectF(9, 27, self.width() - 18, 6)

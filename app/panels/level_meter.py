@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -11,6 +12,8 @@ from app.theme.theme import Theme
 from app.theme.tokens import TYPE
 
 FLOOR_DB, WARN_DB, HOT_DB = -60.0, -12.0, -3.0
+STOPS = ((-60.0, 0.0), (-30.0, 0.4), (-12.0, 0.7), (0.0, 1.0))
+"""Decibels and where they stand on the bar: the loud end, where it matters, gets more room."""
 HOLD_SECONDS = 1.5
 BAR_HEIGHT, CLIP_WIDTH = 8, 8
 SCALE = ((-60.0, "−60"), (-30.0, "−30"), (-12.0, "−12 dB"), (0.0, "0"))
@@ -77,7 +80,7 @@ class LevelMeter(QWidget):
         return QRectF(0.5, 1.5, self.width() - 1, BAR_HEIGHT)
 
     def _x(self, level_db: float) -> float:
-        part = (min(max(level_db, FLOOR_DB), 0.0) - FLOOR_DB) / -FLOOR_DB
+        part = float(np.interp(level_db, *zip(*STOPS, strict=True)))
         return self._bar().left() + part * self._bar().width()
 
     def paintEvent(self, event) -> None:
@@ -141,7 +144,8 @@ class LevelMeter(QWidget):
     def mouseMoveEvent(self, event) -> None:
         if self._dragging:
             part = (event.position().x() - self._bar().left()) / self._bar().width()
-            self._move_gate(FLOOR_DB * (1 - part))
+            levels, parts = zip(*STOPS, strict=True)
+            self._move_gate(float(np.interp(part, parts, levels)))
             return
         over = self._gate_db is not None and abs(event.position().x() - self._x(self._gate_db)) <= 8
         self.setCursor(

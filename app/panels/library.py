@@ -4,13 +4,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QRectF, Qt, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QPainter, QPen
-from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QLineEdit, QMenu, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from app.panels.library_avatars import AvatarGrid
 from app.panels.library_files import AvatarEntry, TakeEntry, avatars_dir, next_take_name
 from app.panels.library_takes import TakesList
-from app.theme.buttons import IconButton, KeyCap, Words, rule
+from app.theme.buttons import IconButton, KeyCap, SearchField, Words, rule
 from app.theme.icons import draw_glyph
+from app.theme.scroll import OverlayScrollArea
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, SEMIBOLD, SIZES, TYPE
 
@@ -50,14 +51,11 @@ class LibraryPanel(QFrame):
         column.setSpacing(0)
         column.addWidget(self._build_head())
         column.addWidget(rule())
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search")
-        self.search.setClearButtonEnabled(True)
+        self.search = SearchField(theme, "Search")
         self.search.setAccessibleName("Search the library")
-        self._search_icon = self.search.addAction(theme.icon("magnify"), QLineEdit.ActionPosition.LeadingPosition)
         self.search.textChanged.connect(lambda _: self._show())
         box = QHBoxLayout()
-        box.setContentsMargins(10, 8, 10, 8)
+        box.setContentsMargins(10, 8, 10, 0)
         box.addWidget(self.search)
         column.addLayout(box)
         column.addWidget(self._build_lists(), 1)
@@ -67,7 +65,6 @@ class LibraryPanel(QFrame):
         self.drop_zone.clicked.connect(self.open_wanted)
         foot.addWidget(self.drop_zone)
         column.addLayout(foot)
-        theme.changed.connect(lambda: self._search_icon.setIcon(theme.icon("magnify")))
         self._show()
 
     def _build_head(self) -> QWidget:
@@ -126,7 +123,9 @@ class LibraryPanel(QFrame):
         column = QVBoxLayout(inner)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
+        column.addSpacing(4)
         column.addWidget(self._avatars_fold)
+        column.addSpacing(3)
         column.addWidget(self.avatars)
         column.addWidget(self._no_avatars)
         column.addSpacing(6)
@@ -138,10 +137,7 @@ class LibraryPanel(QFrame):
         column.addStretch()
         self._avatars_fold.folded.connect(lambda _: self._show())
         self._takes_fold.folded.connect(lambda _: self._show())
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area = OverlayScrollArea()
         area.setWidget(inner)
         return area
 
@@ -216,7 +212,7 @@ class Section(QWidget):
     def __init__(self, theme: Theme, title: str, tool: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._title = theme, title
-        self.setFixedHeight(32)
+        self.setFixedHeight(28)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 6, 0)
         self._button = _SectionButton(theme, title)
@@ -324,7 +320,7 @@ class DropZone(QAbstractButton):
         painter.setBrush(theme.color("soft") if self._is_lit else Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
         words = "Drop avatars, video or sound"
-        painter.setFont(theme.font(TYPE.base))
+        painter.setFont(theme.font(TYPE.secondary))
         metrics = painter.fontMetrics()
         shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, self.width() - 44)
         width = metrics.horizontalAdvance(shown) + 22

@@ -22,8 +22,8 @@ LOOK_AHEAD_TIPS = {
     "live": "Live  40 ms. For talking with people.",
     "broadcast": "Broadcast  160 ms. The best lips; delay the voice to match.",
 }
-TEXT_EVERY_MS = 100
-NARROW_BELOW, TERSE_BELOW = 760, 700
+TEXT_EVERY_MS, HEARD_WIDTH = 100, 190
+NARROW_BELOW, TERSE_BELOW = 760, 720
 
 
 class LiveBar(QFrame):
@@ -73,8 +73,8 @@ class LiveBar(QFrame):
         heard.setContentsMargins(0, 0, 0, 0)
         heard.addWidget(self.source)
         heard.addWidget(self.meter)
-        self._look_ahead_words = Words(theme, "40 ms", TYPE.secondary)
-        self.look_ahead = Segments(theme, list(LOOK_AHEAD_LABELS.items()), "Look-ahead")
+        self._look_ahead_words = Words(theme, "40 ms", TYPE.caption, tone="t2")
+        self.look_ahead = Segments(theme, list(LOOK_AHEAD_LABELS.items()), "Look-ahead", padding=11)
         for item, words in LOOK_AHEAD_TIPS.items():
             self.look_ahead.set_tip(item, words)
         self.look_ahead.set_current("live")
@@ -99,7 +99,7 @@ class LiveBar(QFrame):
         self._timer = Words(theme, "00:00.0")
         self._timer.setFont(theme.mono(14))
         self._timer.setAccessibleName("Recording time")
-        self._take = Words(theme, "", TYPE.secondary, tone="t2")
+        self._take = Words(theme, "", TYPE.secondary, tone="t3")
         times = QVBoxLayout()
         times.setSpacing(1)
         times.addStretch()
@@ -110,7 +110,11 @@ class LiveBar(QFrame):
         self._row = QHBoxLayout(self)
         self._row.setContentsMargins(10, 0, 10, 0)
         self._row.addWidget(self.microphone)
-        self._row.addLayout(heard, 10)
+        self._heard = QWidget()
+        self._heard.setLayout(heard)
+        self._heard.setMinimumWidth(96)
+        self._heard.setMaximumWidth(HEARD_WIDTH)
+        self._row.addWidget(self._heard, 100)
         self._divider = rule(vertical=True)
         self._divider.setFixedHeight(36)
         self._row.addWidget(self._divider)
@@ -131,7 +135,7 @@ class LiveBar(QFrame):
         column.setSpacing(4)
         head = QHBoxLayout()
         head.setContentsMargins(0, 0, 0, 0)
-        head.addWidget(Words(self._theme, "Look-ahead", TYPE.secondary, tone="t2"))
+        head.addWidget(Words(self._theme, "Look-ahead", TYPE.caption, tone="t3"))
         head.addStretch()
         head.addWidget(self._look_ahead_words)
         column.addStretch()
@@ -206,6 +210,7 @@ class LiveBar(QFrame):
 
     def show_can_record(self, can: bool, why_not: str = "") -> None:
         self.record.setEnabled(can)
+        self.chip.setVisible(can)
         self.last_seconds.setEnabled(can)
         if not can:
             self.record.setToolTip(f"Record  R. {why_not}")

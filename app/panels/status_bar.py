@@ -46,20 +46,22 @@ class StatusBar(QFrame):
         self._dot = _Dot(theme)
         head = QHBoxLayout()
         head.setSpacing(5)
-        self._who = Words(theme, "Performer", TYPE.secondary, MEDIUM)
-        self._state = Words(theme, "starting", TYPE.secondary, tone="t2")
+        self._who = Words(theme, "Performer", TYPE.secondary, MEDIUM, tone="t2")
+        self._state = Words(theme, "starting", TYPE.secondary, tone="t3")
         for widget in (self._dot, self._who, self._state):
             head.addWidget(widget)
         line.addLayout(head)
-        self._fps = Words(theme, "", TYPE.secondary, MEDIUM)
-        self._backend = Words(theme, "", TYPE.secondary, tone="t2")
-        self._lost = Words(theme, "", TYPE.secondary, tone="t2")
-        self._offset = Words(theme, "", TYPE.secondary, tone="t2")
-        self._sound = Words(theme, "", TYPE.secondary, tone="t2")
+        self._nobody = Words(theme, "No avatar open", TYPE.secondary, tone="t3")
+        line.addWidget(self._nobody)
+        self._fps = Words(theme, "", TYPE.secondary, MEDIUM, tone="t2")
+        self._backend = Words(theme, "", TYPE.secondary, tone="t3")
+        self._lost = Words(theme, "", TYPE.secondary, tone="t3")
+        self._offset = Words(theme, "", TYPE.secondary, tone="t3")
+        self._sound = Words(theme, "", TYPE.secondary, tone="t3")
         for widget in (self._fps, self._backend, self._lost, self._offset, self._sound):
             line.addWidget(widget)
             widget.hide()
-        self._message = ElidedWords(theme, "", TYPE.secondary, tone="t2")
+        self._message = ElidedWords(theme, "", TYPE.secondary, tone="t3")
         self._message.setAlignment(Qt.AlignmentFlag.AlignRight)
         line.addWidget(self._message, 1)
         self.messages = QToolButton()
@@ -69,9 +71,9 @@ class StatusBar(QFrame):
         self.messages.clicked.connect(self.messages_wanted)
         self.messages.hide()
         line.addWidget(self.messages)
-        self._memory = Words(theme, "", TYPE.secondary, tone="t2")
+        self._memory = Words(theme, "", TYPE.secondary, tone="t3")
         self._memory.setToolTip("Memory of the window and all its parts")
-        self._saved_words = Words(theme, "", TYPE.secondary, tone="t2")
+        self._saved_words = Words(theme, "", TYPE.secondary, tone="t3")
         line.addWidget(self._memory)
         line.addWidget(self._saved_words)
         self._watch = MemoryWatch(self)
@@ -80,6 +82,7 @@ class StatusBar(QFrame):
             timer = QTimer(self, interval=every_ms)
             timer.timeout.connect(tick)
             timer.start()
+        self._watch.measure()
         self._show_state()
 
     # What it is told
@@ -121,8 +124,9 @@ class StatusBar(QFrame):
             token, who, state = "warn", "Ready", ""
         self._dot.set_token(token)
         self._who.setText(who)
-        self._state.setText(state or "No avatar open")
-        self._state.setVisible(True)
+        self._state.setText(state)
+        self._state.setVisible(bool(state))
+        self._nobody.setVisible(not self._avatar_name)
 
     def _show_texts(self) -> None:
         header = self._header
@@ -140,7 +144,7 @@ class StatusBar(QFrame):
                 self._lost.set_tone("warn")
             else:
                 self._lost.setText("No audio lost")
-                self._lost.set_tone("t2")
+                self._lost.set_tone("t3")
         self._memory.setVisible(not self._is_terse)
         self._saved_words.setVisible(self._saved is not None and not self._is_terse)
         if self._saved is not None:

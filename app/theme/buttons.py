@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleValueChangeEvent, QFontMetricsF, QPainter, QPen
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QPushButton, QSizePolicy, QSpinBox, QToolButton, QWidget
 
+from app.theme.icons import draw_glyph
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, REGULAR, SIZES, TYPE
 
@@ -52,8 +53,9 @@ class TextButton(QPushButton):
         self, theme: Theme, text: str, icon: str = "", kind: str = "", key: str = "", why: str = "",
         parent: QWidget | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(text, parent)
+        super().__init__(f" {text}" if icon else text, parent)  # the style leaves too little room after an icon
         self._theme, self._icon_name, self._kind = theme, icon, kind
+        self.setAccessibleName(text)
         self.setProperty("kind", kind)
         self.setFont(theme.font(TYPE.secondary if kind == "small" else TYPE.base, MEDIUM))
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -151,7 +153,7 @@ class Segments(QWidget):
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(theme.color("chosen" if is_current and enabled else "hover"))
                 painter.drawRoundedRect(rect.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
-            token = "on_chosen" if is_current else "t1"
+            token = "on_chosen" if is_current else "t1" if i == self._hovered else "t2"
             painter.setPen(theme.color(token if enabled else "dis"))
             painter.setFont(theme.font(TYPE.base, MEDIUM))
             painter.drawText(rect, Qt.AlignmentFlag.AlignCenter, label)
@@ -198,6 +200,56 @@ class Segments(QWidget):
             self._hovered = index
             self.setToolTip(self._tips.get(self._items[index][0], "") if index is not None else "")
             self.update()
+
+
+class SearchField(QLineEdit):
+    """A field with a magnifier that says what it finds."""
+
+    def __init__(self, theme: Theme, words: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self.setFont(theme.font())
+        self.setPlaceholderText(words)
+        self.setAccessibleName(words)
+        self.setClearButtonEnabled(True)
+        self.setTextMargins(22, 0, 0, 0)
+        theme.changed.connect(self.update)
+
+    def paintEvent(self, event) -> None:
+        super().paintEvent(event)
+        draw_glyph(QPainter(self), QRectF(9, (self.height() - 16) / 2, 16, 16), "magnify", self._theme.color("t2"))
+
+
+class NumberBox(QSpinBox):
+    """A whole number with its unit: right-aligned, a real minus sign, the wheel only with the focus."""
+
+    def __init__(self, theme: Theme, low: int, high: int, value: int, unit: str = "", width: int = 76) -> None:
+        super().__init__()
+        self.setFont(theme.font())
+        self.setRange(low, high)
+        self.setValue(value)
+        self.setSuffix(f" {unit}" if unit else "")
+        self.setFixedSize(width, SIZES.button)
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+        self.lineEdit().setTextMargins(4, 0, 5, 0)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def textFromValue(self, value: int) -> str:
+        return str(value).replace("-", "−")
+
+    def valueFromText(self, text: str) -> int:
+        return int(text.removesuffix(self.suffix()).strip().replace("−", "-") or 0)
+
+    def validate(self, text: str, position: int):
+        state, _, at = super().validate(text.replace("−", "-"), position)
+        return state, text, at
+
+    def wheelEvent(self, event) -> None:
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
 
 class KeyCap(QLabel):

@@ -18,7 +18,7 @@ QFrame[role="card"] { background: $head; border: none; border-radius: 6px; }
 QFrame[role="foot"] { background: $panel; border: none; border-top: 1px solid $line;
     border-bottom-left-radius: 6px; border-bottom-right-radius: 6px; }
 QFrame[role="rule"] { background: $line; border: none; max-height: 1px; min-height: 1px; }
-QFrame[role="rule-v"] { background: $line2; border: none; max-width: 1px; min-width: 1px; }
+QFrame[role="rule-v"] { background: $line; border: none; max-width: 1px; min-width: 1px; }
 QFrame[role="note-warn"] { background: $warn_soft; border: none; border-radius: 6px; }
 QDialog { background: $panel; }
 
@@ -85,7 +85,7 @@ QTabBar::tab:focus { border: 2px solid $acc; }
 QTabWidget::pane { border: none; border-top: 1px solid $line; }
 
 QMenuBar { background: transparent; color: $t2; border: none; spacing: 0px; }
-QMenuBar::item { background: transparent; padding: 5px 9px; border-radius: 5px; }
+QMenuBar::item { background: transparent; padding: 5px 8px; border-radius: 5px; }
 QMenuBar::item:selected { background: $hover; color: $t1; }
 QMenuBar::item:pressed { background: $press; color: $t1; }
 QMenu { background: $raised; color: $t1; border: 1px solid $line2; border-radius: 6px; padding: 4px; }
@@ -130,6 +130,10 @@ QSlider::sub-page:horizontal { background: $acc_bar; height: 4px; border-radius:
 QSlider::handle:horizontal { background: $knob; border: 1px solid $knob_edge; width: 6px; margin: -5px 0px;
     border-radius: 3px; }
 QSlider::handle:horizontal:focus { border: 2px solid $acc; }
+QSlider[kind="quiet"]::sub-page:horizontal { background: $t2; }
+QSlider[kind="quiet"]::handle:horizontal { background: transparent; border: none; }
+QSlider[kind="quiet"]::handle:horizontal:hover, QSlider[kind="quiet"]::handle:horizontal:focus { background: $knob;
+    border: 1px solid $knob_edge; }
 """)
 
 

@@ -1,5 +1,6 @@
 """The theme that is passed to every widget: its colours, fonts and icons, and the signal that they changed."""
 
+import os
 from functools import cached_property
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -12,6 +13,12 @@ from app.theme.style import MouthpieceStyle
 from app.theme.tokens import MONO_FAMILIES, REGULAR, SANS_FAMILIES, STAGE_COLORS, THEMES, TYPE, Tokens
 
 MODES = ("dark", "light", "system")
+PLAIN_STEMS = "cff:darkening-parameters=500,0,1000,0,2500,0,4000,0"
+
+
+def prepare_fonts() -> None:
+    """Before the first font is used: Qt on Linux thickens the stems of OpenType fonts, ours keep their weight."""
+    os.environ.setdefault("FREETYPE_PROPERTIES", PLAIN_STEMS)
 
 
 class Theme(QObject):
@@ -62,11 +69,11 @@ class Theme(QObject):
 
     def font(self, size: int = TYPE.base, weight: int = REGULAR) -> QFont:
         """The interface font with tabular figures, `size` in pixels at 1x."""
-        return _font(self._sans, size, weight)
+        return _font(self._sans, size, weight, self._hinting)
 
     def mono(self, size: int = TYPE.caption, weight: int = REGULAR) -> QFont:
         """The font of timecode, control numbers, keys and logs."""
-        return _font(self._mono, size, weight)
+        return _font(self._mono, size, weight, self._hinting)
 
     def icon(self, name: str, color: str = "t2", on: str = "acc", hover: str = "t1") -> QIcon:
         """An icon of the set in the theme's colours; make it anew on `changed`."""
@@ -76,6 +83,12 @@ class Theme(QObject):
         """An icon as a pixmap of `size` logical pixels, at the scale of the widget's screen."""
         scale = widget.devicePixelRatioF() if widget is not None else self._app.devicePixelRatio()
         return glyph_pixmap(name, size, self.color(color), scale)
+
+    @cached_property
+    def _hinting(self) -> QFont.HintingPreference:
+        # Whole pixels make small text crisp on a coarse screen; on a fine one they only spoil the spacing.
+        fine = self._app.devicePixelRatio() > 1.0
+        return QFont.HintingPreference.PreferNoHinting if fine else QFont.HintingPreference.PreferFullHinting
 
     @cached_property
     def _sans(self) -> list[str]:
@@ -116,10 +129,10 @@ def _installed(families: tuple[str, ...]) -> list[str]:
     return [family for family in families if family in there]
 
 
-def _font(families: list[str], size: int, weight: int) -> QFont:
+def _font(families: list[str], size: int, weight: int, hinting: QFont.HintingPreference) -> QFont:
     font = QFont(families)
     font.setPixelSize(size)
     font.setWeight(QFont.Weight(weight))
-    font.setHintingPreference(QFont.HintingPreference.PreferNoHinting)
+    font.setHintingPreference(hinting)
     font.setFeature(QFont.Tag("tnum"), 1)
     return font

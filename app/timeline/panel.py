@@ -7,10 +7,10 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
-from app.theme.buttons import ElidedWords, IconButton, Words, rule
+from app.theme.buttons import ElidedWords, IconButton, TextButton, Words, rule
 from app.theme.style import repolish
 from app.theme.theme import Theme
-from app.theme.tokens import TYPE
+from app.theme.tokens import MEDIUM, TYPE
 from app.timeline.strip import MAX_ZOOM, MIN_ZOOM, USUAL_ZOOM, Strip, timecode
 from app.timeline.track import LiveTrack, TakeTrack, lip_index, lip_part
 from app.workers.frames import FrameHeader
@@ -22,19 +22,17 @@ ROW = 36
 
 
 class TimelinePanel(QFrame):
-    """Live it fills as one talks and can be held; a take is shown whole, and played where the session can.
+    """Live it fills as one talks and can be held; a take is shown whole.
 
     Signals:
-        play_wanted: a take's playback should start (True) or stop.
-        sought: a time of the take, seconds.
+        speak_wanted: the face should speak the take that is shown.
         fold_wanted: the chevron was pressed.
+        filled: there is something to show for the first time.
     """
 
-    play_wanted = Signal(bool)
-    sought = Signal(float)
-    loop_wanted = Signal(bool)
-    live_wanted = Signal()
+    speak_wanted = Signal()
     fold_wanted = Signal(bool)
+    filled = Signal()
 
     def __init__(self, theme: Theme, space_in: Path, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,7 +41,7 @@ class TimelinePanel(QFrame):
         self._take: TakeTrack | None = None
         self._schema: ControlSchema | None = None
         self._lip: int | None = None
-        self._is_recording = self._is_held = self._is_playing = self._can_play = False
+        self._is_recording = self._is_held = False
         self._has_sound = self._is_folded = False
         self._record_name = ""
         self._now = 0.0
@@ -65,20 +63,17 @@ class TimelinePanel(QFrame):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         row = QWidget()
-        row.setFixedHeight(ROW)
+        row.setFixedHeight(ROW - 1)
         line = QHBoxLayout(row)
         line.setContentsMargins(10, 0, 8, 0)
         line.setSpacing(0)
         self.to_start = IconButton(theme, "skip-previous", "To the start", icon_size=18)
         self.play = IconButton(theme, "play", "Play", icon_size=20)
         self.to_end = IconButton(theme, "skip-next", "To the end", icon_size=18)
-        self.loop = IconButton(theme, "repeat", "Loop", why="Begins again at the end.")
-        self.loop.setCheckable(True)
         self.to_start.clicked.connect(self._go_to_start)
         self.play.clicked.connect(self._toggle)
         self.to_end.clicked.connect(self._go_to_end)
-        self.loop.clicked.connect(self.loop_wanted)
-        for button in (self.to_start, self.play, self.to_end, self.loop):
+        for button in (self.to_start, self.play, self.to_end):
             line.addWidget(button)
         line.addSpacing(10)
         self._code = Words(theme, timecode(0))
@@ -89,8 +84,13 @@ class TimelinePanel(QFrame):
         line.addSpacing(12)
         self._chip = QLabel()
         self._chip.setTextFormat(Qt.TextFormat.PlainText)
-        self._chip.setFont(theme.font(TYPE.base, 500))
+        self._chip.setFont(theme.font(TYPE.secondary, MEDIUM))
+        self._chip.setFixedHeight(20)
         line.addWidget(self._chip)
+        self.back = TextButton(theme, "Back to live", kind="small", why="Shows what is being heard again.")
+        self.back.clicked.connect(self.show_live)
+        line.addSpacing(8)
+        line.addWidget(self.back)
         self._hint = ElidedWords(theme, "The timeline fills as you record.", tone="t2")
         line.addWidget(self._hint, 1)
         self._small = Strip(theme, with_lanes=False)
@@ -128,6 +128,7 @@ class TimelinePanel(QFrame):
         less.clicked.connect(lambda: self.strip.set_zoom(self.strip.zoom / 1.25))
         more.clicked.connect(lambda: self.strip.set_zoom(self.strip.zoom * 1.25))
         self._zoom = QSlider(Qt.Orientation.Horizontal)
+        self._zoom.setProperty("kind", "quiet")
         self._zoom.setRange(0, 100)
         self._zoom.setFixedWidth(64)
         self._zoom.setValue(_zoom_part(USUAL_ZOOM))
@@ -153,6 +154,7 @@ class TimelinePanel(QFrame):
         if not self._has_sound:
             self._has_sound = True
             self._show_state()
+            self.filled.emit()
 
     def show_recording(self, is_recording: bool, name: str = "") -> None:
         self._is_recording, self._record_name = is_recording, name
@@ -166,11 +168,11 @@ class TimelinePanel(QFrame):
             strip.show_recording(is_recording)
         self._show_state()
 
-    def show_take(self, take: TakeTrack, can_play: bool) -> None:
+    def show_take(self, take: TakeTrack) -> None:
         """Shows a take whole, the playhead at its start."""
         if self._is_recording:
             return
-        self._take, self._can_play, self._is_playing, self._is_held = take, can_play, False, False
+        self._take, self._is_held = take, False
         self._small.show_track(take)
         self.strip.show_track(take)
         self.strip.set_zoom(max(MIN_ZOOM, min(USUAL_ZOOM, (self.strip.width() - 90) / max(take.seconds, 1e-3))))
@@ -183,13 +185,6 @@ class TimelinePanel(QFrame):
             self.strip.show_track(self._live)
             self._small.show_track(self._live)
         self._is_held = False
-        self._show_state()
-
-    def show_playback(self, is_playing: bool, seconds: float) -> None:
-        self._is_playing = is_playing
-        if self._take is not None:
-            self.strip.move_playhead(seconds)
-            self._small.move_playhead(seconds)
         self._show_state()
 
     def set_folded(self, folded: bool) -> None:
@@ -218,11 +213,11 @@ class TimelinePanel(QFrame):
         self._stretch.setVisible(not folded)
         self._space.setVisible(not folded)
         self.fold.setVisible(not empty)
-        self.loop.setVisible(self._take is not None and self._can_play)
+        self.back.setVisible(self._take is not None)
         for button in (self.to_start, self.to_end):
             button.setEnabled(not empty and not self._is_recording)
-        self.play.setEnabled(not empty and not self._is_recording and (self._take is None or self._can_play))
-        runs = self._is_playing if self._take is not None else not self._is_held
+        self.play.setEnabled(not empty and not self._is_recording)
+        runs = self._take is None and not self._is_held
         self.play.set_icon("pause" if runs and not empty else "play")
         if self._take is None:
             words = ("Hold", "Stops the picture of the sound, to look at it.") if runs else ("Follow", "Back to now.")
@@ -230,7 +225,7 @@ class TimelinePanel(QFrame):
             self.to_end.describe("To now")
             self.to_start.describe("To the oldest sound kept")
         else:
-            self.play.describe("Pause" if runs else "Play", "Space", "The face speaks the take.")
+            self.play.describe("Speak it", why="The face speaks the take's voice, over and over.")
             self.to_end.describe("To the end")
             self.to_start.describe("To the start")
         self._show_chip()
@@ -273,7 +268,7 @@ class TimelinePanel(QFrame):
 
     def _toggle(self) -> None:
         if self._take is not None:
-            self.play_wanted.emit(not self._is_playing)
+            self.speak_wanted.emit()
             return
         self._is_held = not self._is_held
         self._show_state()
@@ -308,7 +303,6 @@ class TimelinePanel(QFrame):
     def _seek(self, seconds: float) -> None:
         for strip in (self.strip, self._small):
             strip.move_playhead(seconds)
-        self.sought.emit(seconds)
 
     def _on_zoomed(self, zoom: float) -> None:
         self._zoom.blockSignals(True)

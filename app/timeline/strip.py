@@ -141,7 +141,7 @@ class Strip(QWidget):
         theme, flags = self._theme, Qt.AlignmentFlag
         painter.setPen(QPen(theme.color("line"), 1))
         painter.drawLine(QPointF(HEADER - 0.5, 0), QPointF(HEADER - 0.5, self.height()))
-        painter.setFont(theme.font(TYPE.base))
+        painter.setFont(theme.font(TYPE.secondary))
         painter.setPen(theme.color("t2"))
         for name, lane in (("Voice", voice), ("Lips", lips)):
             if lane is not None:
@@ -150,7 +150,7 @@ class Strip(QWidget):
     def _paint_ruler(self, painter: QPainter, first: float, last: float) -> None:
         theme, flags = self._theme, Qt.AlignmentFlag
         step = next((s for s in TICK_STEPS if s * self._zoom >= 90), TICK_STEPS[-1])
-        painter.setFont(theme.font(TYPE.secondary))
+        painter.setFont(theme.font(TYPE.caption))
         index = max(0, int((first - step) / step * 2))
         while index * step / 2 <= last + step:
             seconds = index * step / 2
@@ -159,7 +159,7 @@ class Strip(QWidget):
                 painter.setPen(QPen(theme.color("line2"), 1))
                 painter.drawLine(QPointF(x, RULER - (8 if is_major else 4)), QPointF(x, RULER - 0.5))
                 if is_major and x + 34 < self.width():
-                    painter.setPen(theme.color("t2"))
+                    painter.setPen(theme.color("t3"))
                     painter.drawText(QRectF(x + 4, 1, 60, RULER - 4), flags.AlignVCenter, ruler_text(seconds))
             index += 1
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 RATE_HZ = 20
 """Bars a second: one bar and one gap of the waveform at the usual zoom."""
 KEPT_SECONDS = 600
+BRIDGED_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,25 @@ class LiveTrack:
             return seconds
         n = len(self._loudness)
         if index > self._last:
-            for skipped in range(max(self._last + 1, index - n + 1), index + 1):
-                self._loudness[skipped % n] = 0.0
-                self._driven[skipped % n] = self._result[skipped % n] = np.nan
+            self._fill(index, loudness_of(peak_db), driven, result)
             self._last = index
         slot = index % n
         self._loudness[slot] = max(self._loudness[slot], loudness_of(peak_db))
         self._driven[slot], self._result[slot] = driven, result
         return seconds
+
+    def _fill(self, index: int, loudness: float, driven: float, result: float) -> None:
+        """Bins that no frame fell into: a short gap goes on evenly, a long one stays empty."""
+        n, last = len(self._loudness), self._last
+        is_short = last >= 0 and index - last <= BRIDGED_BINS
+        before = (self._loudness[last % n], self._driven[last % n], self._result[last % n])
+        for skipped in range(max(last + 1, index - n + 1), index + 1):
+            part = (skipped - last) / (index - last)
+            for bins, old, new, empty in zip(
+                (self._loudness, self._driven, self._result), before, (loudness, driven, result),
+                (0.0, np.nan, np.nan), strict=True,
+            ):  # fmt: skip
+                bins[skipped % n] = old + (new - old) * part if is_short else empty
 
     def excerpt(self, start: float, end: float) -> Excerpt:
         """The bins between two times, as far as they are kept."""
@@ -103,8 +115,8 @@ class TakeTrack:
 
 
 def loudness_of(peak_db: float) -> float:
-    """How high a bar of this peak stands, 0 to 1: amplitude to the power 0.6, so that quiet speech still shows."""
-    return float(min(1.0, 10 ** (max(peak_db, -96.0) / 20 * 0.6)))
+    """How high a bar of this peak stands, 0 to 1: the square root of its amplitude, so that quiet speech shows."""
+    return float(min(1.0, 10 ** (max(peak_db, -96.0) / 40)))
 
 
 def lip_index(schema: ControlSchema) -> int | None:
@@ -129,5 +141,5 @@ def _bars(voice: np.ndarray, rate_hz: int, n: int) -> np.ndarray:
     whole = min(n, len(voice) // per_bar)
     if whole:
         peaks = np.abs(voice[: whole * per_bar]).reshape(whole, per_bar).max(axis=1)
-        bars[:whole] = np.minimum(peaks, 1.0) ** 0.6
+        bars[:whole] = np.sqrt(np.minimum(peaks, 1.0))
     return bars

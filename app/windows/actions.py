@@ -49,6 +49,9 @@ ACTIONS = (
                "Program", "Edit"),
     ActionSpec("face.neutral", "Back to neutral", ("N",), "Every control returns to its neutral place.", "Performing",
                "Edit"),
+    ActionSpec("face.reset", "Reset all controls", (), "Locked ones stay.", "Performing", "Edit"),
+    ActionSpec("face.random", "Random face", (), "Within the training range; each seed gives the same face again.",
+               "Performing", "Edit"),
     ActionSpec("face.blink", "Blink", ("B",), "Closes both lids for a moment.", "Performing", "Avatar"),
     ActionSpec("view.frame_face", "Frame the face", ("F",), "Puts the whole head in the picture.", "View", "View"),
     ActionSpec("view.frame_eyes", "Frame eyes and mouth", ("Shift+F",), "", "View", "View"),
@@ -131,6 +134,11 @@ class Commands(QObject):
         self._window.addAction(action)
         self._actions[name] = action
         return action
+
+    @property
+    def specs(self) -> tuple[ActionSpec, ...]:
+        """The whole table, also what nobody carries out."""
+        return tuple(self._specs.values())
 
     def __contains__(self, name: str) -> bool:
         return name in self._actions

@@ -127,6 +127,9 @@ class Toasts(QObject):
         self.kept: list[Notice] = []
         over.installEventFilter(self)
 
+    def set_reduce_motion(self, on: bool) -> None:
+        self._reduce_motion = on
+
     @property
     def shown(self) -> list[Toast]:
         return list(self._shown)

@@ -1,16 +1,19 @@
 """A tiny avatar with all the interfaces of a real one: a ball of splats with a mouth that opens when it is loud."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import save_file
 
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLES_PER_FEATURE, Block, Features
 from engine.audio.history import FeatureHistory
 from engine.camera import Camera, Orbit, pose_matrix
 from engine.controls import Combine, Controls, ControlSchema, ControlSpec, SettingSpec
+from engine.errors import AvatarError
 from engine.gaussians import Gaussians
-from engine.manifest import Manifest
+from engine.manifest import FORMAT, Manifest, read_manifest
 from engine.methods.base import DriverInputs
 from engine.raster.base import Rendered
 
@@ -131,7 +134,17 @@ class FakeAvatar:
         return np.concatenate([color, np.ones_like(alpha)], axis=-1).astype(np.float32)
 
 
-def load(path: str) -> FakeAvatar:
-    """Stands in for `engine.avatar.load_avatar`: the file's name says how many splats (`fake_300.avatar`)."""
-    stem = str(path).rsplit("/", 1)[-1].split(".")[0]
-    return FakeAvatar(int(stem.split("_")[1]), name=stem)
+def save(path: Path, n_gaussians: int = 300) -> Path:
+    """An `.avatar` file with a real manifest, for `load`."""
+    manifest = FakeAvatar(n_gaussians, name=path.stem).manifest
+    metadata = {"format": FORMAT, "manifest": manifest.model_dump_json()}
+    save_file({"nothing": np.zeros(1, dtype=np.float32)}, path, metadata)
+    return path
+
+
+def load(path: Path) -> FakeAvatar:
+    """Stands in for `engine.avatar.load_avatar`; a file called `broken.avatar` cannot be opened."""
+    if path.stem == "broken":
+        raise AvatarError(f"{path}: is broken, as its name says.")
+    manifest = read_manifest(path)
+    return FakeAvatar(manifest.n_gaussians, name=manifest.name)

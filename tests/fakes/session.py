@@ -5,6 +5,7 @@ import io
 import math
 import time
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -55,6 +56,7 @@ def fake_manifest(name: str = "Noa", method: str = "embedtalk", n_gaussians: int
     )  # fmt: skip
 
 
+@lru_cache(maxsize=32)
 def draw_face(width: int, height: int, opening: float) -> np.ndarray:
     """A drawn head with a mouth that opens, uint8 `[height, width, 4]`, grey ground behind it."""
     image = Image.new("RGBA", (width, height), (36, 38, 42, 255))
@@ -182,7 +184,7 @@ class FakeSession(QObject):
         user = np.array([self.controls.values.get(s.name, s.neutral) for s in schema], np.float32)
         result = schema.clamp(driven + user)
         if self._view is None or self._sequence % 2 == 0:
-            image = draw_face(self._size[0] // 2, self._size[1] // 2, float(result[0]))
+            image = draw_face(self._size[0] // 2, self._size[1] // 2, round(float(result[0]) * 8) / 8)
         else:
             image = self._view.image
         now = time.perf_counter()

@@ -1,0 +1,228 @@
+"""Builds the desktop program in one place and runs it."""
+
+import argparse
+import os
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.errors import OutputError
+from engine.paths import ASSETS
+
+NO_DISPLAY = (
+    "There is no display to open the window on{why}. Clips can be made without one: "
+    "mouthpiece render AVATAR --voice SOUND -o CLIP.mp4"
+)
+X11_FOLDER = Path("/tmp/.X11-unix")
+X11_PORT = 6000
+
+
+def run(argv: list[str]) -> int:
+    """Opens the window and stays until it is closed; the exit code.
+
+    Without a display it says so on standard error and returns 2.
+    """
+    options = parse(argv)
+    problem = display_problem(os.environ, sys.platform)
+    if problem is not None:
+        print(problem, file=sys.stderr)
+        return 2
+    from PySide6.QtWidgets import QApplication
+
+    from app.theme.theme import prepare_fonts
+
+    prepare_fonts()
+    app = QApplication.instance() or QApplication([sys.argv[0]])
+    app.setApplicationName("mouthpiece")
+    app.setApplicationDisplayName("Mouthpiece")
+    app.setDesktopFileName("mouthpiece")
+    studio = Studio(app, options)
+    studio.open()
+    code = app.exec()
+    studio.close()
+    return code or studio.exit_code
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The window's own options."""
+    parser = argparse.ArgumentParser(prog="mouthpiece", description="Opens the studio window.")
+    parser.add_argument("file", nargs="?", type=Path, help="an avatar to open")
+    parser.add_argument("--avatar", type=Path, help="an avatar to open")
+    parser.add_argument("--voice", type=Path, help="a sound file to be spoken instead of the microphone")
+    parser.add_argument("--theme", choices=("dark", "light", "system"))
+    parser.add_argument("--size", type=_size, metavar="WIDTHxHEIGHT", help="of the window")
+    parser.add_argument("--screenshot", type=Path, metavar="PNG", help="saves a picture of the window and ends")
+    parser.add_argument("--after", type=float, default=6.0, metavar="SECONDS", help="when the picture is taken")
+    return parser.parse_args(argv)
+
+
+class Studio:
+    """Everything the program is made of; what each part needs is handed to it here.
+
+    Args:
+        make_session: called with the fallback voice; the default makes the real one.
+    """
+
+    def __init__(self, app, options: argparse.Namespace, make_session: Callable | None = None) -> None:
+        from PySide6.QtGui import QUndoStack
+
+        from app.crash import CrashHandler
+        from app.panels.face import FacePanel
+        from app.settings import load_settings
+        from app.theme.theme import Theme
+        from app.viewport.viewport import Viewport
+        from app.windows.bind_commands import bind_commands
+        from app.windows.file_tasks import FileTasks
+        from app.windows.library_wiring import LibraryWiring
+        from app.windows.main_window import MainWindow
+        from app.windows.session_wiring import SessionWiring
+        from app.windows.sheets import Sheets
+
+        self._app, self._options = app, options
+        self.exit_code = 0
+        self.crash = CrashHandler(app)
+        self.crash.install()
+        self.settings = load_settings()
+        self.theme = Theme(app, options.theme or self.settings.theme)
+        self._set_environment()
+        self.session = (make_session or _real_session)(sample_voice())
+        self.undo_stack = getattr(self.session, "undo_stack", None) or QUndoStack(app)
+        viewport = Viewport(self.session, self.theme, undo_stack=self.undo_stack)
+        face = FacePanel(self.session, self.theme, undo_stack=self.undo_stack)
+        face.interacting.connect(viewport.set_interacting)
+        self.window = MainWindow(self.theme, self.settings, viewport, face, self.undo_stack, n_cores())
+        tasks = FileTasks(self.window)
+        self.library = LibraryWiring(self.window, self.session, tasks)
+        self.wiring = SessionWiring(self.window, self.session, self.library, tasks)
+        self.sheets = Sheets(self.window, self.session, self.wiring, self.library)
+        bind_commands(self.window, self.session, self.wiring, self.library, self.sheets)
+        self.window.closing.connect(self._on_closing)
+        self.crash.crashed.connect(self._say_crash)
+
+    def open(self) -> None:
+        """Shows the window, then starts the children and puts an avatar on stage."""
+        from PySide6.QtCore import QTimer
+
+        if self._options.size is not None:
+            self.window.resize(*self._options.size)
+        self.window.show()
+        self.library.scan()
+        QTimer.singleShot(0, self._start)
+        if self._options.screenshot is not None:
+            QTimer.singleShot(int(self._options.after * 1000), self._take_screenshot)
+
+    def close(self) -> None:
+        """Ends the children and puts the crash handler away."""
+        self.session.close()
+        self.crash.uninstall()
+
+    def _start(self) -> None:
+        session, sound = self.session, self.settings.sound
+        session.start()
+        session.set_gain_db(sound.gain_db)
+        session.set_gate_db(sound.gate_db)
+        session.set_look_ahead_ms(sound.look_ahead_ms)
+        avatar = first_avatar(self._options.avatar or self._options.file, self.settings.last_avatar)
+        if avatar is not None:
+            self.library.open_avatar(avatar)
+        if self._options.voice is not None:
+            self.library.use_sound(self._options.voice)
+        else:
+            session.use_microphone(sound.device)
+
+    def _set_environment(self) -> None:
+        """What the children read: how many threads, which rasterizer."""
+        performance = self.settings.performance
+        if performance.threads:
+            os.environ["MOUTHPIECE_THREADS"] = str(performance.threads)
+        if performance.backend != "auto":
+            os.environ["MOUTHPIECE_BACKEND"] = performance.backend
+
+    def _on_closing(self) -> None:
+        from app.settings import save_settings
+
+        try:
+            save_settings(self.settings)
+        except OutputError as error:
+            print(error, file=sys.stderr)
+
+    def _say_crash(self, sentence: str, path: Path) -> None:
+        from app.windows.file_tasks import show_file
+        from app.windows.toasts import Notice, ToastAction
+
+        show = ToastAction("Show log", lambda: show_file(path))
+        self.window.toasts.show(Notice("err", "Something in the window failed", sentence, (show,), key="crash"))
+
+    def _take_screenshot(self) -> None:
+        path = self._options.screenshot
+        if not self.window.grab().save(str(path), "PNG"):
+            print(f"{path}: cannot be written; choose another place.", file=sys.stderr)
+            self.exit_code = 2
+        self.window.close()
+
+
+def display_problem(environment, platform: str) -> str | None:
+    """A sentence when no window can be opened here, None when one can."""
+    if platform in ("win32", "darwin") or environment.get("QT_QPA_PLATFORM"):
+        return None
+    if environment.get("WAYLAND_DISPLAY"):
+        return None
+    display = environment.get("DISPLAY", "")
+    if not display:
+        return NO_DISPLAY.format(why="")
+    return None if x_server_answers(display) else NO_DISPLAY.format(why=f" (nothing answers at DISPLAY={display})")
+
+
+def x_server_answers(display: str) -> bool:
+    """Whether an X server listens where DISPLAY points; Qt would end the program at once if none does."""
+    host, _, rest = display.rpartition(":")
+    number = rest.split(".")[0]
+    if not number.isdigit():
+        return False
+    if host in ("", "unix"):
+        for address in (str(X11_FOLDER / f"X{number}"), f"\0{X11_FOLDER}/X{number}"):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.settimeout(2)
+                if probe.connect_ex(address) == 0:
+                    return True
+        return False
+    try:
+        with socket.create_connection((host, X11_PORT + int(number)), timeout=3):
+            return True
+    except OSError:
+        return False
+
+
+def first_avatar(asked: Path | None, last: Path | None) -> Path | None:
+    """What stands on stage at the start: what was asked for, the one of last time, else one that came along."""
+    if asked is not None:
+        return asked
+    if last is not None and last.is_file():
+        return last
+    return next(iter(sorted((ASSETS / "avatars").glob("*.avatar"))), None)
+
+
+def sample_voice() -> Path | None:
+    """The voice that is spoken while there is no microphone."""
+    sounds = ASSETS / "sounds"
+    return next((path for ending in ("*.flac", "*.wav", "*.ogg") for path in sorted(sounds.glob(ending))), None)
+
+
+def n_cores() -> int:
+    """Processor cores this program may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _real_session(fallback: Path | None):
+    from app.session import Session
+
+    return Session(fallback_voice=fallback)
+
+
+def _size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}: a size is written like 1440x900.") from None
+    return width, height

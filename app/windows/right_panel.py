@@ -1,0 +1,88 @@
+"""The right panel: a head with tabs, and the page of the chosen one."""
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+
+from app.theme.buttons import Words, rule
+from app.theme.icons import draw_glyph
+from app.theme.theme import Theme
+from app.theme.tokens import MEDIUM, SEMIBOLD, SIZES, TYPE
+
+
+class RightPanel(QFrame):
+    """Full height; without an avatar it says what will be here."""
+
+    def __init__(self, theme: Theme, pages: list[tuple[str, QWidget]], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setProperty("role", "panel")
+        self.setAccessibleName("Face")
+        self.tabs = QTabBar()
+        self.tabs.setFont(theme.font(TYPE.card_title, MEDIUM))
+        self.tabs.setDrawBase(False)
+        self.tabs.setExpanding(False)
+        self.tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        head = QWidget()
+        head.setFixedHeight(SIZES.panel_head)
+        line = QHBoxLayout(head)
+        line.setContentsMargins(14, 0, 8, 0)
+        line.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignBottom)
+        line.addStretch()
+        self._pages = QStackedWidget()
+        for title, page in pages:
+            self.tabs.addTab(title)
+            self._pages.addWidget(page)
+        self._empty = EmptyFace(theme)
+        self._pages.addWidget(self._empty)
+        self.tabs.currentChanged.connect(self._show)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(head)
+        column.addWidget(rule())
+        column.addWidget(self._pages, 1)
+        self._has_avatar = False
+        self._show()
+
+    def show_avatar(self, has_avatar: bool) -> None:
+        self._has_avatar = has_avatar
+        self._show()
+
+    def _show(self, _index: int = 0) -> None:
+        if self._has_avatar:
+            self._pages.setCurrentIndex(self.tabs.currentIndex())
+        else:
+            self._pages.setCurrentWidget(self._empty)
+
+
+class EmptyFace(QWidget):
+    """What goes here, before there is a face."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(48, 0, 48, 0)
+        column.setSpacing(6)
+        column.addStretch(5)
+        column.addWidget(_Sliders(theme), 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addSpacing(4)
+        title = Words(theme, "No face to move yet", TYPE.card_title, SEMIBOLD)
+        column.addWidget(title, 0, Qt.AlignmentFlag.AlignHCenter)
+        words = (
+            "The sliders of an avatar appear here: lips, expression, blinks and head pose, each with the value your "
+            "voice gives it."
+        )
+        sentence = Words(theme, words, tone="t2", wrap=True)
+        sentence.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(sentence)
+        column.addStretch(6)
+
+
+class _Sliders(QWidget):
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.setFixedSize(30, 30)
+
+    def paintEvent(self, event) -> None:
+        draw_glyph(QPainter(self), QRectF(self.rect()), "tune-variant", self._theme.color("t3"))

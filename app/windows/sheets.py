@@ -1,0 +1,128 @@
+"""Opens the dialogs and carries out what they change."""
+
+from functools import partial
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QImage
+
+from app.panels.library_files import TakeEntry, takes_dir
+from app.panels.status_bar import BACKENDS
+from app.windows.about_sheet import AboutSheet, diagnostics
+from app.windows.export_sheet import ExportSheet
+from app.windows.keys_page import KeysPage
+from app.windows.keys_sheet import KeysSheet
+from app.windows.library_wiring import LibraryWiring
+from app.windows.main_window import MainWindow
+from app.windows.preference_pages import FilesPage, LookPage, PerformancePage, SoundPage
+from app.windows.preferences_sheet import PreferencesSheet
+from app.windows.session_wiring import SessionWiring
+
+
+class Sheets(QObject):
+    """One sheet at a time over the window."""
+
+    def __init__(self, window: MainWindow, session, wiring: SessionWiring, library: LibraryWiring) -> None:
+        super().__init__(window)
+        self._window, self._session, self._settings = window, session, window.settings
+        self._wiring, self._library, self._theme = wiring, library, window.theme
+        wiring.preferences_wanted.connect(self.open_preferences)
+        library.export_wanted.connect(self.open_export)
+        session.frame_ready.connect(self._on_frame)
+        session.devices_changed.connect(self._on_devices)
+        self._devices: list = []
+        self._sound_page: SoundPage | None = None
+
+    def open_export(self, take: TakeEntry | None = None) -> None:
+        library = self._window.library
+        take = take if isinstance(take, TakeEntry) else library.takes.selected_entry
+        sheet = ExportSheet(
+            self._theme, self._window, self._settings, library.avatar_entries, self._library.stage_path,
+            library.take_entries, take, self._library.sound_path, self._picture(),
+        )  # fmt: skip
+        sheet.ordered.connect(self._wiring.export)
+        sheet.sound_wanted.connect(lambda: self._library.choose_sound_for(sheet.use_sound))
+        self._window.show_sheet(sheet)
+
+    def open_preferences(self, page: str = "sound") -> None:
+        makers = {
+            "sound": self._make_sound_page,
+            "performance": self._make_performance_page,
+            "keys": self._make_keys_page,
+            "look": self._make_look_page,
+            "files": self._make_files_page,
+        }
+        page = page if isinstance(page, str) else "sound"
+        sheet = PreferencesSheet(self._theme, self._window, makers, page)
+        sheet.closed.connect(self._forget_sound_page)
+        self._window.show_sheet(sheet)
+
+    def open_keys(self) -> None:
+        self._window.show_sheet(KeysSheet(self._theme, self._window, self._window.commands))
+
+    def open_about(self) -> None:
+        self._window.show_sheet(AboutSheet(self._theme, self._window, diagnostics(self._session, self._theme)))
+
+    def set_theme(self, mode: str) -> None:
+        self._settings.theme = mode
+        self._theme.set_mode(mode)
+
+    def _make_sound_page(self) -> SoundPage:
+        page = self._sound_page = SoundPage(self._theme, self._settings, self._devices)
+        page.microphone_chosen.connect(self._wiring.use_microphone)
+        page.gain_changed.connect(self._wiring.set_gain_db)
+        page.gate_changed.connect(self._wiring.set_gate_db)
+        page.look_ahead_chosen.connect(self._wiring.set_look_ahead)
+        return page
+
+    def _make_performance_page(self) -> PerformancePage:
+        view = self._session.frames.newest()
+        now = f"{BACKENDS.get(view.header.backend, view.header.backend)}, {view.header.fps:.0f} fps" if view else ""
+        at_once = hasattr(type(self._session), "set_backend")
+        page = PerformancePage(self._theme, self._settings, now, at_once)
+        page.backend_chosen.connect(self._set_backend)
+        page.threads_chosen.connect(partial(setattr, self._settings.performance, "threads"))
+        return page
+
+    def _make_keys_page(self) -> KeysPage:
+        page = KeysPage(self._theme, self._window.commands)
+        page.changed.connect(self._set_keys)
+        return page
+
+    def _make_look_page(self) -> LookPage:
+        page = LookPage(self._theme, self._settings)
+        page.theme_chosen.connect(self.set_theme)
+        page.motion_changed.connect(self._set_reduce_motion)
+        return page
+
+    def _make_files_page(self) -> FilesPage:
+        page = FilesPage(self._theme, self._settings, takes_dir())
+        page.folder_chosen.connect(partial(setattr, self._settings, "export_folder"))
+        page.render_changed.connect(partial(setattr, self._settings, "render_takes"))
+        return page
+
+    def _set_backend(self, name: str) -> None:
+        self._settings.performance.backend = name
+        if hasattr(type(self._session), "set_backend"):
+            self._session.set_backend(name)
+
+    def _set_keys(self, name: str, keys: list[str]) -> None:
+        changed = {**self._settings.keys, name: list(keys)}
+        self._settings.keys = {action: seq for action, seq in changed.items() if seq}
+
+    def _set_reduce_motion(self, on: bool) -> None:
+        self._settings.reduce_motion = on
+        self._window.toasts.set_reduce_motion(on)
+
+    def _picture(self) -> QImage:
+        return self._window.viewport.still_picture() if hasattr(self._window.viewport, "still_picture") else QImage()
+
+    def _on_devices(self, devices: list) -> None:
+        self._devices = devices
+
+    def _on_frame(self) -> None:
+        if self._sound_page is not None:
+            header = self._session.frames.newest().header
+            self._sound_page.show_level(header.level_db, header.peak_db, header.clipped)
+
+    def _forget_sound_page(self) -> None:
+        self._sound_page = None
