@@ -27,7 +27,7 @@ SINK_NAME, MICROPHONE_NAME = "Virtual loudspeaker", "Virtual microphone"
 _F_SETPIPE_SZ = 1031
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 15.0, what: str = "it") -> object:
+def wait_until(is_so: Callable[[], object], seconds: float = 60.0, what: str = "it") -> object:
     """Waits for a condition and gives its value; fails the test when it never comes true."""
     deadline = time.monotonic() + seconds
     while not (value := is_so()):

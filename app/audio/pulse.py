@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _ANSWER_SECONDS = 2.0
+_CONNECT_SECONDS = 0.2  # pactl has given up by then where there is no server
 _VARIABLES = {"input": "PULSE_SOURCE", "output": "PULSE_SINK"}
 _WATCHED = (" on source #", " on sink #", " on server", " on card #")
 
@@ -21,8 +22,10 @@ def is_installed() -> bool:
 def list_devices() -> list[dict[str, Any]]:
     """Sources and sinks as fields of `AudioDevice`; empty when no server answers."""
     server = _ask("info")
+    if not isinstance(server, dict):
+        return []
     sources, sinks = _ask("list", "sources"), _ask("list", "sinks")
-    if not isinstance(server, dict) or not isinstance(sources, list) or not isinstance(sinks, list):
+    if not isinstance(sources, list) or not isinstance(sinks, list):
         return []
     found = []
     for kind, rows, default in (
@@ -107,11 +110,16 @@ class ServerWatcher:
                 )
             except OSError:
                 return
+            self._is_stopping.wait(_CONNECT_SECONDS)
+            has_server = self._process.poll() is None
+            if has_server:
+                self._changed.set()
             with self._process:
                 for line in self._process.stdout:
                     if any(watched in line for watched in _WATCHED):
                         self._changed.set()
-            self._changed.set()  # the server itself has gone, or is not there yet
+            if has_server:
+                self._changed.set()  # the server itself has gone
             self._is_stopping.wait(self.RETRY_SECONDS)
 
 
