@@ -28,6 +28,11 @@ def sweep(base: Path) -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def remove_run_folder(folder: Path) -> None:
+    """Removes this run's folder; what another process still maps goes with the next sweep."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def own(folder: Path) -> None:
     """Writes down that this process owns a folder."""
     started = psutil.Process().create_time()

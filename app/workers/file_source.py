@@ -71,6 +71,8 @@ class FileSource:
                 due += late
             if self._is_stopped.wait(max(0.0, -late)):
                 return
+            if self._ring.is_muted:
+                block = np.zeros_like(block)
             self._ring.write(block, now_ns=int(due * 1e9))
             if played is not None:
                 played.write(block)

@@ -128,7 +128,9 @@ class PerformerProcess:
             look.mode = str(request["mode"])
         if "background" in request:
             look.background = request["background"]
-        self.stage.apply_view()
+        look.version += 1
+        if "mode" in request or "background" in request:
+            self.stage.apply_view()
 
     def _on_voice(self, request: dict[str, Any]) -> None:
         voice = self._voice.voice
@@ -196,7 +198,7 @@ class PerformerProcess:
             self._lines.say("avatar_failed", number=entering.number, sentence=str(error))
             return
         self._lines.say("avatar_entered", number=entering.number, backend=self._rasterizer.name)
-        self._obey({"do": "view"})
+        self._obey({"do": "view", "mode": self.stage.look.mode})
 
     def _show(self) -> None:
         now = time.perf_counter()

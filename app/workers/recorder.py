@@ -1,9 +1,13 @@
 """The recorder process: voice and controls go to a journal on disk that survives whatever happens to the program."""
 
 import argparse
+import hashlib
 import os
+import shutil
 import sys
 import threading
+import time
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("folder", type=Path)
     arguments = parser.parse_args(argv)
     lines = Lines.of_process()
+    import_module("app.workers.recording")  # all a recording needs is at hand before the first one begins
     RecorderProcess(arguments.folder, lines).run()
     lines.close()
     return 0
@@ -26,9 +31,10 @@ def main(argv: list[str]) -> int:
 class RecorderProcess:
     """Follows requests and the rings a few times a second.
 
-    Requests: `start` (journal, take, info, avatar_number), `resume` (journal, take, avatar_number), `stop`,
+    Requests: `start` (journal, take, info, avatar_number, at), `resume` (journal, take, avatar_number), `stop` (at),
     `save_last` (seconds, journal, take, info, avatar_number), `save` (journal, take) of one left by a recorder that
-    died, `recover` (folder of journal folders, takes) of those left by runs that died.
+    died, `recover` (folder of journal folders, takes) of those left by runs that died. `at` is the `perf_counter` time
+    at which the user asked.
     """
 
     def __init__(self, folder: Path, lines: Any) -> None:
@@ -69,7 +75,8 @@ class RecorderProcess:
         if self._recording is not None:
             self._finish()
         ring, records = self._rings(request)
-        self._recording = Recording(ring, records, Path(request["journal"]), TakeInfo(**request["info"]))
+        seconds_back = max(0.0, time.perf_counter() - float(request["at"]))
+        self._recording = Recording(ring, records, Path(request["journal"]), TakeInfo(**request["info"]), seconds_back)
         self._take_path = Path(request["take"])
         self._lines.say("recording", journal=request["journal"])
 
@@ -83,7 +90,7 @@ class RecorderProcess:
 
     def _on_stop(self, request: dict[str, Any]) -> None:
         if self._recording is not None:
-            self._recording.stop()
+            self._recording.stop(float(request["at"]))
             self._pump()
 
     def _on_save_last(self, request: dict[str, Any]) -> None:
@@ -99,16 +106,19 @@ class RecorderProcess:
         self._save(recording.path, Path(request["take"]), recording.lost_samples)
 
     def _on_save(self, request: dict[str, Any]) -> None:
-        self._save(Path(request["journal"]), Path(request["take"]), 0, is_recovered=True)
+        self._save(Path(request["journal"]), Path(request["take"]), 0)
 
     def _on_recover(self, request: dict[str, Any]) -> None:
         """Turns what a crashed run left into takes; the folders of runs that still live are left alone."""
-        from app.run_folder import is_abandoned
+        from app.run_folder import OWNER, is_abandoned
 
         for folder in sorted(Path(request["folder"]).glob("*")):
-            if folder.is_dir() and is_abandoned(folder):
-                for journal in sorted(folder.glob("*.journal")):
-                    self._save(journal, Path(request["takes"]) / f"{journal.stem}.take", 0, is_recovered=True)
+            if not (folder.is_dir() and is_abandoned(folder)):
+                continue
+            for journal in sorted(folder.glob("*.journal")):
+                self._save(journal, Path(request["takes"]) / f"{journal.stem}.take", 0, is_recovered=True)
+            if {path.name for path in folder.iterdir()} <= {OWNER}:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _pump(self) -> None:
         from engine.errors import OutputError
@@ -149,6 +159,7 @@ class RecorderProcess:
         try:
             take = take_of_journal(journal)
             take.info.lost_samples += lost_samples
+            take.info.avatar = _with_hash(take.info.avatar)
             take_path = _free(take_path)
             save_take(take_path, take)
             journal.unlink()
@@ -161,7 +172,7 @@ class RecorderProcess:
             )
         else:
             self._lines.say(
-                "take_saved", path=str(take_path), seconds=take.seconds, recovered=is_recovered,
+                "take_saved", path=str(take_path), journal=str(journal), seconds=take.seconds, recovered=is_recovered,
                 lost_samples=take.info.lost_samples,
             )  # fmt: skip
 
@@ -177,6 +188,15 @@ class RecorderProcess:
         except AudioError:
             records = None  # no avatar on stage: the take is a voice alone
         return ring, records
+
+
+def _with_hash(avatar: dict[str, Any]) -> dict[str, Any]:
+    """An avatar's name and path together with the SHA-256 of its file, so that it is known again elsewhere."""
+    path = Path(avatar.get("path") or "")
+    if avatar.get("hash") or not path.is_file():
+        return avatar
+    with open(path, "rb") as file:
+        return {**avatar, "hash": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _free(path: Path) -> Path:

@@ -88,17 +88,19 @@ class Recording:
         """Whether, after `stop`, everything up to that moment has been written."""
         if self._stop_index is None:
             return False
-        waited = time.perf_counter() - self._stop_time
-        return waited > LINGER_S or self._records is None or self._last_row_time >= self._stop_time
+        is_too_late = time.perf_counter() - self._stop_time > LINGER_S
+        return is_too_late or self._records is None or self._last_row_time >= self._stop_time
 
     def pump(self) -> None:
         """Writes what is new. Raises OutputError when the disk is full; all before it is safe."""
         self._pump_voice()
         self._pump_rows()
 
-    def stop(self) -> None:
-        """The take ends now; `pump` goes on until `is_complete`."""
-        self._stop_index, self._stop_time = self._ring.written, time.perf_counter()
+    def stop(self, at: float | None = None) -> None:
+        """The take ends at a `perf_counter` time, by default now; `pump` goes on until `is_complete`."""
+        self._stop_time = time.perf_counter() if at is None else at
+        late = round(max(0.0, time.perf_counter() - self._stop_time) * self._ring.rate_hz)
+        self._stop_index = max(self._cursor, self._ring.written - late)
 
     def close(self) -> None:
         """Completes the journal."""

@@ -1,0 +1,390 @@
+"""The session: the window's one partner for everything that happens outside it, children and their shared files."""
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from app.children import Child
+from app.jobs import Jobs, JobState
+from app.recordings import Recordings
+from app.run_folder import make_run_folder, remove_run_folder
+from app.user_controls import UserControls
+from app.voice_source import SourceState, VoiceSource
+from app.workers.frames import FRAMES, FrameReader
+from engine.audio.ring import OUTPUT_RING, VOICE_RING, SampleRing
+from engine.camera import Orbit
+from engine.errors import MouthpieceError
+from engine.manifest import Manifest, read_manifest
+from engine.paths import cache_dir
+
+RING_RATE_HZ = 48_000
+PERFORMER_SILENCE_S = 90.0
+"""The first start compiles for a minute; a performer silent for longer hangs."""
+
+VIEW_MODES = ("color", "alpha", "depth", "points", "ellipsoids", "embedding", "motion")
+
+
+class Session(QObject):
+    """Owns performer, sound, recorder and jobs, and everything a performer that starts again must be told.
+
+    Lives on the GUI thread and never waits; only `close` does, for moments. It imports no torch.
+
+    Args:
+        fallback_voice: a sound file spoken while there is no microphone.
+        performer_arguments: further arguments of the performer process.
+
+    Signals:
+        frame_ready: a newer frame lies in `frames`.
+        avatar_opened: its Manifest; avatar_failed: a sentence.
+        process_changed: name (performer, sound, recorder), state (starting, running, lost, stopped), a sentence.
+        source_changed: SourceState. devices_changed: list of AudioDevice. controls_changed: see `controls`.
+        recording_changed: bool. take_saved: Path. job_changed: JobState.
+        note: level (info, good, warn, err), title, sentence.
+    """
+
+    frame_ready = Signal()
+    avatar_opened = Signal(object)
+    avatar_failed = Signal(str)
+    process_changed = Signal(str, str, str)
+    source_changed = Signal(object)
+    devices_changed = Signal(object)
+    controls_changed = Signal()
+    recording_changed = Signal(bool)
+    take_saved = Signal(object)
+    job_changed = Signal(object)
+    note = Signal(str, str, str)
+
+    def __init__(
+        self, parent: QObject | None = None, *, fallback_voice: Path | None = None, takes_folder: Path | None = None,
+        performer_arguments: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        super().__init__(parent)
+        self.folder = make_run_folder()
+        self.frames = FrameReader(self.folder / FRAMES)
+        self.manifest: Manifest | None = None
+        self.avatar_path: Path | None = None
+        self.controls = UserControls()
+        self.orbit: Orbit | None = None
+        self.drift_ppm = 0.0
+        self._told: dict[str, dict[str, Any]] = {  # request to all its fields: what a performer must know
+            "view": {"size": [512, 512], "mode": "color", "background": None, "orbit": None},
+            "look": {"is_idle": True, "look_ahead_ms": 40.0, "settings": {}, **self.controls.request()},
+            "edits": {"edits": None},
+            "voice": {"gain_db": 0.0, "gate_db": None},
+            "rate": {"rate_hz": 60.0},
+        }
+        self._opening: tuple[int, Path, Manifest] | None = None
+        self._avatar_number = 0
+        self._rings = tuple(SampleRing.create(self.folder / name, RING_RATE_HZ) for name in (VOICE_RING, OUTPUT_RING))
+        self._make_children(performer_arguments)
+        self._source = VoiceSource(self._sound, self._performer, *self._rings, fallback_voice, parent=self)
+        self._recordings = Recordings(self._recorder, takes_folder, parent=self)
+        self._jobs = Jobs(cache_dir() / "jobs", parent=self)
+        self._connect()
+
+    def start(self) -> None:
+        """Starts the children; the voice comes from nowhere until a microphone or a file is chosen."""
+        for child in (self._performer, self._sound, self._recorder):
+            child.start()
+
+    def close(self) -> None:
+        """Ends everything: a take being recorded is completed, jobs are stopped. Takes moments, at most seconds."""
+        self._recordings.close()
+        self._jobs.close()
+        children = (self._performer, self._sound, self._recorder)
+        for child in children:
+            child.close()
+        for child in children:
+            child.wait_closed()
+        self._jobs.wait_closed()
+        for ring in self._rings:
+            ring.close()
+        remove_run_folder(self.folder)
+
+    # The avatar and its controls
+
+    def open_avatar(self, path: Path) -> None:
+        """Puts an avatar on stage, the one before stays till then; `avatar_opened` or `avatar_failed` follows."""
+        path = Path(path).resolve()
+        try:
+            manifest = read_manifest(path)
+        except MouthpieceError as error:
+            self.avatar_failed.emit(str(error))
+            return
+        number = max(self._avatar_number, self._opening[0] if self._opening else 0) + 1
+        self._opening = (number, path, manifest)
+        self._performer.ask("avatar", path=str(path), number=number)
+
+    def set_control(self, name: str, value: float) -> None:
+        self.set_controls({name: value})
+
+    def set_controls(self, values: dict[str, float]) -> None:
+        """Sets the user's values by name."""
+        self.controls.values.update({name: float(value) for name, value in values.items()})
+        self._controls_moved()
+
+    def reset_controls(self, names: list[str] | None = None) -> None:
+        """Puts some or all controls back to neutral, locked ones excepted."""
+        for name in list(self.controls.values) if names is None else names:
+            if name not in self.controls.locked:
+                self.controls.values.pop(name, None)
+        self._controls_moved()
+
+    def set_muted_control(self, name: str, on: bool) -> None:
+        self._mark(self.controls.muted, name, on)
+
+    def set_soloed_control(self, name: str, on: bool) -> None:
+        self._mark(self.controls.soloed, name, on)
+
+    def set_locked_control(self, name: str, on: bool) -> None:
+        self._mark(self.controls.locked, name, on)
+
+    def set_group_strength(self, group: str, strength: float) -> None:
+        self.controls.strengths[group] = _part(strength)
+        self._controls_moved()
+
+    def set_guard(self, strength: float) -> None:
+        self.controls.guard = _part(strength)
+        self._controls_moved()
+
+    def set_lip_gain(self, gain: float) -> None:
+        self.controls.lip_gain = max(0.0, float(gain))
+        self._controls_moved()
+
+    def set_smoothing_ms(self, smoothing_ms: float) -> None:
+        self.controls.smoothing_ms = max(0.0, float(smoothing_ms))
+        self._controls_moved()
+
+    def set_idle(self, is_idle: bool) -> None:
+        self._tell("look", is_idle=bool(is_idle))
+
+    def set_look_ahead_ms(self, look_ahead_ms: float) -> None:
+        self._tell("look", look_ahead_ms=min(240.0, max(0.0, float(look_ahead_ms))))
+
+    @property
+    def look_ahead_ms(self) -> float:
+        return self._told["look"]["look_ahead_ms"]
+
+    @property
+    def is_idle(self) -> bool:
+        return self._told["look"]["is_idle"]
+
+    def set_setting(self, name: str, value: bool | int | str) -> None:
+        """Changes a typed setting of the avatar (seed, speaker, switches)."""
+        self._tell("look", settings={**self._told["look"]["settings"], name: value})
+
+    def set_edits(self, edits: dict[str, Any] | None) -> None:
+        """What is hidden or deleted of the avatar on stage: `engine.edits.Edits.to_json()`."""
+        self._tell("edits", edits=edits)
+
+    # The view
+
+    def set_camera(self, orbit: Orbit) -> None:
+        self.orbit = orbit
+        self._tell("view", orbit=orbit.to_json())
+
+    def set_view_size(self, width: int, height: int) -> None:
+        """Size of the picture in device pixels; frames may be smaller while the machine cannot hold the rate."""
+        self._tell("view", size=[int(width), int(height)])
+
+    def set_view_mode(self, mode: str) -> None:
+        if mode not in VIEW_MODES:
+            raise ValueError(f"{mode!r}: a view is one of {', '.join(VIEW_MODES)}.")
+        self._tell("view", mode=mode)
+
+    def set_background(self, background: tuple | Path | None) -> None:
+        """None for the avatar's own, a colour (three ints to 255 or floats to 1), or a picture."""
+        if isinstance(background, str | Path):
+            self._tell("view", background=str(Path(background).resolve()))
+        elif background is None:
+            self._tell("view", background=None)
+        else:
+            whole = all(isinstance(value, int) for value in background)
+            self._tell("view", background=[value / 255 if whole else float(value) for value in background])
+
+    def set_frame_rate(self, rate_hz: float) -> None:
+        """Frames a second the performer aims at (60 unless set)."""
+        self._tell("rate", rate_hz=float(rate_hz))
+
+    # The voice
+
+    def use_microphone(self, name: str | None = None) -> None:
+        """Listens to the microphone of that name, with None to the system's default."""
+        self._source.use_microphone(name)
+
+    def use_file(self, path: Path) -> None:
+        """Has a sound file spoken, over and over."""
+        self._source.use_file(path)
+
+    def use_nothing(self) -> None:
+        self._source.use_nothing()
+
+    def set_microphone_muted(self, is_muted: bool) -> None:
+        self._source.set_muted(is_muted)
+
+    def set_gain_db(self, gain_db: float) -> None:
+        self._tell("voice", gain_db=float(gain_db))
+
+    def set_gate_db(self, gate_db: float | None) -> None:
+        """Quieter than this is silence; None leaves the gate open."""
+        self._tell("voice", gate_db=None if gate_db is None else float(gate_db))
+
+    @property
+    def gain_db(self) -> float:
+        return self._told["voice"]["gain_db"]
+
+    @property
+    def gate_db(self) -> float | None:
+        return self._told["voice"]["gate_db"]
+
+    @property
+    def source(self) -> SourceState:
+        return self._source.state
+
+    @property
+    def devices(self) -> list:
+        """The newest list of AudioDevice."""
+        return self._source.devices
+
+    # Recording and jobs
+
+    def start_recording(self) -> None:
+        self._recordings.start(self._take_info(), self._avatar_number)
+
+    def stop_recording(self) -> None:
+        self._recordings.stop()
+
+    def save_last(self, seconds: float = 30.0) -> None:
+        """Makes a take of what was said and done in the last seconds."""
+        self._recordings.save_last(seconds, self._take_info(), self._avatar_number)
+
+    @property
+    def is_recording(self) -> bool:
+        return self._recordings.is_recording
+
+    @property
+    def recording_seconds(self) -> float:
+        return self._recordings.seconds
+
+    @property
+    def takes_folder(self) -> Path:
+        return self._recordings.takes_folder
+
+    def start_job(self, kind: str, order: dict[str, Any], title: str) -> str:
+        """Queues a render, capture or training; `order` holds what the command takes. Returns the job's id."""
+        return self._jobs.start(kind, order, title)
+
+    def stop_job(self, identity: str) -> None:
+        self._jobs.stop(identity)
+
+    @property
+    def jobs(self) -> list[JobState]:
+        return self._jobs.states
+
+    def process_ids(self) -> dict[str, int]:
+        """Process id of each child, 0 where it does not run."""
+        return {child.name: child.pid for child in (self._performer, self._sound, self._recorder)}
+
+    # Inside
+
+    def _make_children(self, performer_arguments: tuple[str, ...]) -> None:
+        logs, folder = cache_dir() / "logs", str(self.folder)
+        arguments = ["_performer", folder, *performer_arguments]
+        self._performer = Child("performer", arguments, logs / "performer.log", PERFORMER_SILENCE_S, parent=self)
+        self._sound = Child("sound", ["_sound", folder], logs / "sound.log", parent=self)
+        self._recorder = Child("recorder", ["_recorder", folder], logs / "recorder.log", parent=self)
+
+    def _connect(self) -> None:
+        for child in (self._performer, self._sound, self._recorder):
+            child.changed.connect(lambda state, words, name=child.name: self._on_process_changed(name, state, words))
+        self._performer.said.connect(self._on_performer)
+        self._performer.began.connect(self._tell_performer)
+        self._source.changed.connect(self.source_changed)
+        self._source.devices_changed.connect(self.devices_changed)
+        self._source.note.connect(self.note)
+        self._recordings.changed.connect(self.recording_changed)
+        self._recordings.take_saved.connect(self.take_saved)
+        self._recordings.note.connect(self.note)
+        self._jobs.changed.connect(self.job_changed)
+
+    def _tell_performer(self) -> None:
+        """Everything a performer must know, said in one go when it starts (again)."""
+        ask = self._performer.ask
+        for do, fields in [*self._told.items(), *self._source.performer_requests()]:
+            ask(do, **fields)
+        if self._opening is not None:
+            ask("avatar", path=str(self._opening[1]), number=self._opening[0])
+        elif self.avatar_path is not None:
+            ask("avatar", path=str(self.avatar_path), number=self._avatar_number)
+
+    def _on_performer(self, event: dict[str, Any]) -> None:
+        kind = event.get("event")
+        if kind == "frame":
+            self.frame_ready.emit()
+        elif kind == "avatar_entered":
+            self._on_avatar_entered(int(event["number"]))
+        elif kind == "avatar_failed":
+            if self._opening is not None and self._opening[0] == event["number"]:
+                self._opening = None
+            self.avatar_failed.emit(event["sentence"])
+        elif kind == "note":
+            self.note.emit(event["level"], event["title"], event["sentence"])
+        elif kind == "alive":
+            self.drift_ppm = float(event.get("drift_ppm", 0.0))
+
+    def _on_avatar_entered(self, number: int) -> None:
+        if self._opening is None or self._opening[0] != number:
+            return  # an earlier one, or the same one after a restart: nothing changed for the window
+        _, path, manifest = self._opening
+        self._opening = None
+        self._recordings.stop()  # a take is of one avatar
+        is_another = path != self.avatar_path
+        self.manifest, self.avatar_path, self._avatar_number = manifest, path, number
+        if is_another:
+            self._forget_values()
+        self.avatar_opened.emit(manifest)
+        self.controls_changed.emit()
+
+    def _forget_values(self) -> None:
+        """Another avatar's coefficients mean something else: values and marks stay behind, strengths come along."""
+        for names in (self.controls.values, self.controls.muted, self.controls.soloed, self.controls.locked):
+            names.clear()
+        self._tell("edits", edits=None)
+        self._tell("look", **self.controls.request())
+
+    def _on_process_changed(self, name: str, state: str, sentence: str) -> None:
+        self.process_changed.emit(name, state, sentence)
+        if state == "lost":
+            self.note.emit("warn", f"The {name} process", sentence)
+        elif state == "stopped" and sentence:
+            self.note.emit("err", f"The {name} process", sentence)
+
+    def _controls_moved(self) -> None:
+        self._tell("look", **self.controls.request())
+        self.controls_changed.emit()
+
+    def _mark(self, names: set[str], name: str, on: bool) -> None:
+        (names.add if on else names.discard)(name)
+        self._controls_moved()
+
+    def _tell(self, do: str, **fields: Any) -> None:
+        """Tells the performer, and whichever comes after it."""
+        self._told[do].update(fields)
+        self._performer.ask(do, **fields)
+
+    def _take_info(self) -> dict[str, Any]:
+        manifest, controls = self.manifest, self.controls
+        return {
+            "avatar": {"name": manifest.name, "path": str(self.avatar_path)} if manifest else {},
+            "schema_rows": manifest.schema_rows if manifest else [],
+            "look_ahead_ms": self.look_ahead_ms,
+            "settings": {
+                **self._told["look"]["settings"], "strengths": controls.strengths, "guard": controls.guard,
+                "lip_gain": controls.lip_gain, "smoothing_ms": controls.smoothing_ms, "idle": self.is_idle,
+            },
+        }  # fmt: skip
+
+
+def _part(value: float) -> float:
+    return min(1.0, max(0.0, float(value)))

@@ -1,0 +1,54 @@
+"""Pace and size: a steady rate without spinning or hurrying, and no more pixels than the machine can draw."""
+
+import pytest
+
+from app.workers.pace import Pace, RenderScale
+
+
+def test_frames_are_a_period_apart_and_a_late_one_is_not_made_up_for():
+    pace = Pace(50.0)
+    pace.began(10.0)
+    assert pace.wait_s(10.0) == pytest.approx(0.02)
+    pace.began(10.021)
+    assert pace.wait_s(10.021) == pytest.approx(0.019)
+    pace.began(10.2)
+    assert pace.wait_s(10.2) == pytest.approx(0.02)
+
+
+def test_the_rate_told_is_of_the_last_second():
+    pace = Pace(60.0)
+    for i in range(90):
+        pace.shown(i / 30)
+    assert pace.fps(89 / 30) == pytest.approx(30, abs=1.1)
+    assert pace.fps(100.0) == 0.0
+
+
+def test_too_slow_frames_get_smaller_and_stay_so():
+    scale = RenderScale(30.0)
+    for _ in range(100):
+        scale.add(60.0 * scale.scale**2)
+    assert scale.scale == 0.5 or 60.0 * scale.scale**2 < 1000 / 30
+    assert scale.size(1000, 800) == (round(1000 * scale.scale), round(800 * scale.scale))
+
+
+def test_a_machine_that_holds_the_rate_draws_in_full():
+    scale = RenderScale(30.0)
+    for _ in range(1000):
+        scale.add(20.0)
+    assert scale.scale == 1.0
+
+
+def test_a_passing_load_is_forgotten_but_a_size_that_does_not_fit_is_not_tried_for_ever():
+    scale = RenderScale(30.0)
+    for _ in range(40):
+        scale.add(80.0)
+    assert scale.scale < 1.0
+    for _ in range(2000):
+        scale.add(5.0)
+    assert scale.scale == 1.0
+    changes, before = 0, scale.scale
+    for _ in range(3000):
+        scale.add(45.0 if scale.scale == 1.0 else 12.0)  # only ever just too slow in full
+        changes += scale.scale != before
+        before = scale.scale
+    assert changes < 14
