@@ -243,9 +243,14 @@ class ControlRows(QWidget):
     def _refresh_marks(self) -> None:
         before = self._marks
         self._place_marks()
-        for index in np.flatnonzero((before != self._marks).any(axis=0)):
-            if index in self._shown:
-                self.update(self._geometry.strip(self._shown.index(index) * ROW).toRect())
+        seen = self.visibleRegion().boundingRect()  # rows that are scrolled away need no painting
+        if seen.isEmpty():
+            return
+        changed = (before != self._marks).any(axis=0)
+        left, width = round(self._geometry.strip(0).x()), round(self._geometry.strip(0).width())
+        for row in range(seen.top() // ROW, min(seen.bottom() // ROW + 1, len(self._shown))):
+            if changed[self._shown[row]]:
+                self.update(left, row * ROW + STRIP_Y, width, STRIP_H)
 
     def _place_marks(self) -> None:
         """Pixels of driven, mixed and result of every row."""
@@ -255,7 +260,7 @@ class ControlRows(QWidget):
         mixed = np.where(is_off, self._driven + offset, self._result)
         values = np.stack([self._driven, mixed, self._result])
         part = np.clip((values - self._column["minimum"]) / self._span, 0.0, 1.0)
-        part = np.nan_to_num(part)
+        part[~np.isfinite(part)] = 0.0
         self._marks = np.rint(self._geometry.track_left + part * self._geometry.track_width).astype(np.int64)
 
     def _rebuild(self) -> None:
