@@ -117,7 +117,7 @@ class FacePanel(QWidget):
     def _make_head(self) -> QHBoxLayout:
         theme = self._theme
         line = QHBoxLayout()
-        line.setContentsMargins(10, 8, 8, 0)
+        line.setContentsMargins(10, 7, 8, 0)
         line.setSpacing(2)
         line.addWidget(Words(theme, "Expressions", TYPE.base, SEMIBOLD))
         line.addStretch()

@@ -98,11 +98,13 @@ def paint_strip(
         part = palette.t3 if look.is_locked else palette.fill
         _bar(painter, zero_x, driven_x, top, palette.driven)
         if mixed_x != driven_x:
-            step = 1 if mixed_x > driven_x else -1
-            gap = step if driven_x != zero_x and (mixed_x - driven_x) * (driven_x - zero_x) > 0 else 0
             if (mixed_x - driven_x) * (driven_x - zero_x) < 0:
-                _bar(painter, mixed_x, driven_x, top, palette.ground(look))
-            _bar(painter, driven_x + gap, mixed_x, top, part)
+                # Yours works against the drive: both stay visible, each in its half of the bar.
+                half = BAR_H / 2
+                painter.fillRect(QRectF(min(driven_x, mixed_x), top, abs(mixed_x - driven_x), half), part)
+            else:
+                gap = 0 if driven_x == zero_x else 1 if mixed_x > driven_x else -1
+                _bar(painter, driven_x + gap, mixed_x, top, part)
     low, high = (round(geometry.x_of(v, spec.minimum, spec.maximum)) for v in (spec.low, spec.high))
     is_outside = (result_x < low - 1 or result_x > high + 1) and not (look.is_muted or look.is_dimmed)
     if is_outside:
