@@ -87,6 +87,7 @@ class HouseHead(HeadModel):
         self.template, shapes = _shapes()
         self._build_face(shapes)
         self._join([self._skin(), *self._ears(), *self._eyes(), self._teeth(), self._tongue(), self._torso()])
+        self.vertices = self.pose().vertices  # lids lifted off the eyeballs
         self.strands = tuple(self._strands())
 
     def pose(

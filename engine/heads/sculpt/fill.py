@@ -119,17 +119,17 @@ def _triangles(laid: np.ndarray, n_eye: int, n_mouth: int) -> np.ndarray:
     flat = _chart(laid)
     flat[np.abs(laid[:, 0]) < 1e-6, 0] = 0
     triangles = Delaunay(flat).simplices
-    eye_hole = (triangles < n_eye).all(1)
-    mouth_hole = ((triangles >= n_eye) & (triangles < n_eye + n_mouth)).all(1)
+    middle = flat[triangles].mean(1)
+    holes = _inside(middle, flat[:n_eye]) | _inside(middle, flat[n_eye : n_eye + n_mouth])
     a, b, c = flat[triangles[:, 0]], flat[triangles[:, 1]], flat[triangles[:, 2]]
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-    kept = ~eye_hole & ~mouth_hole & (np.abs(area) > 1e-9)
+    kept = ~holes & (np.abs(area) > 1e-9)
     triangles = np.where((area > 0)[:, None], triangles[:, [0, 2, 1]], triangles)
     return triangles[kept]
 
 
 def _inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Which points lie inside a polygon seen from the front (even-odd rule)."""
+    """Which points `[N, 2 or more]` lie inside a polygon `[M, 2]` by their first two coordinates (even-odd rule)."""
     x, y = points[:, 0], points[:, 1]
     inside = np.zeros(len(points), bool)
     for (x1, y1), (x2, y2) in zip(polygon, np.roll(polygon, -1, axis=0)):

@@ -118,7 +118,7 @@ def _arch(length: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray, np
 
 def _tooth(at: float, width: float, height: float, tooth: int, radius: float, z0: float, is_lower: bool) -> np.ndarray:
     across, down = np.meshgrid(np.linspace(-1, 1, 9), np.linspace(0, 1, 8), indexing="ij")
-    taper = 1 - 0.10 * (1 - down) ** 2 - 0.06 * (down > 0.9)
+    taper = 1 - 0.05 * (1 - down) ** 2 - 0.05 * (down > 0.9)
     x, z, angle = _arch(at + width / 2 + across * width / 2 * taper, radius)
     depth = (
         1.6 * (1 - np.abs(across) ** 4) * (1 - 0.35 * down**3) - 3.0 * (down >= 0.999) - 2.2 * (np.abs(across) >= 0.999)
