@@ -275,8 +275,8 @@ class Viewport(QWidget):
             self._session.set_background((color.red(), color.green(), color.blue()))
         elif ground.kind == "picture":
             self._session.set_background(ground.picture)
-        elif ground.kind != "plate" and manifest is not None and manifest.background != "none":
-            # Without a colour such an avatar would bring its own plate along.
+        elif ground.kind != "plate" and manifest is not None and manifest.background == "plate":
+            # Without a colour this avatar would bring its plate along.
             color = QColor(self._theme.tokens.ground_centre)
             self._session.set_background((color.red(), color.green(), color.blue()))
         else:
