@@ -35,4 +35,13 @@ class Rasterizer(Protocol):
 
     name: str
 
-    def render(self, layers: Sequence[Gaussians], camera: Camera, *, antialiased: bool = False) -> Rendered: ...
+    def render(
+        self, layers: Sequence[Gaussians], camera: Camera, *, antialiased: bool = False, hard_edged: bool = False
+    ) -> Rendered:
+        """Renders one picture.
+
+        Args:
+            antialiased: dims what is smaller than a pixel (Mip-Splatting's opacity compensation).
+            hard_edged: every visible Gaussian as a solid ellipsoid of two standard deviations.
+        """
+        ...

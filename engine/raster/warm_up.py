@@ -1,0 +1,20 @@
+"""Compiles the CPU rasterizer before its first picture; from the second start on it is only read from the cache."""
+
+from collections.abc import Iterator
+
+from engine.progress import Progress
+from engine.raster.kernels.signatures import DISPLAY, TRAINING
+
+STAGE = "Preparing the CPU renderer"
+
+
+def warm_up(training: bool = False) -> Iterator[Progress]:
+    """Compiles, or loads from the cache, every loop that `CpuRasterizer` (and with `training` the gradients) calls.
+
+    After it nothing is compiled at run time. The first time takes about a minute on two cores, later ones a second.
+    """
+    kernels = DISPLAY + TRAINING if training else DISPLAY
+    for number, (kernel, signature) in enumerate(kernels):
+        yield Progress(STAGE, number, len(kernels), "compiled once, at the first start")
+        kernel.compile(signature)
+    yield Progress(STAGE, len(kernels), len(kernels))
