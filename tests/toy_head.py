@@ -210,8 +210,8 @@ def _square(spots: np.ndarray) -> list[float]:
 
 
 TOY_CONFIG = {
-    "au_set": "shipped", "n_points": 700, "max_gaussians": 1200, "sound_variants": 1, "n_hidden": 32, "active_pixels": 0.0,
-    "warm_up": 1000, "rate_network": (5e-3, 5e-4),
+    "au_set": "shipped", "n_points": 700, "max_gaussians": 1200, "sound_variants": 1, "n_hidden": 32,
+    "active_pixels": 0.0, "warm_up": 1000, "rate_network": (5e-3, 5e-4),
 }  # fmt: skip
 
 

@@ -8,6 +8,8 @@ import math
 
 import numba as nb
 import numpy as np
+import torch
+from torch import Tensor
 
 from engine.camera import pose_matrix
 from engine.controls import ControlSpec
@@ -36,6 +38,15 @@ def pose_specs(spread: np.ndarray | None = None) -> list[ControlSpec]:
         low, high = max(low, -limit), min(high, limit)
         specs.append(ControlSpec(name, "pose", label, words, -limit, limit, unit=unit, low=low, high=max(high, low)))
     return specs
+
+
+def pose_numbers(matrix: np.ndarray) -> np.ndarray:
+    """The inverse of `engine.camera.pose_matrix`: yaw, pitch, roll in degrees, then x, y, z; `[6]`."""
+    r = matrix[:3, :3]
+    yaw = np.arctan2(r[0, 2], r[2, 2])
+    pitch = np.arcsin(np.clip(-r[1, 2], -1, 1))
+    roll = np.arctan2(r[1, 0], r[1, 1])
+    return np.array([*np.degrees([yaw, -pitch, roll]), *matrix[:3, 3]])
 
 
 def head_motion(pose: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
@@ -76,6 +87,31 @@ def pose_weights(means: np.ndarray, chin_y: float, shoulder_y: float) -> np.ndar
     """Weights of a whole bust by height: 1 above the chin, a smooth step down to 0 at the shoulders, `[N]`."""
     s = np.clip((means[:, 1] - shoulder_y) / max(chin_y - shoulder_y, 1e-6), 0, 1)
     return (s * s * (3 - 2 * s)).astype(np.float32)
+
+
+def held_back(means: Tensor, quats: Tensor, looseness: Tensor, pose: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Where Gaussians lie in the world of the head when they follow it only in part: the inverse view of `apply_pose`.
+
+    Training moves the camera, not the head. Seen from that camera, Gaussians held back by `looseness` (1 less their
+    pose weight) are where `apply_pose` with pivot 0 puts them before a camera that stays. Differentiable.
+
+    Args:
+        means: `[M, 3]`; quats: `[M, 4]`; looseness: `[M]`, 0 rigid with the head, 1 left behind.
+        pose: the head's pose, six numbers in `POSE_NAMES` order.
+    """
+    axis, angle, move = head_motion(pose)
+    axis, back = (means.new_tensor(a) for a in (axis, -pose_matrix(*(float(v) for v in pose))[:3, :3].T @ move))
+    turn = -looseness[:, None] * angle
+    along = (means @ axis)[:, None] * axis
+    across = torch.linalg.cross(axis.expand_as(means), means)
+    turned = means * torch.cos(turn) + across * torch.sin(turn) + along * (1 - torch.cos(turn))
+    w, v = torch.cos(turn / 2), torch.sin(turn / 2) * axis
+    real, imaginary = quats[:, :1], quats[:, 1:]
+    quats = torch.cat([
+        w * real - (v * imaginary).sum(dim=1, keepdim=True),
+        w * imaginary + real * v + torch.linalg.cross(v, imaginary),
+    ], dim=1)  # fmt: skip
+    return turned + looseness[:, None] * back, quats
 
 
 @nb.njit(parallel=True, cache=True, fastmath=True)

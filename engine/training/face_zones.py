@@ -8,6 +8,7 @@ from engine.training.clip import Clip
 N_FRAMES = 6
 HULL_GROWTH = 1.18  # of the landmarks' hull, for cheeks, chin and hairline
 NECK = 0.45  # of the face's height, how far the hull reaches down
+LEAST_LOOSE = -8.0  # logit of a point that follows the head entirely
 BEHIND = 0.2  # head heights behind the head's centre where the moving part of the surface ends
 
 
@@ -30,6 +31,22 @@ def face_zones(clip: Clip, points: np.ndarray) -> dict[str, np.ndarray]:
     if not active.any():
         active[:] = True
     return {"active": active, "upper": active & (upper > len(ids) / 2), "lower": active & (lower > len(ids) / 2)}
+
+
+def loose_start(clip: Clip, points: np.ndarray) -> np.ndarray:
+    """Logits `[P]` of how little each point follows the head, to start from: the face and what lies above the eyes is
+    rigid (`LEAST_LOOSE`), hair and neck beside and below it ever looser towards the picture's lower edge."""
+    index = int(_frames_facing(clip)[0])
+    camera = clip.camera(index)
+    seen = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+    pixels = seen @ camera.k.T
+    xy = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
+    y0, y1, x0, x1 = clip.tracks["lip_boxes"][index]
+    eyes = y0 - 1.2 * max(y1 - y0, x1 - x0)
+    face = Delaunay(clip.tracks["landmarks"][index, :, :2]).find_simplex(xy) >= 0
+    down = np.clip((xy[:, 1] - eyes) / max(camera.height - eyes, 1.0), 0, 1)
+    logits = np.where(face | (down <= 0), LEAST_LOOSE, -3.0 + 4.0 * down)
+    return logits.astype(np.float32)
 
 
 def _frames_facing(clip: Clip) -> np.ndarray:

@@ -3,6 +3,7 @@
 import numpy as np
 
 from engine.camera import Camera, Orbit
+from engine.parts.head_pose import pose_numbers
 
 AZIMUTH_EDGES_DEG = np.arange(-180, 181, 15)
 ELEVATION_EDGES_DEG = np.arange(-90, 91, 15)
@@ -54,12 +55,3 @@ def orbit_of(camera: Camera) -> Orbit:
 def poses_between(viewmats: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Head pose that makes the reference camera show what each camera shows, `[T, 6]` in `POSE_NAMES` order."""
     return np.stack([pose_numbers(np.linalg.inv(reference) @ v) for v in viewmats])
-
-
-def pose_numbers(matrix: np.ndarray) -> np.ndarray:
-    """The inverse of `engine.camera.pose_matrix`: yaw, pitch, roll in degrees, then x, y, z; `[6]`."""
-    r = matrix[:3, :3]
-    yaw = np.arctan2(r[0, 2], r[2, 2])
-    pitch = np.arcsin(np.clip(-r[1, 2], -1, 1))
-    roll = np.arctan2(r[1, 0], r[1, 1])
-    return np.array([*np.degrees([yaw, -pitch, roll]), *matrix[:3, 3]])

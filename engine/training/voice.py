@@ -84,12 +84,13 @@ def unspoken(tracks: np.ndarray, windows: np.ndarray, n_train: int, n_folds: int
     predicted by one fitted on the other stretches, the held-out part by one fitted on all training frames.
 
     Args:
-        tracks: `[T, A]`; windows: normalised features `[T, steps, F]`.
+        tracks: `[T, A]`; windows: features `[T, steps, F]`.
 
     Returns:
         `[T, A]`: tracks less prediction.
     """
-    flat = windows.reshape(len(windows), -1).astype(np.float64)
+    mean, spread = (getattr(windows[:n_train], name)(axis=(0, 1)) for name in ("mean", "std"))
+    flat = ((windows - mean) / np.maximum(spread, 1e-3)).reshape(len(windows), -1).astype(np.float64)
     inputs = _leading_components(flat, n_train)
     left = np.empty(tracks.shape)
     folds = np.arange(n_train) * n_folds // max(n_train, 1)

@@ -1,6 +1,6 @@
 """EmbedTalk alive: controls in, Gaussians out, a few milliseconds on two processor cores."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from engine.parts.common_fit import COMMON_NAMES, CommonFit
 from engine.parts.compositing import finished
 from engine.parts.encoding import encode_position
 from engine.parts.harmonics import view_colors
-from engine.parts.head_pose import apply_pose, posed_camera_position
+from engine.parts.head_pose import apply_pose, pose_numbers, posed_camera_position
 from engine.raster.base import Rendered
 from engine.raster.reference import sh_colors
 from engine.vocabulary import POSE_NAMES
@@ -74,6 +74,8 @@ class EmbedTalkAvatar:
         self.backdrop = None
         if manifest.background == "plate":
             self.backdrop = Backdrop.from_tensors(file.group("backdrop."), str(file.path))
+        self.reference_viewmat = file.array("reference_viewmat", (4, 4)).astype(np.float64)
+        self.training_viewmats = file.group("training_viewmats").get("training_viewmats")
         self._read_schema(config.numbers.n_code)
         self._prepare(config.numbers)
         self._colors: tuple[bytes, Tensor] | None = None
@@ -108,6 +110,16 @@ class EmbedTalkAvatar:
             position = posed_camera_position(position, state.pose, self.pose_pivot)
         colors = self._colors_from(position) if state.overlay == "none" else self._overlay(state)
         return [Gaussians(means, quats, self.scales, state.opacities, colors)]
+
+    def as_filmed(self, camera: Camera) -> tuple[Camera, np.ndarray]:
+        """A tracked camera, in which head motion is hidden, as the camera that stayed and the six pose controls.
+
+        A whole bust was filmed by a camera that moved: there is no pose in it.
+        """
+        if self.manifest.background != "plate":
+            return camera, np.zeros(len(POSE_NAMES))
+        pose = pose_numbers(np.linalg.inv(self.reference_viewmat) @ camera.viewmat)
+        return replace(camera, viewmat=self.reference_viewmat), pose
 
     def compose(
         self, rendered: Rendered, controls: Controls, camera: Camera, time: float, background: np.ndarray | None = None

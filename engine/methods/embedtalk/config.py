@@ -77,6 +77,7 @@ class EmbedTalkConfig:
     rate_scale: float = 0.005
     rate_quat: float = 0.001
     rate_embedding: float = 2.5e-3
+    rate_looseness: float = 0.02
     rate_audio: float = 5e-4
     rate_attention: float = 2.5e-3
     attention_decay: float = 1e-4

@@ -18,7 +18,7 @@ from engine.parts.common_fit import COMMON_NAMES, common_track, fit_common, name
 from engine.parts.head_pose import pose_specs, pose_weights
 from engine.training.clip import Clip
 from engine.training.trainable import Finished
-from engine.training.views import frontal_index, orbit_of, poses_between, view_coverage
+from engine.training.views import orbit_of, poses_between, view_coverage
 
 if TYPE_CHECKING:
     from engine.methods.embedtalk.training import EmbedTalkTraining
@@ -47,7 +47,7 @@ def finish(training: "EmbedTalkTraining", viewmats: Tensor) -> Finished:
     """
     clip = training.clip
     cameras = viewmats.cpu().numpy().astype(np.float64)
-    front = frontal_index(cameras)
+    front = training.reference
     basis, coordinates = _lip_basis(training)
     own_units = training.unit_tracks[: clip.n_train]
     poses = poses_between(cameras, cameras[front])
@@ -65,6 +65,8 @@ def finish(training: "EmbedTalkTraining", viewmats: Tensor) -> Finished:
         **{f"basis.{n}": torch.from_numpy(getattr(basis, n)) for n in ("rest", "directions", "sigma")},
         **{f"hull.{n}": torch.from_numpy(getattr(hull, n)) for n in ("mean", "whitening", "low", "high")},
         "hull.radius": torch.tensor([hull.radius]),
+        "training_viewmats": viewmats.cpu().float(),
+        "reference_viewmat": torch.tensor(clip.tracks["viewmats"][front], dtype=torch.float32),
         **{f"fit.{n}": torch.from_numpy(getattr(fit, n)) for n in ("to_common", "from_common", "explained")},
     }
     if not clip.has_alpha:
@@ -122,9 +124,10 @@ def _splat_tensors(training: "EmbedTalkTraining") -> dict[str, Tensor]:
     active = training.tags["active"].cpu().nonzero()[:, 0]
     motion = torch.zeros(len(s["means"]))
     motion[active] = training.motion_range()[2].cpu()
-    weights = np.ones(len(s["means"]), dtype=np.float32)
     if training.clip.has_alpha:
-        weights = pose_weights(s["means"].numpy(), CHIN_Y, SHOULDER_Y)
+        weights = torch.from_numpy(pose_weights(s["means"].numpy(), CHIN_Y, SHOULDER_Y))
+    else:
+        weights = torch.where(training.tags["loose"].cpu(), 1 - torch.sigmoid(s["looseness"]), 1.0)
     return {
         "means": s["means"],
         "quats": torch.nn.functional.normalize(s["quats"], dim=-1).half(),
@@ -134,7 +137,7 @@ def _splat_tensors(training: "EmbedTalkTraining") -> dict[str, Tensor]:
         "embeddings": s["embeddings"].half(),
         "active": active.to(torch.int32),
         "motion_range": motion.half(),
-        "pose_weights": torch.from_numpy(weights).half(),
+        "pose_weights": weights.half(),
         "pose_pivot": torch.tensor([0.0, CHIN_Y, -0.1] if training.clip.has_alpha else [0.0, 0.0, 0.0]),
     }
 

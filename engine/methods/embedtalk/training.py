@@ -10,15 +10,17 @@ from engine.gaussians import Gaussians
 from engine.methods.embedtalk.config import EmbedTalkConfig
 from engine.methods.embedtalk.finish import finish
 from engine.methods.embedtalk.network import EmbedTalkNet, embedding_smoothness, neighbour_weights
-from engine.parts.action_units import MOUTH_UNITS, chosen_units, unit_track
+from engine.parts.action_units import MOUTH_UNITS, chosen_units
 from engine.parts.audio_net import N_STEPS, heard_until, window_start
 from engine.parts.harmonics import C0
+from engine.parts.head_pose import held_back
 from engine.training.clip import Clip, Sample
-from engine.training.face_zones import face_zones
+from engine.training.face_zones import LEAST_LOOSE, face_zones, loose_start
 from engine.training.losses import perceptual_loss, ssim
 from engine.training.start_points import START_OPACITY, nearest, neighbour_distance, start_points
 from engine.training.trainable import DensityPlan, Finished
-from engine.training.voice import unspoken
+from engine.training.units import heard_units
+from engine.training.views import frontal_index, poses_between
 
 SMOOTHNESS_ROWS = 1500  # Gaussians whose neighbours are compared in one iteration
 SEPARATE_ROWS = 768
@@ -36,13 +38,21 @@ class EmbedTalkTraining:
         self.rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
         self.units = chosen_units(config.au_set)
-        self.unit_tracks = self._heard_units()
+        windows, _ = clip.windows(clip.tracks["times"])
+        self.unit_tracks = heard_units(self.units, clip.info, clip.tracks, windows)
+        self.reference = frontal_index(clip.tracks["viewmats"][: clip.n_train])
+        viewmats = clip.tracks["viewmats"]
+        self.poses = poses_between(viewmats, viewmats[self.reference])
         self.networks = EmbedTalkNet(config, clip.voice.n_features, len(self.units)).to(device)
         self.networks.audio.feature_mean.copy_(torch.from_numpy(clip.voice.mean))
         self.networks.audio.feature_scale.copy_(torch.from_numpy(clip.voice.scale))
         points, colors = start_points(clip, config.n_points, seed)
-        self.splats = self._start(points, colors)
         zones = face_zones(clip, points)
+        self.splats = self._start(points, colors)
+        if not clip.has_alpha:
+            start = torch.from_numpy(loose_start(clip, points)).to(device)
+            zones["loose"] = start.cpu().numpy() > LEAST_LOOSE
+            self.splats["looseness"] = start.requires_grad_()
         self.tags = {name: torch.from_numpy(zone).to(device) for name, zone in zones.items()}
         self.perceptual = perceptual_loss(device)
         opening = clip.opening()[: clip.n_train]
@@ -59,6 +69,7 @@ class EmbedTalkTraining:
         return {
             "means": self._decayed(c.rate_means, at), "quats": c.rate_quat, "scales": c.rate_scale,
             "opacities": c.rate_opacity, "sh0": c.rate_sh, "sh_rest": c.rate_sh / 20, "embeddings": c.rate_embedding,
+            "looseness": c.rate_looseness,
         }  # fmt: skip
 
     def network_groups(self, at: float) -> list[dict]:
@@ -100,7 +111,7 @@ class EmbedTalkTraining:
             self._range_at = at
 
     def gaussians(self, sample: Sample, at: float) -> Gaussians:
-        return self._with_colors(self._moved(sample, at), at)
+        return self._with_colors(self._held_back(self._moved(sample, at), sample.index), at)
 
     def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
         c = self.config
@@ -129,7 +140,7 @@ class EmbedTalkTraining:
         with torch.no_grad():
             code = self.codes(np.array([sample.time]))[0]
             units = torch.from_numpy(self.unit_tracks[sample.index]).to(self.device)
-            return self._with_colors(self._deformed(code, units, 1.0), self.iterations)
+            return self._with_colors(self._held_back(self._deformed(code, units, 1.0), sample.index), self.iterations)
 
     def codes(self, times: np.ndarray, variant: int = 0) -> Tensor:
         """Audio codes at some moments with all context, `[T, D]`, no gradient."""
@@ -179,6 +190,16 @@ class EmbedTalkTraining:
         means = still.means.index_add(0, rows, gain * shift)
         logits = self.splats["opacities"].index_add(0, rows, gain * logit)
         return replace(still, means=means, opacities=torch.sigmoid(logits))
+
+    def _held_back(self, splats: Gaussians, index: int) -> Gaussians:
+        """Neck and hanging hair follow the head only in part (ours; a plate avatar's torso is a picture)."""
+        if self.clip.has_alpha:
+            return splats
+        rows = self.tags["loose"].nonzero()[:, 0]
+        looseness = torch.sigmoid(self.splats["looseness"][rows])
+        means, quats = held_back(splats.means[rows], splats.quats[rows], looseness, self.poses[index])
+        return replace(splats, means=splats.means.index_copy(0, rows, means),
+                       quats=splats.quats.index_copy(0, rows, quats))  # fmt: skip
 
     def _canonical(self) -> Gaussians:
         s = self.splats
@@ -301,19 +322,6 @@ class EmbedTalkTraining:
             "embeddings": 0.01 * torch.randn(n, c.n_embedding, generator=generator),
         }
         return {name: value.to(self.device).requires_grad_() for name, value in start.items()}
-
-    def _heard_units(self) -> np.ndarray:
-        """What the avatar hears of its units in every frame, `[T, A]`: of mouth units what the voice leaves open."""
-        clip = self.clip
-        tracks = clip.tracks
-        columns = [unit_track(name, clip.info.au_names, tracks["aus"], tracks["arkit"]) for name in self.units]
-        heard = np.stack(columns, axis=1).astype(np.float32)
-        mouth = [i for i, name in enumerate(self.units) if name in MOUTH_UNITS]
-        if mouth:
-            windows, _ = clip.windows(tracks["times"])
-            windows = (windows - clip.voice.mean) * clip.voice.scale
-            heard[:, mouth] = unspoken(heard[:, mouth], windows, clip.n_train)
-        return heard
 
     @staticmethod
     def _decay(span: tuple[float, float], part: float) -> float:

@@ -1,0 +1,23 @@
+"""What an avatar hears of its action units over a dataset: their intensity, of mouth units what the voice leaves."""
+
+import numpy as np
+
+from engine.capture.dataset import DatasetInfo
+from engine.parts.action_units import MOUTH_UNITS, unit_track
+from engine.training.voice import unspoken
+
+
+def heard_units(
+    names: tuple[str, ...], info: DatasetInfo, tracks: dict[str, np.ndarray], windows: np.ndarray
+) -> np.ndarray:
+    """Intensity of each unit in every frame, `[T, A]`.
+
+    Args:
+        windows: the voice's features round each frame, `[T, 16, F]`.
+    """
+    columns = [unit_track(name, info.au_names, tracks["aus"], tracks["arkit"]) for name in names]
+    heard = np.stack(columns, axis=1).astype(np.float32)
+    mouth = [i for i, name in enumerate(names) if name in MOUTH_UNITS]
+    if mouth:
+        heard[:, mouth] = unspoken(heard[:, mouth], windows, info.n_train)
+    return heard
