@@ -6,7 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.audio.devices import AudioDevice
+from app.audio.devices import AudioDevice, choose
 from app.children import Child
 from engine.audio.ring import SampleRing
 from engine.audio.ring import SourceState as RingState
@@ -124,8 +124,7 @@ class VoiceSource(QObject):
     def _on_sound_devices(self, event: dict[str, Any]) -> None:
         self.devices = [AudioDevice.from_json(row) for row in event["devices"]]
         self.devices_changed.emit(self.devices)
-        has_input = any(device.kind == "input" and not device.is_monitor for device in self.devices)
-        if self._is_on_fallback and has_input:
+        if self._is_on_fallback and choose(self.devices, "input", self._wanted[1]) is not None:
             self._switch(*self._wanted)
 
     def _on_sound_opened(self, event: dict[str, Any]) -> None:
@@ -150,7 +149,7 @@ class VoiceSource(QObject):
         kind, sentence = event.get("kind"), event["sentence"]
         if kind == "output" or self._playing[0] != "microphone":
             return  # without a loudspeaker a file drives the face all the same
-        if self._fallback is not None and self._wanted == ("microphone", None):
+        if self._fallback is not None:
             self._switch("file", self._fallback, f"{sentence} A sample voice speaks until there is a microphone.")
         else:
             self._set(kind="none", name="", sentence=sentence)

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ def _watch_window() -> None:
     """Stops the work as Ctrl-C would, once the window closes its end of the pipe."""
     import _thread
 
-    with contextlib.suppress(OSError, ValueError):
-        while sys.stdin.buffer.read(4096):
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):  # not sys.stdin: a thread that holds its lock breaks the interpreter's own ending
             pass
     _thread.interrupt_main()
