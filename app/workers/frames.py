@@ -18,7 +18,7 @@ from engine.errors import AudioError
 FRAMES = "frames.slots"  # name inside the per-run folder
 _INDEX_MAGIC, _SLOTS_MAGIC = 0x58444E49_454D5246, 0x544F4C53_454D5246  # "FRMEINDX", "FRMESLOT"
 _VERSION = 1
-_GENERATION, _NEWEST = FIRST_WORD, FIRST_WORD + 1  # words of the index
+_GENERATION, _NEWEST, _READ = FIRST_WORD, FIRST_WORD + 1, FIRST_WORD + 2  # words of the index
 
 N_SLOTS = 3
 MAX_CONTROLS = 256
@@ -111,6 +111,11 @@ class FrameWriter:
         """The newest frame's number, 0 before the first."""
         return self._sequence
 
+    @property
+    def n_unread(self) -> int:
+        """Frames committed since the one the window took last."""
+        return self._sequence - int(self._index.ints[_READ])
+
     def claim(self, width: int, height: int) -> np.ndarray:
         """The pixels to fill for the next frame, uint8 `[height, width, 4]`, a view of the slot itself."""
         if not (1 <= width <= MAX_SIDE_PX and 1 <= height <= MAX_SIDE_PX):
@@ -180,6 +185,7 @@ class FrameReader:
             view = self._read(sequence)
             if view is not None:
                 self._view = view
+                self._index.ints[_READ] = sequence
                 break
         return self._view
 

@@ -22,6 +22,12 @@ STILL = 1e-4
 METER_PERIOD_S = 0.05
 """How often figures (level, latency) are published while the picture stands still."""
 
+MAX_UNREAD = 2
+"""Frames the window may be behind; more of them would only take the processor from it."""
+
+UNSEEN_PERIOD_S = 0.1
+"""How often a picture is drawn all the same while the window takes none, minimised or busy."""
+
 SHARPEN_AFTER_S = 0.15
 """A picture drawn smaller than asked is drawn once more in full when nothing has moved for so long."""
 
@@ -123,7 +129,8 @@ class Stage:
         moment = self.performer.moment(self._voice.clock.sound_at(now))
         self._log_latency_of_sound(moment, now)
         if not self._is_still(moment):
-            self._draw(moment, now, self._size())
+            if self._frames.n_unread < MAX_UNREAD or now - self._drawn_at > UNSEEN_PERIOD_S:
+                self._draw(moment, now, self._size())
         elif not self._is_sharp and now - self._drawn_at > SHARPEN_AFTER_S:
             self._draw(moment, now, (self.look.width, self.look.height))
         elif now - self._published_at >= METER_PERIOD_S and self._voice.is_live:

@@ -81,6 +81,16 @@ def test_repeating_a_frame_keeps_its_pixels_and_says_so(tmp_path):
     assert (late.image == 7).all()
 
 
+def test_the_writer_knows_how_far_behind_the_reader_is(tmp_path):
+    writer, reader = FrameWriter(tmp_path / "f"), FrameReader(tmp_path / "f")
+    assert writer.n_unread == 0
+    for value in range(3):
+        publish(writer, value)
+    assert writer.n_unread == 3
+    reader.newest()
+    assert writer.n_unread == 0
+
+
 def test_a_frame_larger_than_a_slot_can_be_is_refused(tmp_path):
     with pytest.raises(ValueError, match="4096"):
         FrameWriter(tmp_path / "f").claim(5000, 10)

@@ -176,5 +176,21 @@ def test_the_meter_goes_on_while_the_picture_stands_still(scene):
     assert scene.rasterizer.n_rendered == 1
 
 
+def test_frames_that_nobody_takes_are_drawn_seldom(scene, monkeypatch):
+    from app.workers import stage as module
+
+    now = [1000.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    for i in range(100):
+        now[0] += 0.01
+        scene.stage.look.values = {"pose.yaw": 1.0 + i % 2}
+        scene.stage.apply_look()
+        scene.stage.tick()
+    assert 9 <= scene.rasterizer.n_rendered <= 13
+    newest = scene.reader.newest()
+    now[0] += 0.01
+    assert scene.look(values={"pose.yaw": 7.0}).header.sequence == newest.header.sequence + 1
+
+
 def test_sizes_beyond_a_frame_are_clamped():
     assert clamped_size(100_000, 0) == (4096, 16)
