@@ -1,0 +1,93 @@
+"""Which rasterizer this machine should use: asked for by name, or the one that measures fastest."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from engine.camera import Camera
+from engine.errors import BackendError
+from engine.gaussians import Gaussians
+from engine.raster.base import Rasterizer
+from engine.raster.bench_scene import bench_camera, bench_gaussians
+from engine.raster.cpu import rasterization as cpu_rasterization
+from engine.raster.cpu_render import CpuRasterizer
+
+BACKENDS = ("cuda", "opengl", "cpu")
+TRIAL_GAUSSIANS, TRIAL_SIZE, TRIAL_FRAMES = 20_000, 512, 5
+
+
+def make_rasterizer(name: str) -> Rasterizer:
+    """The rasterizer of this name, made on the calling thread, which must be the one that uses it.
+
+    Raises:
+        BackendError: if it cannot run here or there is none of that name.
+    """
+    if name == "cuda":
+        from engine.raster.cuda import CudaRasterizer  # gsplat and CUDA only when asked for
+
+        return CudaRasterizer()
+    if name == "opengl":
+        from engine.raster.opengl import OpenGLRasterizer
+
+        return OpenGLRasterizer()
+    if name == "cpu":
+        return CpuRasterizer()
+    raise BackendError(f"{name}: no such rasterizer; use {', '.join(BACKENDS)} or auto.")
+
+
+def pick_rasterizer(name: str | None = None) -> Rasterizer:
+    """The rasterizer asked for; with None or `auto` the fastest here of cuda, opengl and cpu.
+
+    A GPU backend is only taken where it measured faster than `cpu`; software OpenGL is not tried. Without any usable
+    GPU nothing is measured.
+
+    Raises:
+        BackendError: if the one asked for cannot run here.
+    """
+    if name not in (None, "auto"):
+        return make_rasterizer(name)
+    candidates = available_rasterizers()
+    if len(candidates) == 1:
+        return candidates[0]
+    return min(candidates, key=frame_seconds)
+
+
+def available_rasterizers() -> list[Rasterizer]:
+    """Those worth measuring here, `cpu` always among them."""
+    found: list[Rasterizer] = []
+    for name in BACKENDS:
+        try:
+            rasterizer = make_rasterizer(name)
+        except BackendError:
+            continue
+        if not getattr(rasterizer, "is_software", False):
+            found.append(rasterizer)
+        else:
+            rasterizer.close()
+    return found
+
+
+def frame_seconds(
+    rasterizer: Rasterizer, layer: Gaussians | None = None, camera: Camera | None = None, frames: int = TRIAL_FRAMES
+) -> float:
+    """The shortest of a few frames, after two to get going (one may compile)."""
+    layer = bench_gaussians(TRIAL_GAUSSIANS) if layer is None else layer
+    camera = bench_camera(TRIAL_SIZE) if camera is None else camera
+    best = float("inf")
+    for frame in range(frames + 2):
+        start = time.perf_counter()
+        rasterizer.render([layer], camera)
+        if frame >= 2:
+            best = min(best, time.perf_counter() - start)
+    return best
+
+
+def rasterization_for(device: torch.device) -> Callable[..., tuple[torch.Tensor, torch.Tensor, dict[str, Any]]]:
+    """The differentiable `rasterization` for tensors on `device`: gsplat's on CUDA, ours on the CPU, same arguments."""
+    if device.type == "cuda":
+        from engine.raster.cuda import rasterization
+
+        return rasterization
+    return cpu_rasterization
