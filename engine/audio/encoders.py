@@ -21,6 +21,10 @@ def make_encoder(row: dict[str, Any]) -> AudioEncoder:
     try:
         if name == "mel":
             return MelEncoder(MelConfig(**parameters))
+        if name == "phones":
+            from engine.audio.phones import PhonesConfig, PhonesEncoder  # torch: if used
+
+            return PhonesEncoder(PhonesConfig(**parameters))
         if name in ("hubert", "wav2vec2"):
             from engine.audio.transformer import TransformerConfig, TransformerEncoder  # torch, transformers: if used
 

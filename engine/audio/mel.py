@@ -49,6 +49,9 @@ class MelConfig:
             raise AudioError(f"mel range {self.range_db} dB and scale {self.scale_db} dB must both be positive.")
 
 
+STANDARD_MEL = MelConfig()
+
+
 class LevelTracker:
     """A causal estimate of how loud the speaker speaks (not of how loud it is), one value for every 10 ms.
 

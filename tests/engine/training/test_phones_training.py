@@ -11,8 +11,8 @@ from engine.training.phones_corpus import (
     HELD_OUT_FLITE,
     HELD_OUT_VARIANTS,
     Utterance,
+    held_out_plan,
     labelled,
-    test_plan as plan_of_tests,
     training_plan,
     viseme_shares,
     viseme_spans,
@@ -69,7 +69,7 @@ def test_voices_kept_for_tests_are_never_trained_on():
     voices = {voice.name for _, voice in training_plan(2_000)}
     assert not voices & set(HELD_OUT_FLITE)
     assert not any(name.split("+")[-1] in HELD_OUT_VARIANTS for name in voices if "+" in name)
-    tested = {kind: {voice.name for _, voice in plan} for kind, plan in plan_of_tests(20).items()}
+    tested = {kind: {voice.name for _, voice in plan} for kind, plan in held_out_plan(20).items()}
     assert tested["unseen flite voice"] == {"slt"}
     assert tested["known voices"] <= voices
 
@@ -97,11 +97,13 @@ def test_altered_spectra_stay_in_the_range_of_the_encoder():
 
 
 @pytest.mark.parametrize("alter", [in_room, over_line])
-def test_rooms_and_lines_keep_the_length_and_some_of_the_sound(alter):
-    sound = speech_like(1.0)
+def test_rooms_and_lines_keep_the_length_and_the_rhythm_of_the_speech(alter):
+    sound = speech_like(2.0)
     made = alter(sound, np.random.default_rng(0))
     assert len(made) == len(sound) and np.isfinite(made).all()
-    assert 0.3 < np.corrcoef(made, sound)[0, 1] < 0.9999
+    before, after = (np.sqrt(np.mean(x.reshape(-1, 320) ** 2, axis=1)) for x in (sound, made))
+    assert np.corrcoef(before, after)[0, 1] > 0.8
+    assert np.abs(made - sound).max() > 0.01
 
 
 def test_a_faster_voice_says_how_much_faster():
@@ -129,7 +131,9 @@ def toy_utterances(n, seed=0):
 
 
 def test_training_learns_to_tell_a_hiss_from_a_hum():
-    config = PhonesTraining(n_variants=1, n_steps=60, batch=8, crop_steps=60, average=0.9)
+    config = PhonesTraining(
+        n_variants=1, n_steps=80, batch=6, crop_steps=50, average=0.9, width=24, hidden=32, learning_rate=1e-2
+    )
     losses, net = [], None
     for progress in train_phones(toy_utterances(12), config):
         losses.append(progress.values.get("loss", np.inf))
@@ -137,3 +141,14 @@ def test_training_learns_to_tell_a_hiss_from_a_hum():
     heard = listen(net, toy_utterances(4, seed=7))
     assert min(losses) < 1.0
     assert set(heard) == {0, 20, 40, 80} and all(score.accuracy > 0.8 for score in heard.values())
+
+
+def test_a_training_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.training.phones_training.CHECKPOINT_STEPS", 5)
+    config = PhonesTraining(n_variants=1, n_steps=40, batch=2, crop_steps=30, width=8, hidden=8)
+    utterances = toy_utterances(2)
+    for progress in train_phones(utterances, config, checkpoint=tmp_path / "c"):
+        if progress.stage == "Training":
+            break  # stopped half way
+    done = [p.done for p in train_phones(utterances, config, checkpoint=tmp_path / "c") if p.stage == "Training"]
+    assert done == [40, 40]  # the second half, and the result
