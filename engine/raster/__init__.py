@@ -3,22 +3,28 @@
 from collections.abc import Callable
 from typing import Any
 
-from engine.errors import BackendError
+from engine.raster.base import Rasterizer
 
 
 def rasterization_for(device: Any) -> Callable:
     """The differentiable `rasterization(...)` with gsplat's arguments for tensors on a device.
 
-    Raises:
-        BackendError: if the tensors are on CUDA and gsplat is not installed.
+    On CUDA it is gsplat's, checked when it is first called.
     """
     kind = getattr(device, "type", str(device).split(":")[0])
     if kind == "cpu":
         from engine.raster.cpu import rasterization
-
-        return rasterization
-    try:
-        from gsplat import rasterization
-    except ImportError as error:
-        raise BackendError("gsplat is not installed; pip install 'mouthpiece[cuda]', or use the CPU.") from error
+    else:
+        from engine.raster.cuda import rasterization
     return rasterization
+
+
+def pick_rasterizer(name: str | None = None) -> Rasterizer:
+    """The rasterizer of this name; with None or `auto` the fastest that runs here, by measuring.
+
+    Raises:
+        BackendError: if the one asked for cannot run here; see `engine.raster.pick`.
+    """
+    from engine.raster import pick
+
+    return pick.pick_rasterizer(name)

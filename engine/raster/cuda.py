@@ -165,9 +165,7 @@ def _gsplat() -> ModuleType:
         import gsplat
         from gsplat.cuda._backend import _C as compiled
     except ImportError as error:
-        raise BackendError(
-            f"cuda: gsplat cannot be imported ({error}); install mouthpiece[cuda], or use cpu."
-        ) from error
+        raise BackendError(f"cuda: gsplat cannot be imported ({error}); install mouthpiece[cuda].") from error
     if compiled is None:
         raise BackendError("cuda: gsplat came without its compiled part and found no CUDA compiler; install nvcc.")
     return gsplat

@@ -1,17 +1,12 @@
 """Which rasterizer this machine should use: asked for by name, or the one that measures fastest."""
 
 import time
-from collections.abc import Callable
-from typing import Any
-
-import torch
 
 from engine.camera import Camera
 from engine.errors import BackendError
 from engine.gaussians import Gaussians
 from engine.raster.base import Rasterizer
 from engine.raster.bench_scene import bench_camera, bench_gaussians
-from engine.raster.cpu import rasterization as cpu_rasterization
 from engine.raster.cpu_render import CpuRasterizer
 
 BACKENDS = ("cuda", "opengl", "cpu")
@@ -82,12 +77,3 @@ def frame_seconds(
         if frame >= 2:
             best = min(best, time.perf_counter() - start)
     return best
-
-
-def rasterization_for(device: torch.device) -> Callable[..., tuple[torch.Tensor, torch.Tensor, dict[str, Any]]]:
-    """The differentiable `rasterization` for tensors on `device`: gsplat's on CUDA, ours on the CPU, same arguments."""
-    if device.type == "cuda":
-        from engine.raster.cuda import rasterization
-
-        return rasterization
-    return cpu_rasterization
