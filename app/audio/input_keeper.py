@@ -58,10 +58,11 @@ class InputKeeper:
         self._ring.state = SourceState.LOST
 
     def stop(self) -> None:
-        """Stops capturing; the ring is no longer written."""
+        """Stops capturing; the ring is no longer written and may have another writer."""
         self._close_stream()
+        if self._is_wanted:  # else the state is another writer's
+            self._ring.state = SourceState.NONE
         self._is_wanted = self._had_device = False
-        self._ring.state = SourceState.NONE
 
     def tick(self) -> None:
         """Looks after the device; to be called some tens of times a second."""

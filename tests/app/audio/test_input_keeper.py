@@ -223,3 +223,14 @@ def test_choosing_takes_names_and_keys_and_never_a_monitor_by_default():
 
 def test_a_device_survives_json():
     assert AudioDevice.from_json(HEADSET.to_json() | {"colour": "red"}) == HEADSET
+
+
+def test_stopping_leaves_the_state_of_another_writer_alone(world):
+    world.keeper.use(None)
+    world.run(1)
+    world.keeper.stop()
+    assert world.ring.state == SourceState.NONE and world.system.streams == []
+    world.ring.state = SourceState.LIVE  # a file speaks now
+    world.keeper.stop()
+    world.keeper.tick()
+    assert world.ring.state == SourceState.LIVE
