@@ -59,7 +59,7 @@ class FacePanel(QWidget):
         self.shelf = PresetShelf(self.model, self)
         self.keys = ExpressionKeys(self.player, self._store_on_key, self)
         self.seed = 0
-        self._shown_at = 0.0
+        self._shown_at, self._shows_all = 0.0, False
         self._late = QTimer(self, singleShot=True)
         self._late.timeout.connect(self._show_newest)
         self._build()
@@ -89,6 +89,10 @@ class FacePanel(QWidget):
         self.seed = (self.seed + 1) % MAX_SEED if seed is None else seed
         self.model.randomise(self.seed)
         self._say_seed()
+
+    def set_reduce_motion(self, is_on: bool) -> None:
+        """Makes expressions come and go at once."""
+        self.player.reduce_motion = is_on
 
     def set_expression_picture(self, name: str, picture: QImage | QPixmap) -> None:
         """The avatar making an expression, for its tile."""
@@ -303,15 +307,14 @@ class FacePanel(QWidget):
         menu.popup(where)
 
     def _toggle_all_tiles(self) -> None:
-        self._shows_all = not getattr(self, "_shows_all", False)
+        self._shows_all = not self._shows_all
         self.more_button.set_icon("chevron-up" if self._shows_all else "chevron-down")
         self._fit_tiles()
 
     def _fit_tiles(self) -> None:
         """One row of tiles in a low window, two in others, all when asked for."""
         most = 1 if self.height() < ONE_ROW_BELOW_PX else 2
-        shows_all = getattr(self, "_shows_all", False)
-        self.tiles.set_rows(self.tiles.n_rows if shows_all else most)
+        self.tiles.set_rows(self.tiles.n_rows if self._shows_all else most)
         self.more_button.setVisible(self.tiles.n_rows > most)
 
     # Chance

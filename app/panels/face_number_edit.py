@@ -5,7 +5,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QLineEdit, QWidget
 
-from app.panels.face_numbers import format_number, parse_number
+from app.panels.face_numbers import format_number, format_value, parse_number, parse_value
 from app.theme.theme import Theme
 from app.theme.tokens import TYPE
 from engine.errors import ControlError
@@ -26,15 +26,18 @@ class NumberEdit(QLineEdit):
         self.setStyleSheet("QLineEdit { min-height: 16px; padding: 0px 4px; }")
         self.hide()
         self._keep: Callable[[float], None] | None = None
+        self._unit = ""
         self.editingFinished.connect(self._on_finished)
         self.textEdited.connect(lambda _: self._mark(False))
 
-    def open(self, rect: QRect, value: float, name: str, keep: Callable[[float], None], typed: str = "") -> None:
+    def open(
+        self, rect: QRect, value: float, name: str, keep: Callable[[float], None], typed: str = "", unit: str = ""
+    ) -> None:
         """Opens over a number; `typed` is the key that opened it, if it was one."""
-        self._keep = keep
+        self._keep, self._unit = keep, unit
         self.setAccessibleName(name)
         self.setGeometry(rect)
-        self.setText(typed or format_number(value))
+        self.setText(typed or format_value(value, unit))
         self._mark(False)
         self.show()
         self.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -52,9 +55,10 @@ class NumberEdit(QLineEdit):
         event.accept()  # Enter must not reach the row below, which would open the field again
 
     def _step(self, way: int, modifiers: Qt.KeyboardModifier) -> None:
-        size = 0.001 if modifiers & Qt.KeyboardModifier.ShiftModifier else 0.01
+        size = {"%": 1.0, "ms": 1.0}.get(self._unit, 0.01)
+        size *= 0.1 if modifiers & Qt.KeyboardModifier.ShiftModifier else 1
         try:
-            self.setText(format_number(parse_number(self.text()) + way * size))
+            self.setText(format_number(parse_number(self.text().removesuffix("ms")) + way * size))
         except ControlError:
             self._mark(True)
 
@@ -62,7 +66,7 @@ class NumberEdit(QLineEdit):
         if not self.isVisible() or self._keep is None:
             return
         try:
-            value = parse_number(self.text())
+            value = parse_value(self.text(), self._unit)
         except ControlError as error:
             self._mark(True)
             self.setToolTip(str(error))

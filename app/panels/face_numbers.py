@@ -22,6 +22,22 @@ def format_number(value: float) -> str:
     return text.replace("-", MINUS)
 
 
+def format_value(value: float, unit: str) -> str:
+    """A control's value as its field shows it: parts of one as percent, milliseconds whole, the rest as numbers."""
+    if unit == "%":
+        return f"{round(value * 100)}%"
+    if unit == "ms":
+        return f"{round(value)} ms"
+    return format_number(value)
+
+
+def parse_value(text: str, unit: str) -> float:
+    """What was typed into a control's field, in the control's own unit. Raises ControlError like `parse_number`."""
+    plain = text.strip().removesuffix("ms") if unit == "ms" else text
+    value = parse_number(plain)
+    return value / 100 if unit == "%" else value
+
+
 def parse_number(text: str) -> float:
     """What a typed sum such as `0.2*3`, `−0,5` or `(1+2)/4` comes to.
 

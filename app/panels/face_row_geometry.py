@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF
 
+from engine.controls import ControlSpec
+
 ROW = 28
 PADDING, GAP = 10, 6
 NUMBER, VALUE, MARK, MARK_GAP = 18, 56, 19, 2
@@ -20,19 +22,25 @@ MARK_Y, MARK_H = 5, 18
 
 @dataclass(frozen=True)
 class RowGeometry:
-    """The columns of a row for a panel of this width; `y` is a row's top."""
+    """The columns of a row for a panel of this width; `y` is a row's top. Without numbers names take their place."""
 
     width: float
+    has_numbers: bool = True
 
     @property
     def name_width(self) -> float:
         """The name gives way first, so that the track keeps its least width."""
-        fixed = 2 * PADDING + NUMBER + VALUE + 2 * MARK + MARK_GAP + 4 * GAP
-        return max(NAME_LEAST, min(NAME_WIDTH, self.width - fixed - TRACK_LEAST))
+        fixed = self.name_left + PADDING + VALUE + 2 * MARK + MARK_GAP + 3 * GAP
+        most = NAME_WIDTH if self.has_numbers else NAME_WIDTH + NUMBER + GAP
+        return max(NAME_LEAST, min(most, self.width - fixed - TRACK_LEAST))
+
+    @property
+    def name_left(self) -> float:
+        return PADDING + (NUMBER + GAP if self.has_numbers else 0)
 
     @property
     def track_left(self) -> float:
-        return PADDING + NUMBER + GAP + self.name_width + GAP
+        return self.name_left + self.name_width + GAP
 
     @property
     def track_right(self) -> float:
@@ -58,7 +66,7 @@ class RowGeometry:
         return QRectF(PADDING, y, NUMBER, ROW)
 
     def name(self, y: float) -> QRectF:
-        return QRectF(PADDING + NUMBER + GAP, y, self.name_width, ROW)
+        return QRectF(self.name_left, y, self.name_width, ROW)
 
     def rail(self, y: float) -> QRectF:
         return QRectF(self.track_left, y + RAIL_Y, self.track_width, RAIL_H)
@@ -87,3 +95,8 @@ class RowGeometry:
 
     def handle(self, y: float, x: float) -> QRectF:
         return QRectF(round(x) - HANDLE_W / 2, y + HANDLE_Y, HANDLE_W, HANDLE_H)
+
+
+def origin_of(spec: ControlSpec) -> float:
+    """Where a slider's fill starts: nothing for parts and durations, else what changes nothing."""
+    return spec.minimum if spec.unit in ("%", "ms") else spec.neutral

@@ -6,8 +6,19 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from app.panels.face_model import PREFIXES
-from app.panels.face_numbers import format_number
-from app.panels.face_row_geometry import BAR_H, BAR_Y, ROW, TICK_H, TICK_W, TICK_Y, ZERO_H, ZERO_Y, RowGeometry
+from app.panels.face_numbers import format_value
+from app.panels.face_row_geometry import (
+    BAR_H,
+    BAR_Y,
+    ROW,
+    TICK_H,
+    TICK_W,
+    TICK_Y,
+    ZERO_H,
+    ZERO_Y,
+    RowGeometry,
+    origin_of,
+)
 from app.theme.icons import draw_glyph
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, SEMIBOLD, TYPE
@@ -23,6 +34,7 @@ class RowLook:
         is_dimmed: another control is soloed.
         hovered: the part under the mouse: "", "row", "lock", "mute", "solo", "field", "track".
         is_focused: the keyboard is on this row.
+        has_marks: whether the row can be muted and soloed.
     """
 
     number: str
@@ -33,6 +45,7 @@ class RowLook:
     is_dimmed: bool = False
     hovered: str = ""
     is_focused: bool = False
+    has_marks: bool = True
 
 
 class RowPalette:
@@ -71,6 +84,8 @@ def paint_row(
     _paint_words(painter, geometry, y, spec, look, palette)
     _paint_track(painter, geometry, y, spec, look, palette)
     _paint_field(painter, geometry, y, spec, look, palette)
+    if not look.has_marks:
+        return
     muted_ink = palette.muted_ink if look.is_muted else None
     _paint_mark(painter, geometry.mute(y), "M", muted_ink, palette.muted_ground, look.hovered == "mute", look, palette)
     solo_ink = palette.on_solo if look.is_soloed else None
@@ -87,10 +102,10 @@ def paint_strip(
         driven_x, mixed_x, result_x: on the track: the driven value, it with yours, what the face gets.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-    zero_x = round(geometry.x_of(spec.neutral, spec.minimum, spec.maximum))
+    zero_x = round(geometry.x_of(origin_of(spec), spec.minimum, spec.maximum))
     driven_x, mixed_x, result_x = round(driven_x), round(mixed_x), round(result_x)
     top = y + BAR_Y
-    if spec.minimum < spec.neutral < spec.maximum and (look.value != spec.neutral or mixed_x == zero_x):
+    if spec.minimum < origin_of(spec) < spec.maximum and (look.value != spec.neutral or mixed_x == zero_x):
         painter.fillRect(QRectF(zero_x, y + TICK_Y, 1, ZERO_Y + ZERO_H - TICK_Y), palette.zero)
     if look.is_muted or look.is_dimmed:
         _paint_hollow(painter, zero_x, mixed_x, top, palette)
@@ -145,9 +160,9 @@ def _paint_track(painter, geometry, y, spec, look, palette) -> None:
     painter.setBrush(palette.hull)
     low, high = x_of(spec.low), x_of(spec.high)
     painter.drawRoundedRect(QRectF(low, rail.y(), high - low, rail.height()), 2, 2)
-    zero, x = round(x_of(spec.neutral)), round(x_of(look.value))
-    is_moved = look.value != spec.neutral
-    if spec.minimum < spec.neutral < spec.maximum:
+    zero, x = round(x_of(origin_of(spec))), round(x_of(look.value))
+    is_moved = look.value != origin_of(spec)
+    if spec.minimum < origin_of(spec) < spec.maximum:
         painter.fillRect(QRectF(zero, y + ZERO_Y, 1, ZERO_H), palette.zero)
     if is_moved:
         painter.setBrush(palette.t3 if look.is_locked else palette.fill)
@@ -178,7 +193,8 @@ def _paint_field(painter, geometry, y, spec, look, palette) -> None:
     painter.drawText(field.adjusted(7, 0, 0, 0), middle, PREFIXES[spec.combine])
     painter.setFont(palette.value_font)
     painter.setPen(palette.t3 if look.is_dimmed else palette.t1)
-    painter.drawText(field.adjusted(0, 0, -6, 0), middle | Qt.AlignmentFlag.AlignRight, format_number(look.value))
+    number = format_value(look.value, spec.unit)
+    painter.drawText(field.adjusted(0, 0, -6, 0), middle | Qt.AlignmentFlag.AlignRight, number)
 
 
 def _paint_mark(painter, rect, letter, ink, ground, is_hovered, look, palette) -> None:

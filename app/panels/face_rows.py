@@ -6,13 +6,14 @@ from collections import deque
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QAccessible, QAccessibleEvent, QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.panels.face_model import FaceModel
 from app.panels.face_number_edit import NumberEdit
-from app.panels.face_numbers import format_number
+from app.panels.face_numbers import format_number, format_value
 from app.panels.face_row_geometry import ROW, STRIP_H, STRIP_Y, RowGeometry
 from app.panels.face_row_hand import RowHand
+from app.panels.face_row_menu import open_row_menu
 from app.panels.face_row_paint import RowLook, RowPalette, paint_row, paint_strip
 from app.theme.theme import Theme
 from engine.controls import GROUPS, Combine, ControlSpec
@@ -30,21 +31,26 @@ class ControlRows(QWidget):
     dragging = Signal(bool)
     moved = Signal(str)
 
-    def __init__(self, model: FaceModel, theme: Theme, group: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, model: FaceModel, theme: Theme, group: str, parent: QWidget | None = None, title: str = "",
+        has_numbers: bool = True, has_marks: bool = True, has_strips: bool = True,
+    ) -> None:  # fmt: skip
         super().__init__(parent)
+        self.has_numbers, self.has_marks, self._has_strips = has_numbers, has_marks, has_strips
         self._model, self._theme, self.group = model, theme, group
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName(f"{GROUPS[group]} controls")
+        self.title = title or GROUPS[group]
+        self.setAccessibleName(f"{self.title} controls")
         self.specs: tuple[ControlSpec, ...] = ()
         self._indices = np.zeros(0, np.int64)
         self._shown: list[int] = []
         self._driven = self._result = np.zeros(0, np.float32)
         self._marks = np.zeros((3, 0), np.int64)
         self._palette = RowPalette(theme)
-        self._geometry = RowGeometry(self.width())
+        self._geometry = RowGeometry(self.width(), self.has_numbers)
         self._static: QPixmap | None = None
         self._stale: set[int] = set()
         self._looks: list[RowLook] = []
@@ -102,9 +108,11 @@ class ControlRows(QWidget):
         spec, model = self.specs[index], self._model
         said = [
             f"{spec.label}, driven {format_number(float(self._driven[index]))}",
-            f"yours {format_number(model.value(spec.name))}",
+            f"yours {format_value(model.value(spec.name), spec.unit)}",
             f"result {format_number(float(self._result[index]))}",
         ]
+        if not self._has_strips:
+            return f"{spec.label}, {format_value(model.value(spec.name), spec.unit)}"
         said += [word for word, on in (("muted", model.is_muted(spec.name)), ("soloed", model.is_soloed(spec.name)),
                                        ("locked", model.is_locked(spec.name))) if on]  # fmt: skip
         return ", ".join(said)
@@ -132,8 +140,12 @@ class ControlRows(QWidget):
     def part_at(self, index: int, point: QPointF) -> str:
         y = self._shown.index(index) * ROW
         geometry = self._geometry
-        for part, rect in (("lock", geometry.number(y)), ("mute", geometry.mute(y)), ("solo", geometry.solo(y)),
-                           ("field", geometry.field(y)), ("track", geometry.track(y))):  # fmt: skip
+        parts = [("field", geometry.field(y)), ("track", geometry.track(y))]
+        if self.has_numbers:
+            parts.append(("lock", geometry.number(y)))
+        if self.has_marks:
+            parts += [("mute", geometry.mute(y)), ("solo", geometry.solo(y))]
+        for part, rect in parts:
             if rect.adjusted(-1, -2, 1, 2).contains(point):
                 return part
         return "row"
@@ -145,7 +157,8 @@ class ControlRows(QWidget):
             return
         self.focus_row(index)
         rect = self._geometry.field(self._shown.index(index) * ROW).toRect()
-        self.edit.open(rect, self._model.value(spec.name), f"{spec.label}, value", lambda v: self._keep(spec, v), typed)
+        words, keep = f"{spec.label}, value", lambda value: self._keep(spec, value)
+        self.edit.open(rect, self._model.value(spec.name), words, keep, typed, spec.unit)
 
     def focus_row(self, index: int) -> None:
         if index != self.focused:
@@ -178,13 +191,14 @@ class ControlRows(QWidget):
                 index = self._shown[row]
                 if is_strip:
                     painter.fillRect(rect, self._palette.ground(self._looks[index]))
-                paint_strip(painter, self._geometry, row * ROW, self.specs[index], self._looks[index],
-                            self._palette, *self._marks[:, index].tolist())  # fmt: skip
+                if self._has_strips:
+                    paint_strip(painter, self._geometry, row * ROW, self.specs[index], self._looks[index],
+                                self._palette, *self._marks[:, index].tolist())  # fmt: skip
         painter.end()
         self.paint_ms.append((time.perf_counter() - start) * 1000.0)
 
     def resizeEvent(self, event) -> None:
-        self._geometry = RowGeometry(self.width())
+        self._geometry = RowGeometry(self.width(), self.has_numbers)
         self._static = None
         if len(self.specs):
             self._place_marks()
@@ -215,8 +229,10 @@ class ControlRows(QWidget):
         spec, model = self.specs[index], self._model
         is_soloed = model.is_soloed(spec.name)
         tail = spec.name.rsplit(".", 1)[-1]
+        number = tail if len(tail) <= 3 and tail[:1].isdigit() else f"{index:02}"
         return RowLook(
-            number=tail if len(tail) <= 3 and tail[:1].isdigit() else f"{index:02}",
+            number=number if self.has_numbers else "",
+            has_marks=self.has_marks,
             value=model.value(spec.name),
             is_muted=model.is_muted(spec.name),
             is_soloed=is_soloed,
@@ -312,7 +328,7 @@ class ControlRows(QWidget):
         elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
             self._model.reset([self.specs[index].name])
         elif key == Qt.Key.Key_Menu:
-            self._open_menu(index, self.mapToGlobal(self.row_rect(index).bottomLeft()))
+            open_row_menu(self, self._model, index, self.mapToGlobal(self.row_rect(index).bottomLeft()))
         elif event.text() and event.text() in TYPED:
             self.open_edit(index, event.text())
         else:
@@ -322,7 +338,7 @@ class ControlRows(QWidget):
         index = self.row_at(event.pos().y())
         if index is not None:
             self.focus_row(index)
-            self._open_menu(index, event.globalPos())
+            open_row_menu(self, self._model, index, event.globalPos())
 
     def event(self, event: QEvent) -> bool:
         if event.type() == QEvent.Type.ShortcutOverride and (event.text() in TYPED or event.key() in STEP_KEYS):
@@ -364,23 +380,6 @@ class ControlRows(QWidget):
             self.moved.emit(self.specs[self.focused].name)
         elif not self.focusNextPrevChild(way > 0):
             event.ignore()
-
-    def _open_menu(self, index: int, where) -> None:
-        spec, model = self.specs[index], self._model
-        menu = QMenu(self)
-        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for text, is_on, change in (("Mute\tAlt+click", model.is_muted, model.set_muted),
-                                    ("Solo\tCtrl+click", model.is_soloed, model.set_soloed),
-                                    ("Lock\tCtrl+Shift+click", model.is_locked, model.set_locked)):  # fmt: skip
-            action = menu.addAction(text)
-            action.setCheckable(True)
-            action.setChecked(is_on(spec.name))
-            action.triggered.connect(lambda on, change=change: change(spec.name, on))
-        menu.addSeparator()
-        menu.addAction("Type a number\tEnter", lambda: self.open_edit(index))
-        menu.addAction("Reset\tDel", lambda: model.reset([spec.name]))
-        menu.addAction(f"Reset all of {GROUPS[self.group].lower()}", lambda: model.reset([s.name for s in self.specs]))
-        menu.popup(where)
 
     def _keep(self, spec: ControlSpec, value: float) -> None:
         self._model.change(f"Set {spec.label}", {spec.name: value})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, QSize, Qt, QTimer
+from PySide6.QtCore import QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QPainter, QUndoStack
 from PySide6.QtWidgets import QColorDialog, QFileDialog, QWidget
 
@@ -32,7 +32,12 @@ class Viewport(QWidget):
     Args:
         undo_stack: where camera gestures become undo steps; the session's own, else one of the viewport's.
         canvas: `raster` or `opengl` to fix the painter, None to choose it by measuring.
+
+    Signals: `camera_moved(Orbit)` with every step of the camera; `pointer_moved(point, size)` over the picture.
     """
+
+    camera_moved = Signal(object)
+    pointer_moved = Signal(QPointF, QSize)
 
     def __init__(
         self, session, theme: Theme, parent: QWidget | None = None, undo_stack: QUndoStack | None = None,
@@ -167,6 +172,10 @@ class Viewport(QWidget):
         if self.governor.set_dragging(is_on or self.hand.is_dragging):
             self._ask_size()
 
+    def set_reduce_motion(self, is_on: bool) -> None:
+        """Makes camera moves instant."""
+        self.controller.reduce_motion = is_on
+
     def still_picture(self) -> QImage:
         """What the viewport shows, without anything that lies over it, at the frame's own size."""
         view = self._session.frames.newest()
@@ -259,6 +268,7 @@ class Viewport(QWidget):
         orbit = self.controller.orbit
         self._session.set_camera(orbit)
         self.chrome.cube.show_orbit(orbit)
+        self.camera_moved.emit(orbit)
 
     def _ask_size(self) -> None:
         scale = self.devicePixelRatioF()
@@ -350,6 +360,7 @@ class Viewport(QWidget):
 
     def mouseMoveEvent(self, event) -> None:
         self.chrome.note_mouse()
+        self.pointer_moved.emit(event.position(), self.size())
         if self.hand.is_dragging:
             self.hand.drag(event.position(), self.size())
 
