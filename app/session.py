@@ -1,5 +1,6 @@
 """The session: the window's one partner for everything that happens outside it, children and their shared files."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ class Session(QObject):
             "edits": {"edits": None},
             "voice": {"gain_db": 0.0, "gate_db": None},
             "rate": {"rate_hz": 60.0},
+            "backend": {"name": os.environ.get("MOUTHPIECE_BACKEND") or "auto"},
         }
         self._opening: tuple[int, Path, Manifest] | None = None
         self._avatar_number = 0
@@ -206,6 +208,10 @@ class Session(QObject):
     def set_frame_rate(self, rate_hz: float) -> None:
         """Frames a second the performer aims at (60 unless set)."""
         self._tell("rate", rate_hz=float(rate_hz))
+
+    def set_backend(self, name: str) -> None:
+        """Which rasterizer draws: auto, cpu, opengl or cuda; one that cannot run here is told and changes nothing."""
+        self._tell("backend", name=name)
 
     # The voice
 

@@ -3,6 +3,8 @@
 from collections import deque
 
 SCALES = (1.0, 0.75, 0.5)
+PIXELS_SHARE = 0.5
+"""A smaller picture is no remedy where less than this part of a frame's cost goes with its pixels."""
 
 
 class Pace:
@@ -37,8 +39,8 @@ class Pace:
 class RenderScale:
     """Part of the asked size at which pictures are drawn: less while the machine cannot hold the least rate.
 
-    Goes down when frames cost too much for half a second; goes up again when the larger size would fit, and waits
-    twice as long each time that proves wrong.
+    Goes down when frames cost too much for half a second and it is the pixels that cost; goes up again when the larger
+    size would fit, and waits twice as long each time that proves wrong.
 
     Args:
         least_fps: the rate below which size is given up.
@@ -61,9 +63,10 @@ class RenderScale:
         """Another size, avatar or backend: what was learned no longer holds."""
         self.__init__(1000.0 / self._budget_ms)
 
-    def add(self, cost_ms: float) -> None:
-        """Takes what a frame at the present scale cost."""
-        if cost_ms > self._budget_ms and self._level + 1 < len(SCALES):
+    def add(self, cost_ms: float, pixels_ms: float) -> None:
+        """Takes what a frame at the present scale cost in all, and what of it goes with its pixels."""
+        is_for_pixels = pixels_ms > PIXELS_SHARE * cost_ms
+        if cost_ms > self._budget_ms and is_for_pixels and self._level + 1 < len(SCALES):
             self._too_slow += 1
             self._fast = 0
             if self._too_slow >= self.HOLD_FRAMES:
@@ -74,7 +77,9 @@ class RenderScale:
         if self._level == 0:
             return
         growth = (SCALES[self._level - 1] / SCALES[self._level]) ** 2
-        self._fast = self._fast + 1 if cost_ms * growth < 0.8 * self._budget_ms else 0
+        larger_ms = cost_ms + (growth - 1) * pixels_ms
+        fits = larger_ms < 0.8 * self._budget_ms or not is_for_pixels
+        self._fast = self._fast + 1 if fits else 0
         if self._fast >= self._patience:
             self._level, self._fast = self._level - 1, 0
 

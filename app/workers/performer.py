@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 ALIVE_PERIOD_S = 0.5
+BACKEND_VARIABLE = "MOUTHPIECE_BACKEND"
 NO_STAGE_PERIOD_S = 0.03
 LOOK_FIELDS = ("values", "muted", "soloed", "strengths", "guard", "lip_gain", "smoothing_ms", "look_ahead_ms",
                "is_idle", "settings")  # fmt: skip
@@ -20,14 +21,14 @@ LOOK_FIELDS = ("values", "muted", "soloed", "strengths", "guard", "lip_gain", "s
 def main(argv: list[str]) -> int:
     """`mouthpiece _performer FOLDER`: runs until the window closes its end of the pipe.
 
-    `--loader module:function` names what opens avatars (default `engine.avatar:load_avatar`), `--rasterizer` what
-    makes the rasterizer (default `engine.raster:pick_rasterizer`).
+    `--loader module:function` names what opens avatars (a path in, an avatar out), `--rasterizer` what makes the
+    rasterizer (a backend's name in, None for the fastest).
     """
     from app.workers.lines import Lines
 
     parser = argparse.ArgumentParser(prog="mouthpiece _performer")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--loader", default="engine.avatar:load_avatar")
+    parser.add_argument("--loader", default="app.workers.performer:load_avatar")
     parser.add_argument("--rasterizer", default="engine.raster:pick_rasterizer")
     parser.add_argument("--rate", type=float, default=60.0)
     arguments = parser.parse_args(argv)
@@ -67,6 +68,7 @@ class PerformerProcess:
         self.stage.pace.rate_hz = rate_hz
         self._records: Any = None
         self._rasterizer: Any = None
+        self._backend: str | None = os.environ.get(BACKEND_VARIABLE) or None
         self._file: Any = None
         self._entering: _Entering | None = None
         self._n_streams = 0
@@ -128,7 +130,7 @@ class PerformerProcess:
             look.mode = str(request["mode"])
         if "background" in request:
             look.background = request["background"]
-        look.version += 1
+        self.stage.redraw()
         if "mode" in request or "background" in request:
             self.stage.apply_view()
 
@@ -164,6 +166,19 @@ class PerformerProcess:
         self._file.start()
         self._lines.say("file_started", path=str(path))
 
+    def _on_backend(self, request: dict[str, Any]) -> None:
+        """Changes the rasterizer while running; what cannot run here leaves the present one."""
+        name = request["name"]
+        self._backend = None if name in (None, "auto") else str(name)
+        if self._rasterizer is not None:
+            self._rasterizer = self._picked_rasterizer()
+            if self.stage.performer is not None:
+                self.stage.performer.rasterizer = self._rasterizer
+                self.stage.redraw()
+
+    def _picked_rasterizer(self) -> Any:
+        return self._make_rasterizer() if self._backend is None else self._make_rasterizer(self._backend)
+
     def _on_rate(self, request: dict[str, Any]) -> None:
         self.stage.pace.rate_hz = min(240.0, max(1.0, float(request["rate_hz"])))
 
@@ -190,7 +205,7 @@ class PerformerProcess:
             if entering.failure is not None:
                 raise entering.failure
             if self._rasterizer is None:
-                self._rasterizer = self._make_rasterizer()
+                self._rasterizer = self._picked_rasterizer()
             performer = Performer(entering.avatar, self._rasterizer, is_live=True)
             self.stage.enter(performer, entering.number)
             self._records = ControlRecords(self._folder, entering.number, performer.avatar.schema)
@@ -258,15 +273,22 @@ class _Entering:
             self.failure = AvatarError(f"{path}: cannot be opened ({type(error).__name__}: {error}).")
 
 
+def load_avatar(path: Path) -> Any:
+    """An avatar on the best device there is."""
+    from engine.avatar import load_avatar as load
+    from engine.device import pick_device
+
+    return load(path, pick_device())
+
+
 def _share_cores() -> None:
-    """One budget of threads for torch and numba: as many as there are cores, waiting asleep."""
-    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """One budget of threads for torch and numba, which take turns; they wait asleep, not spinning."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("OMP_NUM_THREADS", str(n))
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(n))
     import torch
 
-    torch.set_num_threads(n)
+    from engine.device import set_thread_budget
+
+    set_thread_budget()
     torch.set_grad_enabled(False)
 
 

@@ -93,9 +93,13 @@ class Stage:
         self._latency.clear()
         self._scale.reset()
 
+    def redraw(self) -> None:
+        """Something that shows has changed: a new picture follows."""
+        self.look.version += 1
+
     def apply_look(self) -> None:
         """Brings the performer in line with the look after a request changed it; a new picture follows."""
-        self.look.version += 1
+        self.redraw()
         if self.performer is None:
             return
         look, mixer, schema = self.look, self.performer.mixer, self.performer.avatar.schema
@@ -115,7 +119,7 @@ class Stage:
 
     def apply_view(self) -> None:
         """Brings view mode and background in line with the look. Raises MouthpieceError for what it cannot show."""
-        self.look.version += 1
+        self.redraw()
         if self.performer is None:
             return
         self.performer.view = view_of(self.look.mode)
@@ -163,7 +167,7 @@ class Stage:
         self._latency.add(self._stages)
         self._is_sharp = size == (self.look.width, self.look.height)
         if size == self._size():  # not the one sharp picture of a still face
-            self._scale.add((done - now) * 1e3)
+            self._scale.add((done - now) * 1e3, work["raster"] + work["present"])
         self.pace.shown(done)
         self._frames.commit(self._figures(moment, done, frame.n_gaussians))
         self._drawn = (self.look.version, moment.controls.values.copy())

@@ -160,6 +160,16 @@ def test_another_avatar_takes_the_stage_while_running(session, qtbot, avatar_fil
     wait_for_frame(session, qtbot, lambda h: h.n_gaussians == 50 and h.result[3] == 0.0)
 
 
+def test_the_rasterizer_changes_while_running_and_one_that_cannot_run_is_told(session, qtbot):
+    session.set_backend("smaller dots")
+    wait_for_frame(session, qtbot, lambda h: h.backend == "smaller ")
+    with qtbot.waitSignal(session.note, timeout=PATIENCE_MS) as told:
+        session.set_backend("cuda")
+    assert told.args[0] == "err" and "cuda" in told.args[2]
+    session.set_backend("auto")
+    wait_for_frame(session, qtbot, lambda h: h.backend == "dots")
+
+
 def test_a_killed_performer_comes_back_with_avatar_controls_and_camera(session, qtbot, avatar_file):
     session.set_camera(Orbit(azimuth_deg=40.0))
     session.set_controls({"pose.yaw": 12.0, "au.45": 0.5})

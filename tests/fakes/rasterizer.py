@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.camera import Camera
+from engine.errors import BackendError
 from engine.gaussians import Gaussians
 from engine.raster.base import Rendered
 
@@ -16,7 +17,11 @@ class DotRasterizer:
 
     name = "dots"
 
-    def __init__(self) -> None:
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None:
+            if name != "smaller dots":
+                raise BackendError(f"{name}: cannot run here.")
+            self.name = name
         self.n_rendered = 0
 
     def render(self, layers: Sequence[Gaussians], camera: Camera, *, antialiased: bool = False) -> Rendered:

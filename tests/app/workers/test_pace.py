@@ -26,7 +26,7 @@ def test_the_rate_told_is_of_the_last_second():
 def test_too_slow_frames_get_smaller_and_stay_so():
     scale = RenderScale(30.0)
     for _ in range(100):
-        scale.add(60.0 * scale.scale**2)
+        scale.add(60.0 * scale.scale**2, 50.0 * scale.scale**2)
     assert scale.scale == 0.5 or 60.0 * scale.scale**2 < 1000 / 30
     assert scale.size(1000, 800) == (round(1000 * scale.scale), round(800 * scale.scale))
 
@@ -34,21 +34,28 @@ def test_too_slow_frames_get_smaller_and_stay_so():
 def test_a_machine_that_holds_the_rate_draws_in_full():
     scale = RenderScale(30.0)
     for _ in range(1000):
-        scale.add(20.0)
+        scale.add(20.0, 15.0)
     assert scale.scale == 1.0
 
 
 def test_a_passing_load_is_forgotten_but_a_size_that_does_not_fit_is_not_tried_for_ever():
     scale = RenderScale(30.0)
     for _ in range(40):
-        scale.add(80.0)
+        scale.add(80.0, 70.0)
     assert scale.scale < 1.0
     for _ in range(2000):
-        scale.add(5.0)
+        scale.add(5.0, 4.0)
     assert scale.scale == 1.0
     changes, before = 0, scale.scale
     for _ in range(3000):
-        scale.add(45.0 if scale.scale == 1.0 else 12.0)  # only ever just too slow in full
+        scale.add(*((45.0, 40.0) if scale.scale == 1.0 else (12.0, 8.0)))  # only ever just too slow in full
         changes += scale.scale != before
         before = scale.scale
     assert changes < 14
+
+
+def test_a_smaller_picture_is_not_drawn_where_it_would_not_help():
+    scale = RenderScale(30.0)
+    for _ in range(200):
+        scale.add(80.0, 20.0)
+    assert scale.scale == 1.0
