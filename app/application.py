@@ -81,6 +81,7 @@ class Studio:
 
         self._app, self._options = app, options
         self.exit_code = 0
+        self._first: Path | None = None
         self.crash = CrashHandler(app)
         self.crash.install()
         self.settings = load_settings()
@@ -104,6 +105,9 @@ class Studio:
         """Shows the window, then starts the children and puts an avatar on stage."""
         from PySide6.QtCore import QTimer
 
+        self._first = first_avatar(self._options.avatar or self._options.file, self.settings.last_avatar)
+        if self._first is not None:
+            self.window.empty_stage.show_opening(self._first.stem)
         if self._options.size is not None:
             self.window.resize(*self._options.size)
         self.window.show()
@@ -123,9 +127,8 @@ class Studio:
         session.set_gain_db(sound.gain_db)
         session.set_gate_db(sound.gate_db)
         session.set_look_ahead_ms(sound.look_ahead_ms)
-        avatar = first_avatar(self._options.avatar or self._options.file, self.settings.last_avatar)
-        if avatar is not None:
-            self.library.open_avatar(avatar)
+        if self._first is not None:
+            self.library.open_avatar(self._first)
         if self._options.voice is not None:
             self.library.use_sound(self._options.voice)
         else:

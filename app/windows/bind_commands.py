@@ -5,7 +5,6 @@ from functools import partial
 from PySide6.QtGui import QUndoStack
 
 from app.crash import log_dir
-from app.windows.command_palette import CommandPalette
 from app.windows.file_tasks import show_file
 from app.windows.library_wiring import LibraryWiring
 from app.windows.main_window import MainWindow
@@ -42,7 +41,7 @@ def bind_commands(window: MainWindow, session, wiring: SessionWiring, library: L
         bind(f"window.{mode}", partial(sheets.set_theme, mode))
     bind("window.reset", window.area.reset)
     bind("window.next_area", window.next_area)
-    bind("help.search", lambda: window.show_sheet(CommandPalette(window.theme, window, window.commands)))
+    bind("help.search", sheets.open_search)
     bind("help.keys", sheets.open_keys)
     bind("help.log", lambda: show_file(log_dir()))
     bind("help.about", sheets.open_about)

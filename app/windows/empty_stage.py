@@ -94,7 +94,7 @@ class EmptyStage(QWidget):
         painter.setBrush(ground)
         painter.drawRoundedRect(box, SIZES.radius, SIZES.radius)
         room = self._title.y() - 24
-        if room > 80:
+        if room > 80 and not self._opening:
             side = min(room, 320)
             self._paint_head(painter, QRectF((box.width() - side) / 2, self._title.y() - side - 12, side, side))
 
@@ -189,7 +189,7 @@ PARTS = (
 )
 BLEND, CELL = 0.035, 0.011
 LIGHT = np.array([-0.62, 0.42, 0.66])
-TURN_DEG = 26.0
+TURN_DEG = -28.0
 
 
 @lru_cache(maxsize=1)

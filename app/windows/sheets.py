@@ -1,21 +1,20 @@
-"""Opens the dialogs and carries out what they change."""
+"""Opens the dialogs and carries out what they change; each is imported when it is first asked for."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from app.panels.library_files import TakeEntry, takes_dir
 from app.panels.status_bar import BACKENDS
-from app.windows.about_sheet import AboutSheet, diagnostics
-from app.windows.export_sheet import ExportSheet
-from app.windows.keys_page import KeysPage
-from app.windows.keys_sheet import KeysSheet
 from app.windows.library_wiring import LibraryWiring
 from app.windows.main_window import MainWindow
-from app.windows.preference_pages import FilesPage, LookPage, PerformancePage, SoundPage
-from app.windows.preferences_sheet import PreferencesSheet
 from app.windows.session_wiring import SessionWiring
+
+if TYPE_CHECKING:
+    from app.windows.keys_page import KeysPage
+    from app.windows.preference_pages import FilesPage, LookPage, PerformancePage, SoundPage
 
 
 class Sheets(QObject):
@@ -33,6 +32,8 @@ class Sheets(QObject):
         self._sound_page: SoundPage | None = None
 
     def open_export(self, take: TakeEntry | None = None) -> None:
+        from app.windows.export_sheet import ExportSheet
+
         library = self._window.library
         take = take if isinstance(take, TakeEntry) else library.takes.selected_entry
         sheet = ExportSheet(
@@ -44,6 +45,8 @@ class Sheets(QObject):
         self._window.show_sheet(sheet)
 
     def open_preferences(self, page: str = "sound") -> None:
+        from app.windows.preferences_sheet import PreferencesSheet
+
         makers = {
             "sound": self._make_sound_page,
             "performance": self._make_performance_page,
@@ -57,16 +60,27 @@ class Sheets(QObject):
         self._window.show_sheet(sheet)
 
     def open_keys(self) -> None:
+        from app.windows.keys_sheet import KeysSheet
+
         self._window.show_sheet(KeysSheet(self._theme, self._window, self._window.commands))
 
+    def open_search(self) -> None:
+        from app.windows.command_palette import CommandPalette
+
+        self._window.show_sheet(CommandPalette(self._theme, self._window, self._window.commands))
+
     def open_about(self) -> None:
+        from app.windows.about_sheet import AboutSheet, diagnostics
+
         self._window.show_sheet(AboutSheet(self._theme, self._window, diagnostics(self._session, self._theme)))
 
     def set_theme(self, mode: str) -> None:
         self._settings.theme = mode
         self._theme.set_mode(mode)
 
-    def _make_sound_page(self) -> SoundPage:
+    def _make_sound_page(self) -> "SoundPage":
+        from app.windows.preference_pages import SoundPage
+
         page = self._sound_page = SoundPage(self._theme, self._settings, self._devices)
         page.microphone_chosen.connect(self._wiring.use_microphone)
         page.gain_changed.connect(self._wiring.set_gain_db)
@@ -74,7 +88,9 @@ class Sheets(QObject):
         page.look_ahead_chosen.connect(self._wiring.set_look_ahead)
         return page
 
-    def _make_performance_page(self) -> PerformancePage:
+    def _make_performance_page(self) -> "PerformancePage":
+        from app.windows.preference_pages import PerformancePage
+
         view = self._session.frames.newest()
         now = f"{BACKENDS.get(view.header.backend, view.header.backend)}, {view.header.fps:.0f} fps" if view else ""
         at_once = hasattr(type(self._session), "set_backend")
@@ -83,18 +99,24 @@ class Sheets(QObject):
         page.threads_chosen.connect(partial(setattr, self._settings.performance, "threads"))
         return page
 
-    def _make_keys_page(self) -> KeysPage:
+    def _make_keys_page(self) -> "KeysPage":
+        from app.windows.keys_page import KeysPage
+
         page = KeysPage(self._theme, self._window.commands)
         page.changed.connect(self._set_keys)
         return page
 
-    def _make_look_page(self) -> LookPage:
+    def _make_look_page(self) -> "LookPage":
+        from app.windows.preference_pages import LookPage
+
         page = LookPage(self._theme, self._settings)
         page.theme_chosen.connect(self.set_theme)
         page.motion_changed.connect(self._set_reduce_motion)
         return page
 
-    def _make_files_page(self) -> FilesPage:
+    def _make_files_page(self) -> "FilesPage":
+        from app.windows.preference_pages import FilesPage
+
         page = FilesPage(self._theme, self._settings, takes_dir())
         page.folder_chosen.connect(partial(setattr, self._settings, "export_folder"))
         page.render_changed.connect(partial(setattr, self._settings, "render_takes"))
