@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QImage, QPainter, QUndoStack
+from PySide6.QtGui import QColor, QImage, QUndoStack
 from PySide6.QtWidgets import QColorDialog, QFileDialog, QWidget
 
 from app.theme.theme import Theme
@@ -18,6 +18,7 @@ from app.viewport.overlays import EdgeFrame
 from app.viewport.pick_canvas import CanvasChoice, pick_canvas
 from app.viewport.raster_canvas import RasterCanvas
 from app.viewport.resolution import ResolutionGovernor
+from app.viewport.stills import avatar_words, still_picture
 from app.viewport.view_keys import camera_command
 from app.viewport.view_menus import VIEW_MODES
 from engine.errors import MouthpieceError
@@ -178,18 +179,7 @@ class Viewport(QWidget):
 
     def still_picture(self) -> QImage:
         """What the viewport shows, without anything that lies over it, at the frame's own size."""
-        view = self._session.frames.newest()
-        if view is None:
-            return QImage()
-        height, width = view.image.shape[:2]
-        frame = QImage(view.image.data, width, height, width * 4, QImage.Format.Format_RGBA8888)
-        if self._ground.kind == "checker":
-            return frame.copy()
-        picture = ground_image(self._ground, width, height, 1.0, self._theme.tokens)
-        painter = QPainter(picture)
-        painter.drawImage(0, 0, frame)
-        painter.end()
-        return picture
+        return still_picture(self._session.frames.newest(), self._ground, self._theme.tokens)
 
     def use_canvas(self, kind: str) -> None:
         """Changes the painter while running: `raster` or `opengl`."""
@@ -255,7 +245,7 @@ class Viewport(QWidget):
             self.canvas.show_frame(None)
             return
         self.controller.set_home(manifest.orbit)
-        self.chrome.show_avatar(manifest.name, f"{method_title(manifest.method)}, {manifest.n_gaussians:,} splats")
+        self.chrome.show_avatar(manifest.name, avatar_words(manifest))
         self._tell_background()
         self._session.set_view_mode(self._mode)
         self._asked_size = None
@@ -396,14 +386,3 @@ class Viewport(QWidget):
 
     def _aspect(self) -> float:
         return self.width() / max(1, self.height())
-
-
-METHOD_TITLES = {
-    "dgtalker": "DGTalker", "ggtalker": "GGTalker", "talk2me": "Talk2Me", "embedtalk": "EmbedTalk",
-    "gaussiantalker": "GaussianTalker",
-}  # fmt: skip
-
-
-def method_title(method: str) -> str:
-    """A method's name as its paper writes it."""
-    return METHOD_TITLES.get(method, method)
