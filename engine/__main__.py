@@ -159,6 +159,37 @@ def doctor(json: Json = False) -> None:
             show(findings)
 
 
+@cli.command(name="_warm", hidden=True)
+def warm(training: bool = False, json: Json = False) -> None:
+    """Compile what compiles on first use, so that the first picture does not wait for it."""
+    with one_line_errors(json):
+        from engine.raster.warm_up import warm_up
+
+        follow(warm_up(training), json)
+
+
+@bench_cli.command("live")
+def bench_live_line(
+    avatar: Annotated[Path | None, typer.Argument(help="An .avatar (default: a made one of 30,000 splats).")] = None,
+    size: Annotated[int, typer.Option(help="Side of the picture in pixels.")] = 512,
+    seconds: Annotated[float, typer.Option(help="Of sound.")] = 10.0,
+    backend: Annotated[str, typer.Option(help="auto, cpu, opengl or cuda.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Time the live line in process: voice in, finished pictures out, medians by stage."""
+    with one_line_errors(json):
+        from engine.avatar import load_avatar
+        from engine.bench_live import bench_live, random_avatar
+        from engine.calibration import matrix_product_ms
+        from engine.raster import pick_rasterizer
+
+        subject = load_avatar(avatar) if avatar else random_avatar()
+        rasterizer = pick_rasterizer(None if backend == "auto" else backend)
+        figures = bench_live(subject, rasterizer, seconds, size)
+        rows = {"calibration_ms": matrix_product_ms(), "backend": rasterizer.name, **figures}
+        say(rows, json, title="The live line (milliseconds, medians)")
+
+
 def _pairs(items: list[str] | None) -> dict[str, str]:
     pairs = {}
     for item in items or []:
