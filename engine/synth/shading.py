@@ -19,15 +19,18 @@ iris rim colour 11:14, iris inner colour 14:17, side 17, whiteness 18."""
 
 @njit(nogil=True, fastmath=True, inline="always")
 def _hash(x, y, z):
-    h = np.sin(x * 12.9898 + y * 78.233 + z * 37.719) * 43758.5453
-    return h - np.floor(h)
+    """A number 0 to 1 for a cell of the integer lattice (mixing after Wang, 2007)."""
+    h = np.uint32(x) * np.uint32(374761393) + np.uint32(y) * np.uint32(668265263) + np.uint32(z) * np.uint32(2147483647)
+    h = (h ^ (h >> np.uint32(13))) * np.uint32(1274126177)
+    return np.float64((h ^ (h >> np.uint32(16))) & np.uint32(0xFFFF)) * (1.0 / 65535.0)
 
 
 @njit(nogil=True, fastmath=True)
 def noise(x, y, z):
     """Smooth value noise, 0 to 1, one cell a unit."""
-    ix, iy, iz = np.floor(x), np.floor(y), np.floor(z)
-    fx, fy, fz = x - ix, y - iy, z - iz
+    floor_x, floor_y, floor_z = np.floor(x), np.floor(y), np.floor(z)
+    fx, fy, fz = x - floor_x, y - floor_y, z - floor_z
+    ix, iy, iz = np.int64(floor_x), np.int64(floor_y), np.int64(floor_z)
     fx, fy, fz = fx * fx * (3 - 2 * fx), fy * fy * (3 - 2 * fy), fz * fz * (3 - 2 * fz)
     a = _hash(ix, iy, iz) * (1 - fx) + _hash(ix + 1, iy, iz) * fx
     b = _hash(ix, iy + 1, iz) * (1 - fx) + _hash(ix + 1, iy + 1, iz) * fx
@@ -42,12 +45,25 @@ def smoothstep(low, high, x):
     return t * t * (3 - 2 * t)
 
 
+EXPOSURE = 0.50
+TONE_TOP, TONE_STEPS = 8.0, 4096
+
+
+def _tone_curve() -> np.ndarray:
+    """Filmic shoulder and display gamma, tabled over the square root of light so that shadows keep their steps."""
+    x = (np.linspace(0, 1, TONE_STEPS + 1) ** 2) * TONE_TOP * EXPOSURE
+    return np.minimum((x * (2.2 * x + 0.05)) / (x * (2.05 * x + 0.55) + 0.14), 1.0) ** (1 / 2.2)
+
+
+_TONE = _tone_curve()
+
+
 @njit(nogil=True, fastmath=True, inline="always")
 def tone(x):
-    """Filmic curve and display gamma."""
-    x = max(x, 0.0) * 0.50
-    x = (x * (2.2 * x + 0.05)) / (x * (2.05 * x + 0.55) + 0.14)
-    return min(x, 1.0) ** (1 / 2.2)
+    """Linear light as a display value 0 to 1."""
+    at = np.sqrt(min(max(x, 0.0), TONE_TOP - 1e-3) / TONE_TOP) * TONE_STEPS
+    i = int(at)
+    return _TONE[i] + (_TONE[i + 1] - _TONE[i]) * (at - i)
 
 
 @njit(nogil=True, fastmath=True)
@@ -80,6 +96,11 @@ def lit(shadow, hair_shadow, frame, px, py, pz, bias):
 
 
 @njit(nogil=True, fastmath=True, inline="always")
+def _fifth(x):
+    return x * x * x * x * x
+
+
+@njit(nogil=True, fastmath=True, inline="always")
 def _ggx(nx, ny, nz, vx, vy, vz, lx, ly, lz, rough):
     hx, hy, hz = vx + lx, vy + ly, vz + lz
     length = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
@@ -92,7 +113,7 @@ def _ggx(nx, ny, nz, vx, vy, vz, lx, ly, lz, rough):
     d = nh * nh * (a * a - 1) + 1
     k = (rough + 1) ** 2 / 8
     shape = 1 / ((nv * (1 - k) + k) * (nl * (1 - k) + k))
-    return a * a / (3.1416 * d * d) * shape * 0.25 * nl * (0.04 + 0.96 * (1 - vh) ** 5) / 0.04
+    return a * a / (3.1416 * d * d) * shape * 0.25 * nl * (0.04 + 0.96 * _fifth(1 - vh)) / 0.04
 
 
 @njit(nogil=True, fastmath=True)
@@ -124,7 +145,7 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
     rim = max(n[0] * light[2, 0] + n[1] * light[2, 1] + n[2] * light[2, 2], 0.0)
     cool = max(n[0] * light[3, 0] + n[1] * light[3, 1] + n[2] * light[3, 2], 0.0)
     facing = max(n[0] * v[0] + n[1] * v[1] + n[2] * v[2], 0.0)
-    edge = (1 - facing) ** 3
+    edge = (1 - facing) * (1 - facing) * (1 - facing)
     grazing = (1 - smoothstep(-0.05, 0.3, key)) * 0.35 * warmth
     spec_key = _ggx(n[0], n[1], n[2], v[0], v[1], v[2], light[0, 0], light[0, 1], light[0, 2], rough) * visible
     spec_fill = _ggx(n[0], n[1], n[2], v[0], v[1], v[2], light[1, 0], light[1, 1], light[1, 2], rough)
@@ -199,7 +220,7 @@ def _eye(eye, p, n, v, local, light, shadow, hair_shadow, frame):
     glint = smoothstep(0.955, 0.985, toward) * (0.3 + 0.7 * seen) * smoothstep(0.0, 0.12, below)
     toward = mx * light[1, 0] + my * light[1, 1] + mz * light[1, 2]
     glint_fill = smoothstep(0.93, 0.98, toward) * smoothstep(0.0, 0.10, below)
-    fresnel = 0.04 + 0.96 * (1 - max(cv, 0.0)) ** 5
+    fresnel = 0.04 + 0.96 * _fifth(1 - max(cv, 0.0))
     out_r, out_g, out_b = 0.0, 0.0, 0.0
     vein = smoothstep(0.45, 0.98, rho)
     for c in range(3):

@@ -33,7 +33,7 @@ def fill(draft: Draft, eye: np.ndarray, mouth: np.ndarray, seed: int) -> None:
     middle, rim = _midline(mouth_xy), _rim()
     fixed = np.concatenate([middle, rim, *on_seed])
     fixed_h = np.concatenate(
-        [spacing(middle) * 0.9, spacing(rim) * 0.9, np.full(len(eye), 2.2), np.full(len(mouth), 2.0)]
+        [spacing(middle) * 0.9, spacing(rim) * 0.9, _clear(on_seed[0], 2.2), _clear(on_seed[1], 2.0)]
     )
     points = axis_hit(rng.uniform(0, np.pi, N_THROWN), rng.uniform(BOTTOM_Y, 112, N_THROWN), Shape.SEED)
     points = points[points[:, 1] > BOTTOM_Y + 1]
@@ -52,6 +52,13 @@ def fill(draft: Draft, eye: np.ndarray, mouth: np.ndarray, seed: int) -> None:
     laid = np.array(draft.vertices)[rows]
     laid[: len(eye)], laid[len(eye) : len(eye) + len(mouth)] = on_seed
     draft.faces += [tuple(t) for t in rows[_triangles(laid, len(eye), len(mouth))]]
+
+
+def _clear(ring: np.ndarray, least: float) -> np.ndarray:
+    """How far the fill keeps from each point of a ring: its longer edge, so that the ring's edges stay Delaunay."""
+    step = np.linalg.norm(np.diff(ring, axis=0, append=ring[:1]), axis=1)
+    step = np.minimum(step, 5.0)
+    return np.maximum(least, np.maximum(step, np.roll(step, 1)))
 
 
 def _midline(mouth_xy: np.ndarray) -> np.ndarray:
@@ -90,7 +97,7 @@ def _throw(points, h, fixed):
     for i in range(n):
         free = True
         for j in range(count):
-            least = 0.5 * (h[i] + taken_h[j]) if j >= m else min(h[i], taken_h[j])
+            least = 0.5 * (h[i] + taken_h[j]) if j >= m else taken_h[j]
             gap = (
                 (points[i, 0] - taken[j, 0]) ** 2
                 + (points[i, 1] - taken[j, 1]) ** 2
@@ -119,11 +126,11 @@ def _triangles(laid: np.ndarray, n_eye: int, n_mouth: int) -> np.ndarray:
     flat = _chart(laid)
     flat[np.abs(laid[:, 0]) < 1e-6, 0] = 0
     triangles = Delaunay(flat).simplices
-    middle = flat[triangles].mean(1)
-    holes = _inside(middle, flat[:n_eye]) | _inside(middle, flat[n_eye : n_eye + n_mouth])
+    eye_hole = (triangles < n_eye).all(1)
+    mouth_hole = ((triangles >= n_eye) & (triangles < n_eye + n_mouth)).all(1)
     a, b, c = flat[triangles[:, 0]], flat[triangles[:, 1]], flat[triangles[:, 2]]
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
-    kept = ~holes & (np.abs(area) > 1e-9)
+    kept = ~eye_hole & ~mouth_hole & (np.abs(area) > 1e-9)
     triangles = np.where((area > 0)[:, None], triangles[:, [0, 2, 1]], triangles)
     return triangles[kept]
 

@@ -86,7 +86,7 @@ class Look:
 
     skin_tone: float = 0.34
     hair_color: float = 0.22
-    eye_color: float = 0.84
+    eye_color: float = 0.93
     blush: float = 0.7
     freckles: float = 0.0
     lip_color: float = 0.4

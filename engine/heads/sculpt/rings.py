@@ -128,9 +128,10 @@ def mouth_rings(draft: Draft) -> np.ndarray:
     border_x, border_y = lip_border(t, up)
     normal = outward(border_x, border_y)
     rings = []
-    for away in SKIN_RINGS_MM:
+    for away, rounds in zip(SKIN_RINGS_MM, (10, 6, 3, 1, 0)):
         x = border_x + normal[:, 0] * away
         y = border_y + normal[:, 1] * away * np.where(up > 0, 0.62, 0.78)
+        x, y = _smoothed(x, rounds), _smoothed(y, rounds)
         x[0] = x[-1] = 0
         rings.append(draft.add(np.stack([x, y, front_hit(x, y)], 1), Label.SKIN, Hold.FIXED))
     full = np.clip(1 - t**3.0, 0, 1)
@@ -150,6 +151,14 @@ def mouth_rings(draft: Draft) -> np.ndarray:
         draft.bridge(inner, outer, closed=False)
     _cap(draft, rings[-1])
     return np.array(rings)
+
+
+def _smoothed(values: np.ndarray, rounds: int) -> np.ndarray:
+    """Takes the kink out of a ring where it turns round the corner of the mouth."""
+    out = values.copy()
+    for _ in range(rounds):
+        out[1:-1] = 0.5 * out[1:-1] + 0.25 * (out[:-2] + out[2:])
+    return out
 
 
 def _lip_bulge(t: np.ndarray, up: np.ndarray, tau: float, full: np.ndarray) -> np.ndarray:
