@@ -180,13 +180,13 @@ def bench_live_line(
     with one_line_errors(json):
         from engine.avatar import load_avatar
         from engine.bench_live import bench_live, random_avatar
-        from engine.calibration import matrix_product_ms
         from engine.raster import pick_rasterizer
+        from engine.raster.bench_scene import calibrate
 
         subject = load_avatar(avatar) if avatar else random_avatar()
         rasterizer = pick_rasterizer(None if backend == "auto" else backend)
         figures = bench_live(subject, rasterizer, seconds, size)
-        rows = {"calibration_ms": matrix_product_ms(), "backend": rasterizer.name, **figures}
+        rows = {"calibration_ms": calibrate() * 1e3, "backend": rasterizer.name, **figures}
         say(rows, json, title="The live line (milliseconds, medians)")
 
 

@@ -74,14 +74,17 @@ def _bar():
     )  # fmt: skip
     with Bar(*columns, console=console, refresh_per_second=4) as bar:
         tasks: dict[str, int] = {}
+        said = ""
 
         def show(step: Progress) -> None:
             if step.stage not in tasks:
                 tasks[step.stage] = bar.add_task(step.stage, total=step.total or None, note="")
             note = "  ".join(f"{n} {v:.4g}" for n, v in step.values.items() if isinstance(v, float))
             bar.update(tasks[step.stage], completed=step.done, total=step.total or None, note=note)
-            if step.message:
+            nonlocal said
+            if step.message and step.message != said:
                 console.print(step.message, markup=False)
+            said = step.message
 
         yield show
 
