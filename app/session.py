@@ -23,7 +23,7 @@ RING_RATE_HZ = 48_000
 PERFORMER_SILENCE_S = 90.0
 """The first start compiles for a minute; a performer silent for longer hangs."""
 
-VIEW_MODES = ("color", "alpha", "depth", "points", "ellipsoids", "embedding", "motion")
+VIEW_MODES = ("color", "alpha", "depth", "normals", "opacity", "points", "ellipsoids", "embedding", "motion")
 
 
 class Session(QObject):

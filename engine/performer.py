@@ -1,6 +1,5 @@
 """The live line of one avatar: sound in, frames out. The same in the app, in scripts, in tests and in renders."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +10,9 @@ from engine.audio.history import FeatureHistory
 from engine.camera import Camera
 from engine.controls import Controls
 from engine.edits import Edits
-from engine.gaussians import Gaussians
 from engine.guard import guard_of
 from engine.latency import StageClock
+from engine.live_view import LiveView
 from engine.methods.base import Avatar
 from engine.mixer import Mixer
 from engine.motion_clock import MotionClock
@@ -22,9 +21,6 @@ from engine.raster.base import Rasterizer, Rendered
 
 DRIVER_BUDGET_MS = 4.0
 HISTORY_S = 8.0
-
-View = Callable[[list[Gaussians], Any, Camera], list[Gaussians]]
-"""Turns the layers of a state into layers coloured to show something else: depth, embeddings, motion."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +90,7 @@ class Performer:
         mixer: sliders, strengths, look-ahead, idle life; set its attributes at any time.
         edits: hidden and deleted Gaussians, None for none.
         background: None for the avatar's own, a colour `[3]` or a picture `[H, W, 3]` float32, 0 to 1.
-        view: None for the plain picture, else what recolours the layers.
+        view: None for the plain picture, else another way to look at the avatar.
     """
 
     def __init__(self, avatar: Avatar, rasterizer: Rasterizer, *, is_live: bool = False, seed: int = 0) -> None:
@@ -103,7 +99,7 @@ class Performer:
         self.mixer = Mixer(avatar.schema, guard_of(avatar), seed)
         self.edits: Edits | None = None
         self.background: np.ndarray | None = None
-        self.view: View | None = None
+        self.view: LiveView | None = None
         self.encoders = avatar.encoders()
         self.histories = [FeatureHistory(encoder.n_features, HISTORY_S) for encoder in self.encoders]
         self.driver = avatar.driver(self.histories)
@@ -167,9 +163,10 @@ class Performer:
             if self.edits is not None:
                 layers = self.edits.apply(layers)
             if self.view is not None:
-                layers = self.view(layers, state, camera)
+                layers = self.view.layers(layers, moment.controls, camera)
         with stage("raster"):
-            rendered = self.rasterizer.render(layers, camera)
+            look = {"hard_edged": True} if self.view is not None and self.view.is_hard_edged else {}
+            rendered = self.rasterizer.render(layers, camera, **look)
         with stage("present"):
             image = self._compose(rendered, moment, camera, out)
         return Frame(image, moment, camera, sum(len(layer) for layer in layers), stage.ms)
@@ -197,7 +194,10 @@ class Performer:
         return self._animated[2]
 
     def _compose(self, rendered: Rendered, moment: Moment, camera: Camera, out: np.ndarray | None) -> np.ndarray:
-        picture = self.avatar.compose(rendered, moment.controls, camera, moment.time, self.background)
+        if self.view is not None:
+            picture = self.view.picture(rendered)
+        else:
+            picture = self.avatar.compose(rendered, moment.controls, camera, moment.time, self.background)
         if out is None:
             out = np.empty(picture.shape, dtype=np.uint8)
         to_bytes(picture, out)

@@ -132,7 +132,16 @@ class PerformerProcess:
             look.background = request["background"]
         self.stage.redraw()
         if "mode" in request or "background" in request:
+            self._apply_view()
+
+    def _apply_view(self) -> None:
+        from engine.errors import AvatarError
+
+        try:
             self.stage.apply_view()
+        except AvatarError:
+            self.stage.look.mode = "color"  # this avatar has nothing to show there
+            raise
 
     def _on_voice(self, request: dict[str, Any]) -> None:
         voice = self._voice.voice

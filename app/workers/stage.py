@@ -12,8 +12,9 @@ from app.workers.pace import Pace, RenderScale
 from app.workers.voice_line import VoiceLine
 from engine.camera import Orbit
 from engine.edits import Edits
-from engine.errors import AvatarError, MouthpieceError, OutputError
+from engine.errors import AvatarError, OutputError
 from engine.latency import LatencyLog
+from engine.live_view import LiveView
 from engine.performer import Moment, Performer
 
 STILL = 1e-4
@@ -122,8 +123,10 @@ class Stage:
         self.redraw()
         if self.performer is None:
             return
-        self.performer.view = view_of(self.look.mode)
         self.performer.background = background_of(self.look.background, *self._size())
+        self.performer.view = None
+        if self.look.mode != "color":
+            self.performer.view = LiveView(self.look.mode, self.performer.avatar)
 
     def tick(self) -> Moment | None:
         """One round of the picture loop: the moment as it now is, drawn and published if anything has changed."""
@@ -231,13 +234,6 @@ def background_of(given: Any, width: int, height: int) -> np.ndarray | None:
     except (OSError, ValueError, Image.DecompressionBombError) as error:
         raise OutputError(f"{given}: is not a picture that can be read ({error}).") from error
     return np.asarray(filled, dtype=np.float32) / 255
-
-
-def view_of(mode: str) -> Any:
-    """What recolours the layers for a view mode, None for the plain picture. Raises MouthpieceError if unknown."""
-    if mode == "color":
-        return None
-    raise MouthpieceError(f"{mode}: there is no such view.")
 
 
 def _is_known(schema: Any, name: str) -> bool:

@@ -1,10 +1,7 @@
 """The live line in process: sound and sliders in, pictures and their bookkeeping out."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-import torch
 
 from engine.audio.block import SAMPLE_RATE_HZ, Block
 from engine.camera import Orbit
@@ -174,11 +171,3 @@ def test_the_same_sound_in_any_blocks_gives_the_same_frames():
             performer.push(Block(sound[start : start + step], start / SAMPLE_RATE_HZ))
         images.append(performer.frame(0.3, CAMERA).image)
     assert np.array_equal(images[0], images[1]) and np.array_equal(images[0], images[2])
-
-
-def test_a_view_recolours_the_layers(performer):
-    performer.view = lambda layers, state, camera: [
-        replace(layer, colors=torch.ones_like(layer.colors)) for layer in layers
-    ]
-    image = performer.frame(0.0, CAMERA).image
-    assert (image[image[..., 3] == 255] == 255).all()

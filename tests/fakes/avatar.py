@@ -93,6 +93,7 @@ class FakeAvatar:
         self._scales = torch.full((n_gaussians, 3), 0.05)
         self._opacities = torch.full((n_gaussians,), 0.8)
         self._colors = 0.5 + 0.5 * directions
+        self.embeddings = torch.randn(n_gaussians, 8, generator=generator)
         self.n_animated = 0
         self.manifest = Manifest(
             name=name, method="fake", n_gaussians=n_gaussians, schema_rows=SCHEMA.to_json(),

@@ -24,9 +24,12 @@ class DotRasterizer:
             self.name = name
         self.n_rendered = 0
 
-    def render(self, layers: Sequence[Gaussians], camera: Camera, *, antialiased: bool = False) -> Rendered:
+    def render(
+        self, layers: Sequence[Gaussians], camera: Camera, *, antialiased: bool = False, hard_edged: bool = False
+    ) -> Rendered:
         self.n_rendered += 1
-        color = np.zeros((camera.height, camera.width, 3), dtype=np.float32)
+        n_channels = layers[0].colors.shape[1]
+        color = np.zeros((camera.height, camera.width, n_channels), dtype=np.float32)
         alpha = np.zeros((camera.height, camera.width), dtype=np.float32)
         for layer in layers:
             means = layer.means.numpy().astype(np.float64) @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]

@@ -15,7 +15,7 @@ from engine.audio.ring import SampleRing
 from engine.camera import Orbit
 from engine.controls import ControlSchema
 from engine.edits import Edits
-from engine.errors import AvatarError, MouthpieceError, OutputError
+from engine.errors import AvatarError, OutputError
 from engine.performer import Performer
 from tests.fakes.avatar import FakeAvatar
 from tests.fakes.rasterizer import DotRasterizer
@@ -117,7 +117,7 @@ def test_a_background_that_cannot_be_read_is_told(tmp_path):
 
 
 def test_an_unknown_view_is_refused(scene):
-    with pytest.raises(MouthpieceError, match="upside down"):
+    with pytest.raises(AvatarError, match="upside down"):
         scene.view(mode="upside down")
 
 

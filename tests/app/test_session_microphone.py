@@ -1,0 +1,109 @@
+"""The session with a microphone: it drives the face, its loss is told and healed, a sample voice stands in for it."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+if not os.environ.get("DISPLAY"):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from app.session import Session
+from engine.audio.wav import write_wav
+from tests.virtual_sound import MICROPHONE_NAME, sound_folder, stopped_virtual_sound, virtual_sound  # noqa: F401
+
+pytestmark = pytest.mark.sound
+
+FAKES = ("--loader", "tests.fakes.avatar:load", "--rasterizer", "tests.fakes.rasterizer:DotRasterizer")
+PATIENCE_MS = 60_000
+
+
+def tone(seconds: float, rate: int) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * 220 * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
+
+
+@pytest.fixture
+def make_session(qtbot, tmp_path, monkeypatch):
+    from tests.fakes.avatar import save
+
+    monkeypatch.setenv("MOUTHPIECE_DATA", str(tmp_path / "data"))
+    made = []
+
+    def make(fallback: Path | None = None) -> Session:
+        session = Session(fallback_voice=fallback, takes_folder=tmp_path / "takes", performer_arguments=FAKES)
+        made.append(session)
+        session.set_idle(False)
+        session.set_view_size(64, 48)
+        session.start()
+        session.use_microphone(None)
+        with qtbot.waitSignal(session.avatar_opened, timeout=PATIENCE_MS):
+            session.open_avatar(save(tmp_path / "noa.avatar"))
+        return session
+
+    yield make
+    for session in made:
+        session.close()
+
+
+def wait_for_drive(session: Session, qtbot, is_it) -> object:
+    qtbot.waitUntil(lambda: session.frames.newest() is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: is_it(session.frames.newest().header), timeout=PATIENCE_MS)
+    return session.frames.newest().header
+
+
+def wait_for_source(session: Session, qtbot, kind: str) -> None:
+    qtbot.waitUntil(lambda: session.source.kind == kind, timeout=PATIENCE_MS)
+
+
+def test_what_is_said_into_the_microphone_moves_the_face(make_session, qtbot, virtual_sound):  # noqa: F811
+    session = make_session()
+    wait_for_source(session, qtbot, "microphone")
+    assert session.source.name == MICROPHONE_NAME
+    assert any(device.name == MICROPHONE_NAME and device.kind == "input" for device in session.devices)
+    virtual_sound.say(tone(20, 16_000))
+    header = wait_for_drive(session, qtbot, lambda h: h.driven[0] > 1.0)
+    assert header.is_talking and header.stages_ms["capture"] > 0
+    assert 0.04 < header.shown_time - header.motion_sample_time < 1.0
+    session.set_microphone_muted(True)
+    wait_for_drive(session, qtbot, lambda h: h.driven[0] < 0.05)
+    session.set_microphone_muted(False)
+    wait_for_drive(session, qtbot, lambda h: h.driven[0] > 1.0)
+
+
+def test_a_microphone_that_goes_is_told_and_its_return_too(make_session, qtbot, virtual_sound):  # noqa: F811
+    session = make_session()
+    notes = []
+    session.note.connect(lambda *words: notes.append(words))
+    wait_for_source(session, qtbot, "microphone")
+    virtual_sound.stop()
+    wait_for_source(session, qtbot, "none")
+    assert session.source.sentence and notes[-1][0] == "warn"
+    virtual_sound.start()
+    wait_for_source(session, qtbot, "microphone")
+    assert notes[-1][0] == "good" and "back" in notes[-1][2]
+    virtual_sound.say(tone(20, 16_000))
+    wait_for_drive(session, qtbot, lambda h: h.driven[0] > 1.0)
+
+
+def test_a_killed_sound_process_is_started_again_with_its_microphone(make_session, qtbot, virtual_sound):  # noqa: F811
+    session = make_session()
+    wait_for_source(session, qtbot, "microphone")
+    killed = session.process_ids()["sound"]
+    os.kill(killed, 9)
+    qtbot.waitUntil(lambda: session.process_ids()["sound"] not in (0, killed), timeout=PATIENCE_MS)
+    virtual_sound.say(tone(30, 16_000))
+    wait_for_drive(session, qtbot, lambda h: h.driven[0] > 1.0)
+
+
+def test_a_sample_voice_speaks_until_a_microphone_comes(make_session, qtbot, stopped_virtual_sound, tmp_path):  # noqa: F811
+    write_wav(tmp_path / "sample.wav", tone(2, 16_000), 16_000)
+    session = make_session(tmp_path / "sample.wav")
+    wait_for_source(session, qtbot, "file")
+    assert "sample voice" in session.source.sentence and session.source.name == "sample.wav"
+    wait_for_drive(session, qtbot, lambda h: h.driven[0] > 1.0)
+    stopped_virtual_sound.start()
+    wait_for_source(session, qtbot, "microphone")
+    wait_for_drive(session, qtbot, lambda h: h.driven[0] < 0.05)
+    stopped_virtual_sound.say(tone(20, 16_000))
+    wait_for_drive(session, qtbot, lambda h: h.driven[0] > 1.0)
