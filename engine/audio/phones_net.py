@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 VISEMES = ("sil", "PP", "FF", "TH", "DD", "kk", "CH", "SS", "nn", "RR", "aa", "E", "ih", "oh", "ou")
 LOOK_AHEAD_STEPS = (0, 1, 2, 4)  # steps of 20 ms; one head for each
@@ -12,14 +13,15 @@ ARTICULATORS = (
     "mouthUpperUpLeft", "mouthRollLower", "mouthPressLeft", "tongueOut", "shut",
 )  # fmt: skip
 _KERNEL = 3
+_REACHES = (_KERNEL - 1, 2 * (_KERNEL - 1))  # rows before the present that each convolution sees
 
 
 @dataclass
 class PhonesState:
     """What the network remembers between steps: the inputs its convolutions still see, and its recurrent state."""
 
-    first: Tensor  # [B, F, 2]
-    second: Tensor  # [B, width, 4]
+    first: Tensor  # [B, 2, F]
+    second: Tensor  # [B, 4, width]
     recurrent: Tensor  # [layers, B, hidden]
 
 
@@ -34,8 +36,8 @@ class PhonesNet(nn.Module):
     def __init__(self, n_inputs: int = 128, width: int = 192, hidden: int = 256, n_embedding: int = 48) -> None:
         super().__init__()
         self.n_inputs, self.width, self.hidden, self.n_embedding = n_inputs, width, hidden, n_embedding
-        self.first = nn.Conv1d(n_inputs, width, _KERNEL)
-        self.second = nn.Conv1d(width, width, _KERNEL, dilation=2)
+        self.first = nn.Linear(_KERNEL * n_inputs, width)
+        self.second = nn.Linear(_KERNEL * width, width)
         self.norm = nn.LayerNorm(width)
         self.recurrent = nn.GRU(width, hidden, num_layers=2, batch_first=True)
         self.embed = nn.ModuleList(nn.Linear(hidden, n_embedding) for _ in LOOK_AHEAD_STEPS)
@@ -46,8 +48,8 @@ class PhonesNet(nn.Module):
         """The state before any sound."""
         weight = self.first.weight
         return PhonesState(
-            weight.new_zeros(n_batch, self.n_inputs, _KERNEL - 1),
-            weight.new_zeros(n_batch, self.width, 2 * (_KERNEL - 1)),
+            weight.new_zeros(n_batch, _REACHES[0], self.n_inputs),
+            weight.new_zeros(n_batch, _REACHES[1], self.width),
             weight.new_zeros(2, n_batch, self.hidden),
         )
 
@@ -57,13 +59,13 @@ class PhonesNet(nn.Module):
         Any split of the features into calls gives the same states.
         """
         state = state or self.start(len(features))
-        inputs = torch.cat([state.first, features.transpose(1, 2)], dim=2)
-        seen = torch.nn.functional.gelu(self.first(inputs))
-        middle = torch.cat([state.second, seen], dim=2)
-        seen = seen + torch.nn.functional.gelu(self.second(middle))
-        states, recurrent = self.recurrent(self.norm(seen.transpose(1, 2)), state.recurrent)
-        kept = PhonesState(inputs[:, :, -(_KERNEL - 1) :], middle[:, :, -2 * (_KERNEL - 1) :], recurrent)
-        return states, kept
+        n = features.shape[1]
+        inputs = torch.cat([state.first, features], dim=1)
+        seen = functional.gelu(self.first(_taps(inputs, n, 1)))
+        middle = torch.cat([state.second, seen], dim=1)
+        seen = self.norm(seen + functional.gelu(self.second(_taps(middle, n, 2))))
+        states, recurrent = self._step(seen, state.recurrent) if n == 1 else self.recurrent(seen, state.recurrent)
+        return states, PhonesState(inputs[:, -_REACHES[0] :], middle[:, -_REACHES[1] :], recurrent)
 
     def speak(self, states: Tensor, head: int) -> tuple[Tensor, Tensor]:
         """Log-probabilities of the visemes `[..., 15]` and the embedding `[..., n_embedding]`, -1 to 1.
@@ -73,3 +75,16 @@ class PhonesNet(nn.Module):
         """
         embedding = torch.tanh(self.embed[head](states))
         return torch.log_softmax(self.classify[head](embedding), dim=-1), embedding
+
+    def _step(self, seen: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
+        """The recurrent layers for a single moment, as live sound comes: half the cost of their general form."""
+        states, layers = seen[:, 0], []
+        for layer, before in zip(self.recurrent.all_weights, recurrent):
+            states = torch.gru_cell(states, before, *layer)
+            layers.append(states)
+        return states[:, None], torch.stack(layers)
+
+
+def _taps(rows: Tensor, n: int, dilation: int) -> Tensor:
+    """For each of the last `n` rows of `[B, T, F]` it and its two predecessors side by side: `[B, n, 3 F]`."""
+    return torch.cat([rows[:, step * dilation : step * dilation + n] for step in range(_KERNEL)], dim=2)
