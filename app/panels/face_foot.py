@@ -79,7 +79,7 @@ class RangeGuardFoot(QWidget):
         painter.drawRoundedRect(QRectF(bar.x(), bar.y(), bar.width() * self._inside, bar.height()), 2, 2)
         painter.setFont(theme.font(TYPE.secondary, SEMIBOLD))
         painter.setPen(theme.color("t1"))
-        percent = QRectF(bar.right() + 4, 1, 28, HEIGHT - 1)
+        percent = QRectF(bar.right() + 4, 1, 34, HEIGHT - 1)
         painter.drawText(percent, middle | right, f"{self._said}%")
         field = self.field_rect()
         painter.fillRect(QRectF(round(percent.right() + 8), 10, 1, 17), theme.color("line2"))
@@ -128,7 +128,7 @@ class RangeGuardFoot(QWidget):
 
     def _bar(self) -> QRectF:
         left = 124.0
-        right = self.field_rect().left() - 88
+        right = self.field_rect().left() - 94
         return QRectF(left, (HEIGHT - BAR_H) / 2 + 1, max(20.0, right - left), BAR_H)
 
     def _tone(self) -> str:
