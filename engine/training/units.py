@@ -18,6 +18,6 @@ def heard_units(
     columns = [unit_track(name, info.au_names, tracks["aus"], tracks["arkit"]) for name in names]
     heard = np.stack(columns, axis=1).astype(np.float32)
     mouth = [i for i, name in enumerate(names) if name in MOUTH_UNITS]
-    if mouth:
+    if mouth and not info.exact:  # a studio's units hold only what is added to the speech
         heard[:, mouth] = unspoken(heard[:, mouth], windows, info.n_train)
     return heard

@@ -39,7 +39,7 @@ class EmbedTalkConfig:
     embedding_octaves: int = 4
     unit_octaves: int = 4
     n_hidden: int = 128
-    position_scale: float = 0.02
+    position_scale: float = 0.05
     sh_degree: int = 2
     sh_every: int = 1000
     warm_up: int = 3000
@@ -68,10 +68,10 @@ class EmbedTalkConfig:
     pose_rate: float = 1e-4
     sound_variants: int = 6
     unit_dropout: float = 0.3
-    active_from: int = 10_000
+    active_from: int = 40_000
     active_pixels: float = 0.06
     rate_means: tuple[float, float] = (1.6e-4, 1.6e-6)
-    rate_network: tuple[float, float] = (5e-4, 5e-5)
+    rate_network: tuple[float, float] = (2e-3, 1e-4)
     rate_sh: float = 2.5e-3
     rate_opacity: float = 0.05
     rate_scale: float = 0.005

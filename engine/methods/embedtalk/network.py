@@ -8,6 +8,10 @@ from engine.parts.audio_net import AudioCoder
 from engine.parts.encoding import encode_position, encoded_width
 
 
+WAVELENGTHS = (0.12, 0.8)  # head heights
+START_AMPLITUDE = 0.3
+
+
 class DeformNet(nn.Module):
     """The shallow MLP with one head for each deformed attribute: position and opacity, nothing else (eq. 9).
 
@@ -59,6 +63,20 @@ class EmbedTalkNet(nn.Module):
         super().__init__()
         self.audio = AudioCoder(n_features, config.n_code)
         self.deform = DeformNet(config, n_units)
+
+
+def spatial_embeddings(points: Tensor, n_embedding: int, generator: torch.Generator) -> Tensor:
+    """Embeddings to start from, `[N, E]` for points `[N, 3]` in head heights: waves over the head, as random Fourier
+    features are.
+
+    Ours: the papers start from zero, where all Gaussians are alike and only gradients tell them apart, which takes
+    tens of thousands of iterations. Waves make neighbours alike (what eq. 11 asks for) and distant places different
+    from the first iteration on.
+    """
+    lengths = WAVELENGTHS[0] * (WAVELENGTHS[1] / WAVELENGTHS[0]) ** torch.rand(n_embedding, generator=generator)
+    directions = nn.functional.normalize(torch.randn(3, n_embedding, generator=generator), dim=0)
+    phases = 2 * torch.pi * torch.rand(n_embedding, generator=generator)
+    return START_AMPLITUDE * torch.sin(points.float() @ (2 * torch.pi * directions / lengths) + phases)
 
 
 def embedding_smoothness(embeddings: Tensor, rows: Tensor, neighbours: Tensor, weights: Tensor) -> Tensor:

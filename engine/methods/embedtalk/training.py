@@ -9,7 +9,12 @@ from torch import Tensor
 from engine.gaussians import Gaussians
 from engine.methods.embedtalk.config import EmbedTalkConfig
 from engine.methods.embedtalk.finish import finish
-from engine.methods.embedtalk.network import EmbedTalkNet, embedding_smoothness, neighbour_weights
+from engine.methods.embedtalk.network import (
+    EmbedTalkNet,
+    embedding_smoothness,
+    neighbour_weights,
+    spatial_embeddings,
+)
 from engine.parts.action_units import MOUTH_UNITS, chosen_units
 from engine.parts.audio_net import N_STEPS, heard_until, window_start
 from engine.parts.harmonics import C0
@@ -227,7 +232,7 @@ class EmbedTalkTraining:
 
     def _chance_units(self, index: int) -> Tensor:
         units = self.unit_tracks[index].copy()
-        if self.rng.random() < self.config.unit_dropout:
+        if not self.clip.info.exact and self.rng.random() < self.config.unit_dropout:
             units[[name in MOUTH_UNITS for name in self.units]] = 0
         return torch.from_numpy(units).to(self.device)
 
@@ -319,7 +324,7 @@ class EmbedTalkTraining:
             "opacities": torch.full((n,), float(np.log(START_OPACITY / (1 - START_OPACITY)))),
             "sh0": torch.from_numpy((colors - 0.5) / C0).float()[:, None],
             "sh_rest": torch.zeros(n, (c.sh_degree + 1) ** 2 - 1, 3),
-            "embeddings": 0.01 * torch.randn(n, c.n_embedding, generator=generator),
+            "embeddings": spatial_embeddings(torch.from_numpy(points), c.n_embedding, generator),
         }
         return {name: value.to(self.device).requires_grad_() for name, value in start.items()}
 
