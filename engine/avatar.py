@@ -17,6 +17,7 @@ from engine.paths import atomic_file
 
 MAX_FILE_BYTES = 4 << 30
 MAX_TENSOR_BYTES = 1 << 30
+BACKGROUNDS = ("plate", "alpha", "none")
 _DTYPE_BYTES = {"F16": 2, "F32": 4, "F64": 8, "I32": 4, "I64": 8, "U8": 1, "BF16": 2}
 
 
@@ -49,6 +50,8 @@ def load_avatar(path: Path, device: str | torch.device = "cpu") -> Avatar:
     manifest = read_manifest(path)
     if not 1 <= manifest.n_gaussians <= MAX_GAUSSIANS:
         raise AvatarError(f"{path}: says it has {manifest.n_gaussians:,} splats, 1 to {MAX_GAUSSIANS:,} can be read.")
+    if manifest.background not in BACKGROUNDS or not manifest.encoders:
+        raise AvatarError(f"{path}: does not say what it stands before or which sound it hears; make the avatar again.")
     try:
         module = method_module(manifest.method)
     except TrainingError as error:

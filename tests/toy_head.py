@@ -26,56 +26,74 @@ MOUTH = np.array([0.0, -0.24])
 EYES = np.array([[0.13, 0.1], [-0.13, 0.1]])  # the person's left eye is at the picture's right
 
 
+SKIN, HAIR, LIPS = np.array([0.82, 0.6, 0.5]), np.array([0.2, 0.13, 0.1]), np.array([0.72, 0.3, 0.32])
+
+
 @dataclass
 class Puppet:
-    """The splats of the toy head at rest; `posed` moves mouth, lids and brows."""
+    """The splats of the toy head at rest and what each belongs to; `posed` moves jaw, lids, brows and corners."""
 
     means: np.ndarray
     colors: np.ndarray
-    scale: float
+    parts: np.ndarray  # [N] names
+    scales: np.ndarray  # [N]
 
-    def posed(self, jaw: float, lids: tuple[float, float], brow: float, smile: float):
-        means, colors = self.means.copy(), self.colors.copy()
+    def posed(self, jaw: float, lids: tuple[float, float], brow: float, smile: float) -> np.ndarray:
+        means = self.means.copy()
         x, y = self.means[:, 0], self.means[:, 1]
-        front = self.means[:, 2] > 0
-        lower = front & (np.abs(x) < 0.14) & (y < MOUTH[1]) & (y > -0.5)
-        means[lower, 1] -= 0.07 * jaw * np.clip(1 - np.abs(x[lower]) / 0.16, 0, 1)
-        inside = front & (np.hypot(x - MOUTH[0], (y - MOUTH[1]) * 2.2) < 0.12)
-        dark = np.clip(jaw * 1.2 - np.abs(y[inside] - MOUTH[1] + 0.03 * jaw) * 12, 0, 1)[:, None]
-        colors[inside] = colors[inside] * (1 - dark) + np.array([0.25, 0.05, 0.06]) * dark
-        corners = front & (np.hypot(np.abs(x) - 0.11, y - MOUTH[1]) < 0.06)
-        means[corners, 1] += 0.05 * smile
-        for eye, closed in zip(EYES, lids, strict=True):
-            ball = front & (np.hypot(x - eye[0], (y - eye[1]) * 1.6) < 0.07)
-            skin = np.array([0.82, 0.6, 0.5])
-            colors[ball] = colors[ball] * (1 - closed) + skin * closed
-        brows = front & (np.abs(y - 0.21) < 0.025) & (np.abs(np.abs(x) - 0.13) < 0.08)
-        means[brows, 1] += 0.05 * brow
-        return means, colors
+        chin = (self.parts == "lower lip") | ((self.parts == "skin") & (y < MOUTH[1] - 0.02) & (np.abs(x) < 0.15))
+        means[chin, 1] -= 0.13 * jaw * np.clip(1.2 - np.abs(x[chin]) / 0.15, 0, 1)
+        lips = (self.parts == "lower lip") | (self.parts == "upper lip")
+        means[lips, 1] += 0.05 * smile * (np.abs(x[lips]) / 0.1) ** 2
+        for name, closed in zip(("left lid", "right lid"), lids, strict=True):
+            means[self.parts == name, 1] -= 0.11 * closed
+        means[self.parts == "brow", 1] += 0.05 * brow
+        return means
 
 
 def make_puppet(n: int = 1500, seed: int = 0, bust: bool = False) -> Puppet:
     rng = np.random.default_rng(seed)
     unit = rng.normal(size=(n, 3))
-    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
-    means = unit * RADII
-    colors = np.tile(np.array([0.82, 0.6, 0.5]), (n, 1)) + 0.03 * rng.normal(size=(n, 1))
+    means = unit / np.linalg.norm(unit, axis=1, keepdims=True) * RADII
+    colors = SKIN + 0.03 * rng.normal(size=(n, 1))
+    parts = np.full(n, "skin", dtype="U16")
     x, y, front = means[:, 0], means[:, 1], means[:, 2] > 0
-    colors[(y > 0.3) | ~front] = 0.2, 0.13, 0.1
-    colors[front & (np.abs(y - 0.21) < 0.02) & (np.abs(np.abs(x) - 0.13) < 0.08)] = 0.2, 0.13, 0.1
-    colors[front & (np.hypot(x - MOUTH[0], (y - MOUTH[1]) * 2.5) < 0.1)] = 0.7, 0.3, 0.32
+    colors[(y > 0.3) | ~front] = HAIR
+    parts[(y > 0.3) | ~front] = "hair"
+    is_mouth = front & (np.hypot(x - MOUTH[0], (y - MOUTH[1]) * 2.2) < 0.11)
+    colors[is_mouth], parts[is_mouth] = (0.15, 0.03, 0.04), "inside"
     for eye in EYES:
-        ball = np.hypot(x - eye[0], (y - eye[1]) * 1.6)
-        colors[front & (ball < 0.06)] = 0.95
-        colors[front & (ball < 0.03)] = 0.1, 0.2, 0.3
+        ball = front & (np.hypot(x - eye[0], (y - eye[1]) * 1.6) < 0.07)
+        colors[ball], parts[ball] = (0.95, 0.95, 0.95), "eye"
+        colors[front & (np.hypot(x - eye[0], y - eye[1]) < 0.03)] = 0.1, 0.2, 0.3
+    sheets = [(means, colors, parts)]
+    m = max(n // 20, 30)
+    for part, centre, size, color, lift in (
+        ("upper lip", (0, MOUTH[1] + 0.025), (0.1, 0.025), LIPS, 0.02),
+        ("lower lip", (0, MOUTH[1] - 0.025), (0.1, 0.03), LIPS, 0.02),
+        ("left lid", EYES[0] + (0, 0.11), (0.075, 0.04), SKIN, 0.03),
+        ("right lid", EYES[1] + (0, 0.11), (0.075, 0.04), SKIN, 0.03),
+        ("brow", (0.13, 0.22), (0.08, 0.015), HAIR, 0.04),
+        ("brow", (-0.13, 0.22), (0.08, 0.015), HAIR, 0.04),
+    ):  # fmt: skip
+        flat = np.array(centre) + rng.uniform(-1, 1, size=(m, 2)) * size
+        sheets.append((_on_face(flat, lift), np.tile(color, (m, 1)), np.full(m, part, dtype="U16")))
     if bust:
         m = n // 3
         side = rng.uniform(-1, 1, size=(m, 2))
-        body = np.stack(
-            [0.6 * side[:, 0], -0.62 - 0.35 * np.abs(side[:, 1]), 0.2 * rng.uniform(-1, 1, m) - 0.1], axis=1
-        )
-        means, colors = np.concatenate([means, body]), np.concatenate([colors, np.tile([0.2, 0.3, 0.5], (m, 1))])
-    return Puppet(means, np.clip(colors, 0, 1), 0.7 * np.sqrt(4 * np.pi * 0.17 / n))
+        depth = 0.2 * rng.uniform(-1, 1, m) - 0.1
+        body = np.stack([0.6 * side[:, 0], -0.62 - 0.35 * np.abs(side[:, 1]), depth], axis=1)
+        sheets.append((body, np.tile([0.2, 0.3, 0.5], (m, 1)), np.full(m, "body", dtype="U16")))
+    means, colors, parts = (np.concatenate(rows) for rows in zip(*sheets, strict=True))
+    spacing = np.sqrt(4 * np.pi * 0.17 / n)
+    scales = np.where(np.isin(parts, ("skin", "hair", "body")), 0.65 * spacing, 0.016)
+    return Puppet(means, np.clip(colors, 0, 1), parts, scales)
+
+
+def _on_face(flat: np.ndarray, lift: float) -> np.ndarray:
+    """Points of the picture plane `[M, 2]` put on the front of the head, a little above its surface."""
+    depth = np.sqrt(np.clip(1 - (flat[:, 0] / RADII[0]) ** 2 - (flat[:, 1] / RADII[1]) ** 2, 0, 1))
+    return np.concatenate([flat, (RADII[2] * depth + lift)[:, None]], axis=1)
 
 
 def toy_voice(seconds: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -125,11 +143,11 @@ def _filmed(folder: Path, size: int, n_frames: int, background: str, seed: int, 
     for i in range(n_frames):
         if background == "alpha":
             angles = 40 * np.sin(2 * np.pi * i / n_frames), 8 * np.sin(np.pi * times[i])
-            camera = Orbit((0, -0.15, 0), *angles, 4.5, 20.0).camera(size, size)
+            camera = Orbit((0, -0.1, 0), *angles, 4.5, 17.0).camera(size, size)
         else:
             camera = Orbit((0, -0.05, 0), 0, 0, 4.5, 18.0).camera(size, size).moved(pose_matrix(*sway[i]))
-        means, colors = puppet.posed(jaw[i], tuple(lids[i]), brow[i], smile[i])
-        color, alpha = _rendered(means, colors, puppet.scale, camera)
+        means = puppet.posed(jaw[i], tuple(lids[i]), brow[i], smile[i])
+        color, alpha = _rendered(means, puppet.colors, puppet.scales, camera)
         write_picture(folder / "frames" / f"{i:06d}.png", color + (1 - alpha) * behind)
         person = np.repeat(alpha, 3, axis=2)
         if background == "plate":
@@ -169,12 +187,12 @@ def _filmed(folder: Path, size: int, n_frames: int, background: str, seed: int, 
     return folder
 
 
-def _rendered(means, colors, scale, camera):
-    tensors = [torch.tensor(a, dtype=torch.float32) for a in (means, colors, camera.viewmat, camera.k)]
+def _rendered(means, colors, scales, camera):
+    tensors = [torch.tensor(a, dtype=torch.float32) for a in (means, colors, camera.viewmat, camera.k, scales)]
     n = len(means)
     color, alpha, _ = rasterization_for("cpu")(
-        tensors[0], torch.tensor([[1.0, 0, 0, 0]]).repeat(n, 1), torch.full((n, 3), scale), torch.full((n,), 0.95),
-        tensors[1], tensors[2][None], tensors[3][None], camera.width, camera.height,
+        tensors[0], torch.tensor([[1.0, 0, 0, 0]]).repeat(n, 1), tensors[4][:, None].repeat(1, 3),
+        torch.full((n,), 0.95), tensors[1], tensors[2][None], tensors[3][None], camera.width, camera.height,
     )  # fmt: skip
     return color[0].numpy(), alpha[0].numpy()
 
@@ -199,9 +217,7 @@ def _spots() -> np.ndarray:
     """Landmarks in the world: four of the lips first, then eyes, brows and the outline."""
     flat = [(-0.1, -0.24), (0.1, -0.24), (0, -0.2), (0, -0.29), (0.13, 0.1), (-0.13, 0.1), (0.13, 0.21), (-0.13, 0.21),
             (0.3, 0.05), (-0.3, 0.05), (0, -0.45), (0, 0.32), (0.22, -0.3), (-0.22, -0.3)]  # fmt: skip
-    xy = np.array(flat)
-    z = RADII[2] * np.sqrt(np.clip(1 - (xy[:, 0] / RADII[0]) ** 2 - (xy[:, 1] / RADII[1]) ** 2, 0, 1))
-    return np.concatenate([xy, z[:, None]], axis=1)
+    return _on_face(np.array(flat), 0.0)
 
 
 def _square(spots: np.ndarray) -> list[float]:

@@ -49,8 +49,8 @@ class Checkpoint:
         state = {
             "version": VERSION, "method": self._method, "dataset": run.clip.info.name, "n_train": run.clip.n_train,
             "iteration": run.iteration, "seconds": run.seconds, "refined": [run._refined_at, run._refined_iteration],
-            "rng": run.model.rng.bit_generator.state, "colors": run.color_generator.bit_generator.state,
-            "rows": run.record.rows(),
+            "rng": model.rng.bit_generator.state, "n_picked": model.n_picked,
+            "colors": run.color_generator.bit_generator.state, "rows": run.record.rows(),
         }  # fmt: skip
         whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         with atomic_file(self._path) as temporary:
@@ -104,6 +104,7 @@ class Checkpoint:
         run.iteration, run.seconds = int(state["iteration"]), float(state["seconds"])
         run._refined_at, run._refined_iteration = state["refined"]
         model.rng.bit_generator.state = state["rng"]
+        model.n_picked = state["n_picked"]
         run.color_generator.bit_generator.state = state["colors"]
         run.record.restore(state["rows"])
 

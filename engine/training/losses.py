@@ -1,10 +1,10 @@
 """Losses between pictures: SSIM, LPIPS where its weights are at hand, and what stands in for it where they are not."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Protocol
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -140,7 +140,7 @@ def _weights(path: Path, url: str) -> dict[str, Tensor]:
         raise ModelMissingError(f"{path}: the weights are not there; fetch them from {url} and put them there.")
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, SafetensorError, KeyError) as error:
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError, UnpicklingError) as error:
         raise ModelMissingError(f"{path}: cannot be read; fetch it again from {url}.") from error
 
 

@@ -44,7 +44,8 @@ class Trainable(Protocol):
             (logits) and the method's own; density control replaces them.
         tags: tensors with a row for each Gaussian that are not trained.
         networks: everything else that is trained.
-        rng: the generator behind every chance the method takes, kept in checkpoints.
+        rng: the generator behind every chance the method takes, kept in checkpoints as is `n_picked`, the number of
+            frames picked so far.
     """
 
     iterations: int
@@ -52,6 +53,7 @@ class Trainable(Protocol):
     tags: dict[str, Tensor]
     networks: nn.Module
     rng: np.random.Generator
+    n_picked: int
 
     def splat_rates(self, at: float) -> dict[str, float]:
         """Learning rate of each entry of `splats`."""

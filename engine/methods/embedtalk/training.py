@@ -63,7 +63,7 @@ class EmbedTalkTraining:
         opening = clip.opening()[: clip.n_train]
         self.resting = opening <= np.quantile(opening, 0.1)
         self._wide_open = np.flatnonzero(opening >= np.quantile(opening, 0.8))
-        self._n_picked = 0
+        self.n_picked = 0
         self._half_products = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
         self._neighbours: tuple[Tensor, Tensor] | None = None
         self._neighbours_at = self._range_at = -1e9
@@ -99,8 +99,8 @@ class EmbedTalkTraining:
         return DensityPlan(c.densify_every, c.densify_gradient, c.prune_opacity, c.max_gaussians, grow=True)
 
     def pick(self, at: float) -> tuple[int, int]:
-        self._n_picked += 1
-        if self._n_picked % self.config.mouth_open_every == 0:
+        self.n_picked += 1
+        if self.n_picked % self.config.mouth_open_every == 0:
             index = self.rng.choice(self._wide_open)
         else:
             index = self.rng.integers(self.clip.n_train)
@@ -135,7 +135,7 @@ class EmbedTalkTraining:
         if self._neighbours is not None and self._neighbours_at > -1e9:
             terms["embedding"] = c.lambda_embedding * self._smoothness()
         if at >= c.warm_up and self._last is not None:
-            if self._n_picked % 2:
+            if self.n_picked % 2:
                 terms["silence"] = 2 * c.lambda_silence * self._silence()
             else:
                 terms["separate"] = 2 * c.lambda_separate * self._separation()

@@ -1,0 +1,207 @@
+"""EmbedTalk's own promises: what is deformed, the exact cache, its size, its losses, and who hears what."""
+
+import numpy as np
+import pytest
+import torch
+
+from engine.avatar import load_avatar
+from engine.methods.base import DriverInputs
+from engine.methods.embedtalk.config import EmbedTalkConfig
+from engine.methods.embedtalk.live import LiveDeform
+from engine.methods.embedtalk.network import DeformNet, EmbedTalkNet, embedding_smoothness, neighbour_weights
+from engine.parts.audio_net import heard_until
+from engine.training.start_points import nearest, thinned
+from engine.training.trainer import train
+from tests.engine.methods.contract import controls, driven_moment, driver_of, front
+from tests.toy_head import TOY_CONFIG, make_toy_dataset
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return DeformNet(EmbedTalkConfig(), n_units=6).requires_grad_(False)
+
+
+def test_only_position_and_opacity_are_deformed(toy_avatar, toy_dataset):
+    """Rotations, scales and, seen from one camera, colours are the canonical storage itself."""
+    avatar = load_avatar(toy_avatar)
+    driven = driven_moment(avatar, toy_dataset)
+    rest, talking = (
+        avatar.deform(avatar.animate(controls(avatar, values)), front(avatar))[0]
+        for values in (avatar.schema.rest().values, driven)
+    )
+    assert talking.quats.data_ptr() == avatar.quats.data_ptr()
+    assert talking.scales.data_ptr() == avatar.scales.data_ptr()
+    assert talking.colors.data_ptr() == rest.colors.data_ptr()
+    assert not torch.equal(talking.means, rest.means) and not torch.equal(talking.opacities, rest.opacities)
+
+
+def test_training_passes_canonical_rotations_scales_and_colours_on(toy_bust):
+    from engine.audio.encoders import make_encoder
+    from engine.capture.dataset import Dataset
+    from engine.methods.embedtalk import Config, begin
+    from engine.training.clip import Clip
+    from engine.training.trainer import configured
+
+    clip = Clip(Dataset(toy_bust), make_encoder({"name": "mel"}), 1)
+    for _ in clip.load():
+        pass
+    model = begin(clip, configured(Config(), TOY_CONFIG | {"sh_degree": 0}), torch.device("cpu"))
+    splats = model.gaussians(clip.sample(3), 40_000.0)
+    assert splats.quats is model.splats["quats"] and splats.colors is model.splats["sh0"]
+    assert torch.equal(splats.scales, model.splats["scales"].exp())
+    assert not torch.equal(splats.means, model.splats["means"])
+
+
+def test_the_cached_first_layer_equals_the_whole_network(net):
+    torch.manual_seed(1)
+    embeddings, means, logits = torch.randn(300, 32), torch.randn(300, 3), torch.randn(300)
+    active = torch.arange(0, 300, 2)
+    live = LiveDeform(net, embeddings, means, logits, active, position_scale=0.02)
+    for _ in range(3):
+        code, units = torch.randn(32), torch.rand(6)
+        position, opacity = net(embeddings[active], code, units)
+        shifts = live.shifts(net.motion_part(code, units))
+        assert (shifts[:, :3] - 0.02 * position).abs().max() < 1e-5
+        assert (shifts[:, 3] - opacity).abs().max() < 1e-5
+        new_means, new_opacities = live.deformed(net.motion_part(code, units), 1.0, 1.0)
+        assert torch.equal(new_means[1::2], means[1::2])
+        assert (new_means[::2] - means[::2] - 0.02 * position).abs().max() < 1e-5
+        assert (new_opacities[::2] - torch.sigmoid(logits[::2] + opacity)).abs().max() < 1e-5
+
+
+def test_the_network_is_small_and_has_no_grid():
+    network = EmbedTalkNet(EmbedTalkConfig(), n_features=128, n_units=13)
+    assert sum(p.numel() for p in network.parameters()) < 300_000
+    assert all(p.dim() <= 3 for p in network.parameters())
+    assert not any(word in name for name in network.state_dict() for word in ("plane", "grid", "hash"))
+
+
+def test_smoothness_ignores_far_clusters_and_vanishes_for_equal_embeddings():
+    torch.manual_seed(0)
+    means = torch.cat([0.005 * torch.randn(30, 3), 0.005 * torch.randn(30, 3) + 10])
+    neighbours = torch.from_numpy(nearest(means.numpy(), 40))  # reaches across the gap
+    rows = torch.arange(60)
+    weights = neighbour_weights(means, rows, neighbours, 2000.0)
+    across = (rows[:, None] < 30) != (neighbours < 30)
+    assert across.any() and weights[across].max() < 1e-6 and weights[~across].min() > 1e-3
+    equal = torch.ones(60, 8, requires_grad=True)
+    loss = embedding_smoothness(equal, rows, neighbours, weights)
+    loss.backward()
+    assert float(loss) == pytest.approx(0.0, abs=1e-9) and torch.isfinite(equal.grad).all()
+    different = torch.randn(60, 8, requires_grad=True)
+    embedding_smoothness(different, rows, neighbours, weights).backward()
+    assert different.grad.abs().sum() > 0
+
+
+def test_lip_coordinates_reproduce_the_code_exactly(toy_avatar):
+    basis = load_avatar(toy_avatar).basis
+    codes = np.random.default_rng(0).normal(size=(20, len(basis.rest))).astype(np.float32)
+    assert np.abs(basis.codes(basis.coordinates(codes)) - codes).max() < 1e-4
+    assert np.abs(basis.directions @ basis.directions.T - np.eye(len(basis.rest))).max() < 1e-5
+    assert (np.diff(basis.sigma) <= 1e-6).all()
+
+
+def test_lip_components_have_unit_spread_over_the_training_clip(toy_avatar, toy_dataset):
+    avatar = load_avatar(toy_avatar)
+    driver = driver_of(avatar, toy_dataset)
+    lips = np.stack([driver.at(i / 25, DriverInputs(160.0)).values[avatar.schema.indices("lip")] for i in range(8, 36)])
+    assert 0.4 < lips[:, 0].std() < 1.8
+
+
+@pytest.mark.parametrize(("look_ahead_ms", "n_heard"), [(0, 8), (40, 10), (80, 12), (160, 16), (400, 16)])
+def test_the_dial_opens_the_window_step_by_step(look_ahead_ms, n_heard):
+    assert int(heard_until(look_ahead_ms).sum()) == n_heard
+
+
+def test_without_encoding_the_first_layer_reads_the_embedding_alone():
+    config = EmbedTalkConfig(embedding_octaves=0)
+    assert DeformNet(config, 6).n_embedding_inputs == 32
+    assert DeformNet(EmbedTalkConfig(), 6).n_embedding_inputs == 288
+
+
+def test_many_points_are_thinned_to_at_most_what_is_asked():
+    rng = np.random.default_rng(0)
+    points, colors = thinned(rng.normal(size=(5000, 3)), rng.uniform(size=(5000, 3)), 900)
+    assert 450 < len(points) <= 900 and colors.shape == points.shape
+    assert colors.min() >= 0 and colors.max() <= 1
+
+
+def test_the_mouth_and_the_eyes_hear_different_things(eye_and_mouth_changes):
+    lids, voice = eye_and_mouth_changes
+    assert lids[0] > 5 * lids[1], "a blink should change the eyes, not the mouth"
+    assert voice[1] > 5 * voice[0], "the voice should change the mouth, not the eyes"
+
+
+@pytest.fixture(scope="module")
+def eye_and_mouth_changes(toy_bust, tmp_path_factory):
+    """How much eye and mouth boxes change with a blink, and with the voice: ((eye, mouth), (eye, mouth))."""
+    from tests.toy_head import train_toy
+
+    path = train_toy(toy_bust, tmp_path_factory.mktemp("hears") / "x.avatar", "embedtalk", iterations=400)
+    return changes(load_avatar(path), toy_bust)
+
+
+def changes(avatar, dataset):
+    from tests.engine.methods.contract import picture
+
+    def boxes(one, two):
+        difference = np.abs(picture(avatar, one, 128)[..., :3] - picture(avatar, two, 128)[..., :3]).mean(axis=-1)
+        f = 128 / (2 * np.tan(np.radians(17 / 2)) * 4.1)
+        eyes, mouth = 64 - (0.1 + 0.1) * f, 64 - (-0.27 + 0.1) * f
+        across = slice(int(64 - 0.25 * f), int(64 + 0.25 * f))
+        rows = [difference[int(y - 0.12 * f) : int(y + 0.12 * f), across].mean() for y in (eyes, mouth)]
+        return rows
+
+    rest = avatar.schema.rest().values
+    blink = rest.copy()
+    for name in avatar.schema.resolve("au.45"):
+        blink[avatar.schema.index(name)] = 1.0
+    driver = driver_of(avatar, dataset)
+    voices = [driver.at(t, DriverInputs(160.0)).values for t in np.arange(0.2, 1.5, 0.1)]
+    loudest = max(voices, key=lambda v: v[0])
+    return boxes(rest, blink), boxes(rest, loudest)
+
+
+@pytest.mark.long
+def test_smoothness_halves_the_distance_of_neighbouring_embeddings_at_equal_quality(tmp_path):
+    dataset = make_toy_dataset(tmp_path / "toy.dataset", 96, 110, "plate")
+    results = {}
+    for weight in (0.0, 1.0):
+        out = tmp_path / f"{weight}.avatar"
+        config = TOY_CONFIG | {"lambda_embedding": weight, "n_points": 1500}
+        last = list(train(dataset, "embedtalk", out, iterations=2500, device="cpu", config=config))[-1]
+        avatar = load_avatar(out)
+        neighbours = nearest(avatar.canonical_means.numpy(), 20)
+        z = avatar.embeddings.numpy()
+        distance = np.linalg.norm(z[:, None] - z[neighbours], axis=-1).mean()
+        results[weight] = distance, last.values["psnr_training"]
+    assert results[0.0][0] > 2 * results[1.0][0]
+    assert abs(results[0.0][1] - results[1.0][1]) < 0.3
+
+
+@pytest.mark.long
+def test_encoding_the_embeddings_helps_the_lips(tmp_path):
+    from engine.evaluation.report import evaluate
+
+    dataset = make_toy_dataset(tmp_path / "toy.dataset", 96, 110, "plate")
+    scores = {}
+    for octaves in (0, 4):
+        out = tmp_path / f"{octaves}.avatar"
+        config = TOY_CONFIG | {"embedding_octaves": octaves, "n_points": 1500}
+        for _ in train(dataset, "embedtalk", out, iterations=2500, device="cpu", config=config):
+            pass
+        scores[octaves] = list(evaluate(out, dataset))[-1].values["train"]["psnr_head"]
+    assert scores[4] > scores[0]
+
+
+@pytest.mark.long
+def test_pruning_dominates_on_a_dense_start(tmp_path):
+    dataset = make_toy_dataset(tmp_path / "toy.dataset", 128, 66, "plate", n=4000)
+    config = {"au_set": "shipped", "n_points": 100_000, "sound_variants": 1}
+    start = first = None
+    for step in train(dataset, "embedtalk", tmp_path / "x.avatar", iterations=1500, device="cpu", config=config):
+        if step.stage == "Training" and start is None:
+            start = step.values["splats"]
+        first = step
+    assert start > 50_000 and first.values["splats"] < start
