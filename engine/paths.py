@@ -110,12 +110,21 @@ def _temporary_beside(path: Path, directory: bool) -> Path:
         raise OutputError(f"{parent}: there is no such folder; make it first or choose another place for {path.name}.")
     try:
         if directory:
-            return Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=parent))
+            made = tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=parent)
+            os.chmod(made, 0o777 & ~_umask())
+            return Path(made)
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=f".partial{path.suffix}", dir=parent)
         os.close(handle)
+        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes files that only their owner may read
         return Path(name)
     except OSError as error:
         raise OutputError(f"{parent}: {error.strerror or error}; choose a folder you can write to.") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _fsync(path: Path) -> None:

@@ -128,7 +128,7 @@ def name_components(coordinates: np.ndarray, arkit: np.ndarray) -> list[str]:
     correlation = _correlation(coordinates, scores)  # [D, S]
     names: list[str] = []
     for i, row in enumerate(correlation):
-        words = f"Lip {i + 1:02d}"
+        words = f"Lip {i:02d}"
         for s in np.argsort(-np.abs(row)):
             candidate = PLAIN_WORDS[shapes[s]][0 if row[s] > 0 else 1]
             if abs(row[s]) < CLEAR_NAME:
