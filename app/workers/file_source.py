@@ -13,6 +13,12 @@ from engine.audio.wav import SoundReader
 from engine.errors import MouthpieceError
 
 BLOCK_S = 0.01
+STEADY_S = 0.01
+"""Played sound that is this little off its delay is left alone."""
+
+STRETCH = 0.05
+"""How much faster or slower it may be played until it is right."""
+
 PAUSE_S = 0.6
 """Silence between the end and the next time round, so that a loop sounds like one."""
 
@@ -27,7 +33,8 @@ class FileSource:
         on_failed: called with one sentence, from the thread, when the file turns out damaged on the way.
 
     Attributes:
-        output_delay_s: how much later the sound is played than the face hears it, so that both come out together.
+        output_delay_s: how much later the sound is played than the face hears it, so that both come out together; to
+            be set at any time.
     """
 
     def __init__(
@@ -75,7 +82,7 @@ class FileSource:
                 block = np.zeros_like(block)
             self._ring.write(block, now_ns=int(due * 1e9))
             if played is not None:
-                played.write(block)
+                played.write(block, self.output_delay_s)
 
     def _blocks(self, n: int) -> Iterator[np.ndarray]:
         """The file in blocks, again and again, with a pause in between."""
@@ -88,16 +95,25 @@ class FileSource:
 
 
 class _Played:
-    """Writes to the output ring at its own rate, delayed."""
+    """Writes to the output ring at its own rate, delayed; another delay is reached by stretching, not by gaps."""
 
     def __init__(self, ring: SampleRing, rate_hz: float, delay_s: float) -> None:
         self._ring = ring
         self._resampler = Resampler(rate_hz, round(ring.rate_hz))
         silence = round(max(0.0, delay_s) * ring.rate_hz)
+        self._delay_s = silence / ring.rate_hz
         if silence:
             ring.write(np.zeros(silence, dtype=np.float32))
 
-    def write(self, block: np.ndarray) -> None:
+    def write(self, block: np.ndarray, delay_s: float) -> None:
         samples = self._resampler.push(block)
         if len(samples):
-            self._ring.write(samples)
+            self._ring.write(self._stretched(samples, max(0.0, delay_s) - self._delay_s))
+
+    def _stretched(self, samples: np.ndarray, error_s: float) -> np.ndarray:
+        if abs(error_s) < STEADY_S:
+            return samples
+        n = len(samples)
+        more = round(float(np.clip(error_s * self._ring.rate_hz, -STRETCH * n, STRETCH * n)))
+        self._delay_s += more / self._ring.rate_hz
+        return np.interp(np.linspace(0, n - 1, n + more), np.arange(n), samples).astype(np.float32)

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 ALIVE_PERIOD_S = 0.5
+USUAL_OUTPUT_MS = 60.0
+"""What a loudspeaker takes, until it is open and says so itself."""
+
 BACKEND_VARIABLE = "MOUTHPIECE_BACKEND"
 NO_STAGE_PERIOD_S = 0.03
 LOOK_FIELDS = ("values", "muted", "soloed", "strengths", "guard", "lip_gain", "smoothing_ms", "look_ahead_ms",
@@ -57,11 +60,12 @@ class PerformerProcess:
         from app.workers.frames import FRAMES, FrameWriter
         from app.workers.stage import Stage
         from app.workers.voice_line import VoiceLine
-        from engine.audio.ring import VOICE_RING, SampleRing
+        from engine.audio.ring import OUTPUT_RING, VOICE_RING, SampleRing
 
         self._folder, self._lines = folder, lines
         self._load_avatar, self._make_rasterizer = load_avatar, make_rasterizer
         self._voice_ring = SampleRing.attach(folder / VOICE_RING)
+        self._output_ring = SampleRing.attach(folder / OUTPUT_RING)
         self._voice = VoiceLine(self._voice_ring)
         self._frames = FrameWriter(folder / FRAMES)
         self.stage = Stage(self._frames, self._voice)
@@ -151,7 +155,7 @@ class PerformerProcess:
 
     def _on_source(self, request: dict[str, Any]) -> None:
         from app.workers.file_source import FileSource
-        from engine.audio.ring import OUTPUT_RING, SampleRing
+        from engine.errors import MouthpieceError
 
         if self._file is not None:
             self._file.stop()
@@ -163,15 +167,12 @@ class PerformerProcess:
         def on_failed(sentence: str) -> None:
             self._lines.say("file_failed", path=str(path), sentence=sentence)
 
-        from engine.errors import MouthpieceError
-
         try:
-            output = SampleRing.attach(self._folder / OUTPUT_RING)
-            self._file = FileSource(path, self._voice_ring, output, on_failed)
+            self._file = FileSource(path, self._voice_ring, self._output_ring, on_failed)
         except MouthpieceError as error:
             on_failed(str(error))
             return
-        self._file.output_delay_s = self._picture_delay_s()
+        self._file.output_delay_s = self._sound_delay_s()
         self._file.start()
         self._lines.say("file_started", path=str(path))
 
@@ -238,6 +239,8 @@ class PerformerProcess:
                 self._lines.say_newest("frame", sequence=self._last_sequence)
         if now - self._alive_at > ALIVE_PERIOD_S:
             self._alive_at = now
+            if self._file is not None:
+                self._file.output_delay_s = self._sound_delay_s()
             self._lines.say_newest("alive", drift_ppm=round(self._voice.clock.drift_ppm, 1))
 
     def _rest(self) -> None:
@@ -248,10 +251,12 @@ class PerformerProcess:
         if wait_s > 0:
             self._lines.wait(wait_s)
 
-    def _picture_delay_s(self) -> float:
-        """How far the picture is behind the sound, for a file that is played in sync with it."""
+    def _sound_delay_s(self) -> float:
+        """How much later than the face a file's sound should be given to the loudspeaker, to come out in sync."""
         performer = self.stage.performer
-        return performer.motion_clock.delay_s if performer is not None else 0.0
+        picture_s = performer.motion_clock.delay_s if performer is not None else 0.0
+        loudspeaker_s = (self._output_ring.latency_ms or USUAL_OUTPUT_MS) * 1e-3
+        return max(0.0, picture_s + self.stage.work_s - loudspeaker_s)
 
 
 class _Entering:

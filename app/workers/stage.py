@@ -146,6 +146,12 @@ class Stage:
         return moment
 
     @property
+    def work_s(self) -> float:
+        """What drawing a frame takes, median of the last seconds."""
+        p50, *_ = self._latency.percentiles()
+        return 1e-3 * sum(p50[name] for name in ("drive", "deform", "raster", "present"))
+
+    @property
     def orbit(self) -> Orbit:
         return self.look.orbit or self.performer.avatar.manifest.orbit
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from app.workers.file_source import FileSource
+from app.workers.file_source import FileSource, _Played
 from engine.audio.ring import SampleRing, SourceState
 from engine.audio.wav import write_wav
 from engine.errors import AudioError
@@ -70,6 +70,21 @@ def test_what_is_played_is_the_same_sound_at_the_players_rate_and_later(ring, so
     delay = round(0.25 * 44_100)
     assert not played[: delay - 100].any()
     assert np.corrcoef(played[delay + 44 : delay + 44 + 8000 : 2], sound[1][:4000])[0, 1] > 0.95
+
+
+def test_a_delay_that_changes_is_reached_without_a_gap(ring, sound, tmp_path):
+    output = SampleRing.create(tmp_path / "output.ring", 44_100, 20.0)
+    played = _Played(output, RATE, 0.1)
+    noise = np.random.default_rng(1).uniform(0.2, 0.5, (300, RATE // 100)).astype(np.float32)
+    for block in noise[:20]:
+        played.write(block, 0.1)
+    before = output.written
+    for block in noise[20:]:
+        played.write(block, 0.2)
+    lengthened = (output.written - before) / 44_100 - 2.8 * (RATE // 100 * 100 / RATE)
+    assert lengthened == pytest.approx(0.1, abs=0.012)
+    samples, first = output.read(round(0.15 * 44_100), output.written)
+    assert samples.min() > 0.05 and first > 0
 
 
 def test_a_muted_file_keeps_time_in_silence(ring, sound):
