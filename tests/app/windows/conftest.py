@@ -3,6 +3,7 @@
 import gc
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
 
 
@@ -43,6 +44,7 @@ def make_studio(home, display, qapp):
         studio.window.close()
         studio.close()
         studio.window.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # processEvents leaves these waiting
     qapp.processEvents()
     made.clear()
     gc.collect()

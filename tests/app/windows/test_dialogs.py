@@ -1,0 +1,192 @@
+"""The dialogs over the window: export, preferences, keys, command search, about."""
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QKeySequence
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
+
+from app.panels.library_files import AvatarEntry, TakeEntry
+from app.settings import load_settings
+from app.windows.actions import ACTIONS
+from app.windows.command_palette import match
+from app.windows.orders import clip_path, safe_name
+
+pytestmark = pytest.mark.display
+
+
+@pytest.fixture
+def stocked(studio, home):
+    """A window whose library has the avatar on stage and a take."""
+    library = studio.window.library
+    (home / "Noa.avatar").write_bytes(b"noa")
+    (home / "1.take").write_bytes(b"take")
+    library.show_avatars([AvatarEntry((home / "Noa.avatar").resolve(), "Noa", "embedtalk", 30_000)])
+    library.show_takes([TakeEntry(home / "1.take", "Intro, warm", 42.0)])
+    studio.settings.export_folder = home
+    return studio
+
+
+def click(widget):
+    QTest.mouseClick(widget, Qt.MouseButton.LeftButton)
+    QApplication.processEvents()
+
+
+def test_export_orders_the_take_as_it_was_performed(stocked, home):
+    window = stocked.window
+    window.commands.run("file.export")
+    sheet = window.sheet
+    assert sheet.source.currentText() == "Intro, warm, 0:42" and sheet.view.currentData() == "take"
+    sheet.width_field.setValue(720)
+    assert sheet.height_field.value() == 720
+    click(sheet.go)
+    assert window.sheet is None
+    kind, order, title = next(call[1:] for call in stocked.session.calls if call[0] == "start_job")
+    assert (kind, title) == ("render", "Export Intro, warm")
+    assert (order["take"], order["voice"], order["view"]) == (str(home / "1.take"), None, "take")
+    assert (order["width"], order["height"], order["fps"]) == (720, 720, 25.0)
+    assert order["output"] == str(home / "Intro, warm.mp4") and len(order["avatar_hash"]) == 64
+    assert stocked.settings.export_size == 720
+
+
+def test_a_sound_file_can_be_exported_too_but_has_no_camera_of_its_own(stocked, home):
+    window = stocked.window
+    window.commands.run("file.export")
+    window.sheet.use_sound(home / "speech.wav")
+    assert window.sheet.view.findData("take") == -1
+    window.sheet.rate.chosen.emit("30")
+    window.sheet.rate.set_current("30")
+    click(window.sheet.go)
+    order = next(call[2] for call in stocked.session.calls if call[0] == "start_job")
+    assert (order["voice"], order["take"], order["fps"]) == (str(home / "speech.wav"), None, 30.0)
+
+
+def test_with_nothing_to_say_export_waits(studio):
+    studio.window.commands.run("file.export")
+    assert not studio.window.sheet.go.isEnabled()
+    QTest.keyClick(studio.window.sheet, Qt.Key.Key_Escape)
+    QApplication.processEvents()
+    assert studio.window.sheet is None
+
+
+def test_clip_names_never_overwrite_and_fit_every_file_system(tmp_path):
+    assert clip_path(tmp_path, "Take 05") == tmp_path / "Take 05.mp4"
+    (tmp_path / "Take 05.mp4").touch()
+    assert clip_path(tmp_path, "Take 05") == tmp_path / "Take 05 2.mp4"
+    assert safe_name('a/b: "c"?') == "a-b- -c--" and safe_name(" . ") == "Clip"
+
+
+def test_under_a_sheet_no_shortcut_answers_and_tab_stays_inside(stocked):
+    window = stocked.window
+    window.viewport.setFocus()
+    window.commands.run("file.preferences")
+    for _ in range(12):
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        assert window.sheet.isAncestorOf(QApplication.focusWidget())
+    QTest.keyClick(window.sheet, Qt.Key.Key_R)
+    assert ("start_recording",) not in stocked.session.calls
+    QTest.keyClick(window.sheet, Qt.Key.Key_Escape)
+    QApplication.processEvents()
+    assert window.sheet is None and window.commands.action("take.record").shortcut() == QKeySequence("R")
+
+
+def test_preferences_apply_at_once(studio):
+    window, session = studio.window, studio.session
+    studio.sheets.open_preferences("sound")
+    page = window.sheet.page
+    page.gain.slider.setValue(6)
+    assert ("set_gain_db", 6.0) in session.calls and studio.settings.sound.gain_db == 6.0
+    page.gate.number.setValue(-40)
+    assert ("set_gate_db", -40.0) in session.calls and window.live_bar.meter._gate_db == -40.0
+    session.step()
+    assert page.meter.held_peak_db > -61
+    window.sheet.list.setCurrentRow(3)
+    window.sheet.page.theme_chosen.emit("light")
+    assert studio.theme.tokens.name == "light" and studio.settings.theme == "light"
+    window.sheet.list.setCurrentRow(4)
+    window.sheet.page.render_takes.setChecked(False)
+    assert studio.settings.render_takes is False
+
+
+def test_new_keys_are_pressed_answer_at_once_and_are_kept(make_studio):
+    studio = make_studio()
+    window = studio.window
+    studio.sheets.open_preferences("keys")
+    field = window.sheet.page.rows["take.record"].field
+    click(field)
+    assert field.text() == "Press the new keys"
+    QTest.keyClick(field, Qt.Key.Key_F9, Qt.KeyboardModifier.ShiftModifier)
+    assert window.commands.keys("take.record") == ("Shift+F9",)
+    window.sheet.close()
+    window.viewport.setFocus()
+    QTest.keyClick(window.viewport, Qt.Key.Key_F9, Qt.KeyboardModifier.ShiftModifier)
+    assert ("start_recording",) in studio.session.calls
+    window.close()
+    assert load_settings().keys == {"take.record": ["Shift+F9"]}
+    assert make_studio().window.commands.action("take.record").shortcut() == QKeySequence("Shift+F9")
+
+
+def test_keys_that_clash_are_named_and_can_be_reset(studio):
+    studio.sheets.open_preferences("keys")
+    page = studio.window.sheet.page
+    page.rows["view.latency"].field.pressed_keys.emit("M")
+    assert "M is used by" in page._clash.text() and "Microphone" in page._clash.text()
+    page._reset_all()
+    assert studio.window.commands.keys("view.latency") == ("H",) and page._clash.isHidden()
+    assert studio.settings.keys == {}
+
+
+def test_the_standard_keys_do_not_clash(studio):
+    assert studio.window.commands.clashes() == {}
+    assert len({spec.name for spec in ACTIONS}) == len(ACTIONS)
+
+
+def test_the_command_search_finds_and_runs(studio):
+    window = studio.window
+    window.viewport.setFocus()
+    QTest.keyClick(window.viewport, Qt.Key.Key_K, Qt.KeyboardModifier.ControlModifier)
+    palette = window.sheet
+    QTest.keyClicks(palette.field, "light th")
+    assert palette.list.item(0).text() == "Light theme"
+    QTest.keyClick(palette.field, Qt.Key.Key_Return)
+    assert studio.theme.tokens.name == "light" and window.sheet is None
+
+
+@pytest.mark.parametrize(
+    "text, better, worse",
+    [("rec", "Record or stop", "Direct"), ("full", "Full screen", "Hide panels"), ("ot", "Other", "Frame not")],
+)
+def test_the_start_of_a_word_beats_its_middle(text, better, worse):
+    other = match(text, worse)
+    assert match(text, better) is not None and (other is None or match(text, better) < other)
+
+
+def test_letters_in_order_fit_and_others_do_not():
+    assert match("svl", "Save the last 30 s") is not None
+    assert match("xyz", "Save the last 30 s") is None
+
+
+def test_f1_shows_every_key_of_the_table(studio):
+    window = studio.window
+    window.viewport.setFocus()
+    QTest.keyClick(window.viewport, Qt.Key.Key_F1)
+    shown = {label.text() for label in window.sheet.findChildren(QWidget) if hasattr(label, "text")}
+    for spec, _ in window.commands:
+        if window.commands.keys(spec.name):
+            assert spec.text.removesuffix("…") in shown
+
+
+def test_diagnostics_can_be_copied(studio):
+    studio.session.step()
+    studio.window.commands.run("help.about")
+    sheet = studio.window.sheet
+    assert "Avatar: Noa, embedtalk" in sheet.text.toPlainText()
+    sheet._copy()
+    assert QGuiApplication.clipboard().text() == sheet.text.toPlainText()
+
+
+def test_the_menus_hold_what_is_bound_and_nothing_else(studio):
+    window = studio.window
+    listed = {action.text() for menu in window.top_bar.menus.values() for action in menu.actions()}
+    bound = {action.text() for spec, action in window.commands if spec.menu}
+    assert listed == bound and "Export…" in listed
