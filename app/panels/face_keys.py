@@ -1,4 +1,7 @@
-"""Keys that hold and tap expressions: seen before any widget, left alone while text is typed."""
+"""Keys that hold and tap expressions: seen before any widget, left alone while text is typed.
+
+A widget that needs one of these keys itself while it has the focus names it in its property `own_keys`.
+"""
 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeySequence
@@ -96,5 +99,10 @@ class ExpressionKeys(QObject):
 
     @staticmethod
     def _is_typing(key: int) -> bool:
+        focus = QApplication.focusWidget()
+        if focus is None:
+            return False
+        if QKeySequence(key).toString() in str(focus.property("own_keys") or "").split():
+            return True
         is_function = Qt.Key.Key_F1 <= key <= Qt.Key.Key_F35
-        return not is_function and isinstance(QApplication.focusWidget(), TYPED_INTO)
+        return not is_function and isinstance(focus, TYPED_INTO)

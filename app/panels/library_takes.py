@@ -44,6 +44,7 @@ class TakeRow(QAbstractButton):
         self.setMinimumWidth(120)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
+        self.setProperty("own_keys", "F2")  # before the expression that lies on it
         self.setToolTip(f"{entry.name}. {self._meta}")
         stars = f"{entry.rating} of 5 stars" if entry.rating else "not rated"
         self.setAccessibleName(f"{entry.name}, {length_text(entry.seconds)}, {self._meta}, {stars}")

@@ -368,6 +368,18 @@ def test_expressions_play_also_while_a_slider_has_the_focus_but_letters_stay_wit
     assert panel.player.latched == {"Shock"}
 
 
+def test_a_widget_that_needs_a_key_itself_keeps_it_while_it_has_the_focus(panel):
+    panel.player._clock = Clock()
+    panel.dice_button.setProperty("own_keys", "F2 F9")
+    panel.dice_button.setFocus()
+    key_of_window(panel, True, Qt.Key.Key_F2)
+    key_of_window(panel, False, Qt.Key.Key_F2)
+    assert not panel.player.blends
+    key_of_window(panel, True, Qt.Key.Key_F3)
+    key_of_window(panel, False, Qt.Key.Key_F3)
+    assert panel.player.latched == {"Shock"}
+
+
 def test_neutral_clears_sliders_and_expressions_and_one_undo_brings_all_back(panel, live_session):
     panel.player._clock = Clock()
     panel.player.tap("Smile")
