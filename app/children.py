@@ -39,7 +39,7 @@ def end_process(process: QProcess, seconds: float) -> None:
         return
     if not process.waitForFinished(max(1, int(seconds * 1000))):
         process.kill()
-        process.waitForFinished(1000)
+        process.waitForFinished(5000)
 
 
 class LineReader:

@@ -42,7 +42,8 @@ def main(argv: list[str]) -> int:
     )
     process.run()
     lines.close()
-    return 0
+    sys.stderr.flush()
+    os._exit(0)  # nothing is left to save, and taking torch apart would take a second
 
 
 class PerformerProcess:
@@ -186,6 +187,19 @@ class PerformerProcess:
                 self.stage.performer.rasterizer = self._rasterizer
                 self.stage.redraw()
 
+    def _first_rasterizer(self) -> Any:
+        """The one asked for, else the fastest: a setting from another machine must not keep the stage empty."""
+        from engine.errors import BackendError
+
+        try:
+            return self._picked_rasterizer()
+        except BackendError as error:
+            if self._backend is None:
+                raise
+            self._lines.say("note", level="warn", title="", sentence=f"{error} The fastest is used instead.")
+            self._backend = None
+            return self._picked_rasterizer()
+
     def _picked_rasterizer(self) -> Any:
         return self._make_rasterizer() if self._backend is None else self._make_rasterizer(self._backend)
 
@@ -215,7 +229,7 @@ class PerformerProcess:
             if entering.failure is not None:
                 raise entering.failure
             if self._rasterizer is None:
-                self._rasterizer = self._picked_rasterizer()
+                self._rasterizer = self._first_rasterizer()
             performer = Performer(entering.avatar, self._rasterizer, is_live=True)
             self.stage.enter(performer, entering.number)
             self._records = ControlRecords(self._folder, entering.number, performer.avatar.schema)
