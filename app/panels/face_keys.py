@@ -69,7 +69,7 @@ class ExpressionKeys(QObject):
             if not event.isAutoRepeat():
                 self._store(QKeySequence(key).toString())
             return True
-        if name is None or modifiers or self._is_typing(key):
+        if name is None or modifiers or self._belongs_to_focus(key):
             return False
         if not event.isAutoRepeat():
             self._held.add(key)
@@ -98,7 +98,7 @@ class ExpressionKeys(QObject):
         return self._rest_name if key == REST_KEY else self._names.get(key)
 
     @staticmethod
-    def _is_typing(key: int) -> bool:
+    def _belongs_to_focus(key: int) -> bool:
         focus = QApplication.focusWidget()
         if focus is None:
             return False
