@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.panels.latency import Latency
 from app.panels.live_bar import LiveBar, timer_text
@@ -14,12 +14,14 @@ pytestmark = pytest.mark.display
 
 @pytest.fixture
 def bar(theme, qtbot):
-    bar = LiveBar(theme)
-    qtbot.addWidget(bar)
+    place = QWidget()  # alone the bar would refuse to be narrower than its parts
+    qtbot.addWidget(place)
+    bar = LiveBar(theme, place)
     bar.resize(808, 64)
     bar.show_can_record(True)
     bar.show_source("microphone", "Scarlett 2i2 USB", "", False)
-    bar.show()
+    place.resize(808, 64)
+    place.show()
     return bar
 
 
