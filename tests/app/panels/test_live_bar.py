@@ -22,7 +22,7 @@ def bar(theme, qtbot):
     bar.show_source("microphone", "Scarlett 2i2 USB", "", False)
     place.resize(808, 64)
     place.show()
-    return bar
+    yield bar  # the place must live as long
 
 
 @pytest.mark.parametrize(
