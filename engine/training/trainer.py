@@ -102,7 +102,7 @@ class TrainingRun:
         self.splat_optimizers: dict[str, torch.optim.Optimizer] = {
             name: torch.optim.Adam([value], lr=1e-3, eps=1e-15, **fused) for name, value in model.splats.items()
         }
-        self.network_optimizer = torch.optim.Adam(model.network_groups(0.0), **fused)
+        self.network_optimizer = torch.optim.Adam(model.network_groups(0.0), eps=1e-15, **fused)
         self.pose_optimizer = torch.optim.Adam(self.poses.parameters(), lr=1e-4, **fused)
         self.generator = torch.Generator().manual_seed(seed)
         self.color_generator = np.random.default_rng(seed + 1)

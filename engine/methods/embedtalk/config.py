@@ -24,7 +24,8 @@ class EmbedTalkConfig:
         lambda_silence: pulls the code of silence to the code of the resting mouth (ours: pauses stay still).
         lambda_separate: keeps voice out of the upper face and lids out of the mouth (ours: short clips leak).
         neighbours, neighbour_falloff: K and the factor of the embedding smoothness loss (eq. 11).
-        mouth_open_every: one iteration in so many draws from the fifth of frames with the widest mouth.
+        mouth_open_every: one iteration in so many draws from the fifth of frames with the widest mouth, another one
+            from those with shut lids (ours: a blink is a few frames of a clip).
         coarse_until: share of the run at half resolution; 0 trains at full resolution throughout.
         pose_until, pose_rate: per-frame pose corrections of tracked cameras, and their learning rate.
         sound_variants: altered copies of the voice the audio net also hears (gain, tilt, noise, pitch, formants).
@@ -39,7 +40,7 @@ class EmbedTalkConfig:
     embedding_octaves: int = 4
     unit_octaves: int = 4
     n_hidden: int = 128
-    position_scale: float = 0.05
+    position_scale: float = 0.2
     sh_degree: int = 2
     sh_every: int = 1000
     warm_up: int = 3000
@@ -55,7 +56,7 @@ class EmbedTalkConfig:
     lambda_mouth: float = 0.002
     lambda_ssim: float = 0.1
     lambda_lips: float = 0.1
-    lambda_embedding: float = 1.0
+    lambda_embedding: float = 0.01
     lambda_opacity: float = 1e-4
     lambda_silence: float = 1e-2
     lambda_separate: float = 1e-2

@@ -11,6 +11,10 @@ WAVELENGTHS = (0.12, 0.8)  # head heights
 START_AMPLITUDE = 0.3
 
 
+WAVELENGTHS = (0.2, 1.0)  # head heights
+START_AMPLITUDE = 0.2
+
+
 class DeformNet(nn.Module):
     """The shallow MLP with one head for each deformed attribute: position and opacity, nothing else (eq. 9).
 

@@ -63,6 +63,8 @@ class EmbedTalkTraining:
         opening = clip.opening()[: clip.n_train]
         self.resting = opening <= np.quantile(opening, 0.1)
         self._wide_open = np.flatnonzero(opening >= np.quantile(opening, 0.8))
+        lids = [i for i, name in enumerate(self.units) if name.startswith("au.45")]
+        self._lids_shut = np.flatnonzero((self.unit_tracks[: clip.n_train, lids] > 0.6).any(axis=1))
         self.n_picked = 0
         self._half_products = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
         self._neighbours: tuple[Tensor, Tensor] | None = None
@@ -102,6 +104,8 @@ class EmbedTalkTraining:
         self.n_picked += 1
         if self.n_picked % self.config.mouth_open_every == 0:
             index = self.rng.choice(self._wide_open)
+        elif len(self._lids_shut) and self.n_picked % self.config.mouth_open_every == 3:
+            index = self.rng.choice(self._lids_shut)
         else:
             index = self.rng.integers(self.clip.n_train)
         return int(index), 2 if at < self.config.coarse_until * self.iterations else 1
