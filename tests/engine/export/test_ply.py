@@ -113,7 +113,7 @@ HEADER = (
             "opacity",
             *(f"scale_{i}" for i in range(3)),
             *(f"rot_{i}" for i in range(4)),
-        )  # fmt: skip
+        )
     )
     + "end_header\n"
 )
