@@ -69,6 +69,8 @@ class Studio:
 
         from app.crash import CrashHandler
         from app.panels.face import FacePanel
+        from app.panels.gaze_pose import GazePosePanel
+        from app.panels.mixer import MixerPanel
         from app.settings import load_settings
         from app.theme.theme import Theme
         from app.viewport.viewport import Viewport
@@ -92,7 +94,13 @@ class Studio:
         viewport = Viewport(self.session, self.theme, undo_stack=self.undo_stack)
         face = FacePanel(self.session, self.theme, undo_stack=self.undo_stack)
         face.interacting.connect(viewport.set_interacting)
-        self.window = MainWindow(self.theme, self.settings, viewport, face, self.undo_stack, n_cores())
+        gaze = GazePosePanel(self.session, self.theme, face.model)
+        viewport.camera_moved.connect(gaze.follow_camera)
+        viewport.pointer_moved.connect(gaze.follow_cursor)
+        pages = [("Mixer", MixerPanel(self.session, self.theme, face.model)), ("Gaze and pose", gaze)]
+        self.window = MainWindow(self.theme, self.settings, viewport, face, self.undo_stack, n_cores(), pages)
+        viewport.set_reduce_motion(self.settings.reduce_motion)
+        face.set_reduce_motion(self.settings.reduce_motion)
         tasks = FileTasks(self.window)
         self.library = LibraryWiring(self.window, self.session, tasks)
         self.wiring = SessionWiring(self.window, self.session, self.library, tasks)

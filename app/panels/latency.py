@@ -96,6 +96,8 @@ class LatencyChip(QAbstractButton):
             painter.setFont(theme.font(TYPE.secondary))
             painter.setPen(theme.color("t3"))
             words = f"p95 {latency.p95_ms:.0f}"
+            if latency.p50_ms >= 100 or latency.p95_ms >= 1000:  # no room beside it: the tooltip names the figure
+                words = f"{latency.p95_ms:.0f}"
             painter.drawText(QRectF(60, 4, 47, 20), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, words)
         bar = QRectF(9, 27, self.width() - 18, 6)
         painter.setPen(Qt.PenStyle.NoPen)

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from PySide6.QtGui import QUndoStack
+from PySide6.QtGui import QAction, QUndoStack
+from shiboken6 import isValid
 
 from app.crash import log_dir
 from app.windows.file_tasks import show_file
@@ -59,7 +60,17 @@ def _bind_undo(window: MainWindow, stack: QUndoStack) -> None:
     ):
         action.setEnabled(can())
         changed.connect(action.setEnabled)
-        words.connect(lambda what, action=action, text=text: action.setText(f"{text}: {what}" if what else text))
+        words.connect(_namer(action, text))
+
+
+def _namer(action: QAction, text: str):
+    """Says what would be undone; the stack may outlive the window's actions."""
+
+    def name(what: str) -> None:
+        if isValid(action):
+            action.setText(f"{text}: {what}" if what else text)
+
+    return name
 
 
 def _follow_states(window: MainWindow, session) -> None:

@@ -1,5 +1,6 @@
 """The main window: puts the parts together and hands files, keys and sizes to them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
@@ -42,8 +43,9 @@ class MainWindow(QMainWindow):
     closing = Signal()
 
     def __init__(
-        self, theme: Theme, settings: Settings, viewport: QWidget, face: QWidget, undo_stack: QUndoStack, cores: int
-    ) -> None:
+        self, theme: Theme, settings: Settings, viewport: QWidget, face: QWidget, undo_stack: QUndoStack, cores: int,
+        more_pages: Sequence[tuple[str, QWidget]] = (),
+    ) -> None:  # fmt: skip
         super().__init__()
         self.theme, self.settings, self.undo_stack = theme, settings, undo_stack
         self.setWindowTitle("Mouthpiece")
@@ -56,7 +58,7 @@ class MainWindow(QMainWindow):
         self.live_bar = LiveBar(theme)
         self.timeline = TimelinePanel(theme, takes_dir())
         self.timeline.set_folded(settings.layout.timeline_folded)
-        self.right = RightPanel(theme, [("Face", face)])
+        self.right = RightPanel(theme, [("Face", face), *more_pages])
         self.status = StatusBar(theme, cores)
         self.area = WorkArea(
             theme, settings.layout, self.library, viewport, self.live_bar, self.timeline, self.right

@@ -133,7 +133,8 @@ class Sheets(QObject):
 
     def _set_reduce_motion(self, on: bool) -> None:
         self._settings.reduce_motion = on
-        self._window.toasts.set_reduce_motion(on)
+        for part in (self._window.toasts, self._window.viewport, self._window.face):
+            part.set_reduce_motion(on)
 
     def _picture(self) -> QImage:
         return self._window.viewport.still_picture() if hasattr(self._window.viewport, "still_picture") else QImage()
