@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 NICENESS = 5
-POSITIONAL = {"capture": ("video",), "train": ("dataset",), "evaluate": ("avatar", "dataset"), "studio": ()}
+POSITIONAL = {"capture": ("video",), "train": ("dataset",), "evaluate": ("avatar", "dataset"), "info": ("avatar",)}
 """Which fields of an order stand without a name on the command line, by kind; all others become options."""
 
 

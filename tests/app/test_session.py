@@ -71,12 +71,13 @@ def voice_file(tmp_path_factory) -> Path:
 
 
 def wait_for_frame(session: Session, qtbot, is_it) -> object:
-    """Waits until a frame's header satisfies `is_it`, and returns that frame, its image copied."""
+    """Waits until the header of a frame in full size satisfies `is_it`; returns that frame, its image copied."""
     found = []
 
     def look() -> bool:
         view = session.frames.newest()
-        if view is not None and is_it(view.header):
+        in_full = view is not None and [view.header.width, view.header.height] == session._told["view"]["size"]
+        if in_full and is_it(view.header):
             found.append((view.image.copy(), view.header))
         return bool(found)
 
