@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.theme.buttons import KeyCap, Words, rule
@@ -72,7 +72,9 @@ class LatencyChip(QAbstractButton):
     def show_latency(self, latency: Latency) -> None:
         self._latency = latency
         if latency.is_known:
-            self.setAccessibleDescription(f"{latency.p50_ms:.0f} ms, p95 {latency.p95_ms:.0f} ms")
+            figures = f"{latency.p50_ms:.0f} ms, p95 {latency.p95_ms:.0f} ms"
+            self.setAccessibleDescription(figures)
+            self.setToolTip(f"Latency  H. {figures} from microphone to picture, look-ahead included.")
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -89,22 +91,32 @@ class LatencyChip(QAbstractButton):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color(latency.tone if latency.is_known else "dis"))
         painter.drawEllipse(QPointF(13, 14), 3.5, 3.5)
-        painter.setFont(theme.font(TYPE.card_title, SEMIBOLD))
-        painter.setPen(theme.color("t1" if latency.is_known else "t3"))
-        painter.drawText(QRectF(22, 4, 60, 20), Qt.AlignmentFlag.AlignVCenter, _ms(latency.p50_ms))
-        if latency.is_known:
-            painter.setFont(theme.font(TYPE.secondary))
-            painter.setPen(theme.color("t3"))
-            words = f"p95 {latency.p95_ms:.0f}"
-            if latency.p50_ms >= 100 or latency.p95_ms >= 1000:  # no room beside it: the tooltip names the figure
-                words = f"{latency.p95_ms:.0f}"
-            painter.drawText(QRectF(60, 4, 47, 20), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, words)
+        self._paint_figures(painter)
         bar = QRectF(9, 27, self.width() - 18, 6)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color("rail"))
         painter.drawRoundedRect(bar, 2, 2)
         if latency.is_known:
             paint_stages(painter, bar, latency, theme, max(sum(latency.stages_p50_ms.values()), 1e-3))
+
+    def _paint_figures(self, painter: QPainter) -> None:
+        theme, latency, flags = self._theme, self._latency, Qt.AlignmentFlag
+        room = QRectF(22, 4, self.width() - 31, 20)
+        big, small = theme.font(TYPE.card_title, SEMIBOLD), theme.font(TYPE.secondary)
+        p50, p95 = _ms(latency.p50_ms), f"p95 {latency.p95_ms:.0f}" if latency.is_known else ""
+        for shorter in ((p50, p95), (p50.removesuffix(" ms"), p95), (p50.removesuffix(" ms"), p95[4:])):
+            p50, p95 = shorter  # long figures keep their digits and lose their words; the tooltip has them
+            if (
+                QFontMetricsF(big).horizontalAdvance(p50) + QFontMetricsF(small).horizontalAdvance(p95) + 4
+                < room.width()
+            ):
+                break
+        painter.setFont(big)
+        painter.setPen(theme.color("t1" if latency.is_known else "t3"))
+        painter.drawText(room, flags.AlignVCenter | flags.AlignLeft, p50)
+        painter.setFont(small)
+        painter.setPen(theme.color("t3"))
+        painter.drawText(room, flags.AlignVCenter | flags.AlignRight, p95)
 
     def enterEvent(self, event) -> None:
         self.update()

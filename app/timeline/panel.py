@@ -18,6 +18,8 @@ from engine.controls import ControlSchema
 
 DRAW_EVERY_MS, TEXT_EVERY_MS = 66, 100
 SPACE_EVERY_MS = 10_000
+CREST_DB = 9.0
+"""How far the peaks of speech stand above its RMS, which is what a frame tells."""
 ROW = 36
 
 
@@ -150,7 +152,7 @@ class TimelinePanel(QFrame):
         if self._lip is not None and self._schema is not None and self._lip < len(header.result):
             driven = float(lip_part(self._schema, self._lip, float(header.driven[self._lip])))
             result = float(lip_part(self._schema, self._lip, float(header.result[self._lip])))
-        self._now = self._live.add(header.shown_time, header.peak_db, driven, result)
+        self._now = self._live.add(header.shown_time, header.level_db + CREST_DB, driven, result)
         if not self._has_sound:
             self._has_sound = True
             self._show_state()

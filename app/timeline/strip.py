@@ -80,7 +80,7 @@ class Strip(QWidget):
             return
         after = self._x(seconds)
         left, right = min(before, after), max(before, after)
-        slack = 10 + self._zoom / RATE_HZ
+        slack = 44 + self._zoom / RATE_HZ  # the flag and the label it hides
         self.update(QRect(int(left - slack), 0, int(right - left + 2 * slack) + 2, self.height()))
 
     def scroll_to(self, seconds: float) -> None:
@@ -158,7 +158,8 @@ class Strip(QWidget):
             if x >= HEADER and x <= self.width() - 12:
                 painter.setPen(QPen(theme.color("line2"), 1))
                 painter.drawLine(QPointF(x, RULER - (8 if is_major else 4)), QPointF(x, RULER - 0.5))
-                if is_major and x + 34 < self.width():
+                is_under_flag = -6 < self._x(self._playhead) - x < 36
+                if is_major and x + 34 < self.width() and not (is_under_flag and self._playhead > 0):
                     painter.setPen(theme.color("t3"))
                     painter.drawText(QRectF(x + 4, 1, 60, RULER - 4), flags.AlignVCenter, ruler_text(seconds))
             index += 1

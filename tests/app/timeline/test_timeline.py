@@ -134,7 +134,7 @@ def panel(theme, qtbot, tmp_path):
 
 def header(time: float) -> FrameHeader:
     values = np.full(len(fake_schema()), 0.3, np.float32)
-    return FrameHeader(shown_time=time, peak_db=-12, driven=values, result=values)
+    return FrameHeader(shown_time=time, level_db=-20, driven=values, result=values)
 
 
 def fill(panel, seconds: float) -> None:
