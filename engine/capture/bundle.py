@@ -116,6 +116,15 @@ def adjust(start: Solution, sightings: Sightings, priors: Priors, iterations: in
     return best
 
 
+def triangulate(at: Solution, sightings: Sightings, priors: Priors, iterations: int = 6) -> Solution:
+    """Improves the points alone; poses stay."""
+    problem = _Problem(sightings.by_frame(), priors, len(at.translations))
+    for _ in range(iterations):
+        system = problem.linearize(at)
+        at = replace(at, points=at.points - np.einsum("pij,pj->pi", np.linalg.inv(system.v), system.g_point))
+    return at
+
+
 def fit_focal(
     start: Solution, sightings: Sightings, priors: Priors, focals: np.ndarray, iterations: int = 8
 ) -> tuple[Solution, np.ndarray]:

@@ -14,21 +14,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from engine.camera import Camera
-from engine.capture import masks as mask_making
 from engine.capture.action_units import AU_NAMES, action_units, eye_aspect_ratio, lip_boxes
 from engine.capture.dataset import DatasetInfo, read_rgb, write_picture, write_tracks
 from engine.capture.framing import Framing, find_framing
+from engine.capture.head_place import head_places
 from engine.capture.head_pose import pose_track
 from engine.capture.landmarks import canonical_face
+from engine.capture.masks import cut_masks, learn_masks, read_ready_mask, read_ready_masks
 from engine.capture.overlays import write_overlays
 from engine.capture.plate import background_plate, torso_layer
-from engine.capture.poses import HeadPoses, refine_poses
+from engine.capture.pose_refinement import refine_poses
+from engine.capture.poses import HeadPoses, fit_head
 from engine.capture.start_points import start_points
 from engine.capture.tracking import FaceTrack, track_face
 from engine.capture.video import check_length, extract_sound, inspect_video, read_pictures
@@ -113,6 +114,7 @@ class _Job:
         yield from self._frame()
         yield from self._write_frames()
         yield from self._track()
+        yield from self._fit()
         yield from self._make_masks()
         yield from self._refine()
         yield from self._make_layers()
@@ -200,23 +202,39 @@ class _Job:
         if step.message:
             self.notes.append(step.message)
 
+    def _fit(self) -> Iterator[Progress]:
+        yield Progress("Fitting the head", 0, 0)
+        canonical = canonical_face(self.model)
+        self.triangles = canonical.triangles
+        self.fit = fit_head(self.track, canonical, self.size)
+
     def _make_masks(self) -> Iterator[Progress]:
         missing = [i for i in range(self.n_frames) if not (self.folder / "masks" / f"{i:06d}.png").is_file()]
         if not missing:
             return
-        yield Progress("Learning the outline", 0, 0)
-        model = mask_making.learn_masks(self.read, self.track.landmarks, np.nonzero(self.track.found)[0])
+        landmarks = self.track.landmarks
+        if self.ready_masks:
+            ready = read_ready_masks(self.ready_masks, self.n_frames, self.size, self.framing.apply)
 
-        def cut(index: int) -> None:
-            picture = mask_making.cut_masks(self.read(index), self.track.landmarks[index], model)
-            _write_whole(self.folder / "masks" / f"{index:06d}.png", picture)
+            def cut(index: int) -> np.ndarray:
+                return read_ready_mask(ready[index], self.size, self.framing.apply)
 
-        yield from self._each("Cutting out the head", missing, cut)
+        else:
+            yield Progress("Learning the outline", 0, 0)
+            poses = self.fit.poses
+            places = head_places(poses.viewmats, poses.k)
+            model = learn_masks(self.read, landmarks, places, np.nonzero(self.track.found)[0])
+
+            def cut(index: int) -> np.ndarray:
+                return cut_masks(self.read(index), landmarks[index], places[index], model)
+
+        def write(index: int) -> None:
+            _write_whole(self.folder / "masks" / f"{index:06d}.png", cut(index))
+
+        yield from self._each("Cutting out the head", missing, write)
 
     def _refine(self) -> Iterator[Progress]:
-        canonical = canonical_face(self.model)
-        self.triangles = canonical.triangles
-        for step in refine_poses(self.track, canonical, self.size, self.read, self.read_masks):
+        for step in refine_poses(self.fit, self.track, self.read, self.read_masks, self.size):
             yield Progress(step.stage, step.done, step.total, step.message)
         self.poses: HeadPoses = step.values["poses"]
 

@@ -13,7 +13,7 @@ BEST = 7
 """The plate is the median of this many frames in which a pixel lies furthest from the person."""
 EXTEND = 0.3
 """Neck and shoulders go on upwards behind the head for this many face heights."""
-DARKEN = 0.985
+DARKEN = 0.992
 """Each row of that extension is darker than the one below it, as under a chin."""
 
 
@@ -56,14 +56,15 @@ def torso_layer(rgb: np.ndarray, masks: np.ndarray, plate: np.ndarray, landmarks
         landmarks: `[478, 3]` pixels.
     """
     head, torso = masks[..., 0] / np.float32(255), masks[..., 1] / np.float32(255)
-    sure = (torso > 0.9) & (head < 0.1)
+    sure = (torso > 0.95) & (head < 0.05)
+    sure = cv2.erode(sure.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0  # edges hold some of the head's colour
     if not sure.any():
         return plate
     color = filled(rgb.astype(np.float32), sure.astype(np.float32))
-    alpha = np.where(head < 0.95, torso / np.maximum(1 - head, 0.05), 0)
-    shade, extended = _extension(sure, head, head_axes(landmarks)[2])
-    color, alpha = _carried_up(color, sure, shade, extended), np.maximum(alpha, extended)
-    alpha = np.clip(alpha, 0, 1)[..., None]
+    rows_up, extended = _extension(sure, head, head_axes(landmarks)[2])
+    color = color * (DARKEN ** (np.maximum(rows_up - 4, 0) * 512 / rgb.shape[0]))[..., None]
+    own = np.where(head < 0.95, torso / np.maximum(1 - head, 0.05), 0) * (torso > 0.05)
+    alpha = np.clip(np.maximum(own, extended), 0, 1)[..., None]
     return np.clip(color * alpha + plate * (1 - alpha) + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -87,23 +88,19 @@ def filled(picture: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def _extension(sure: np.ndarray, head: np.ndarray, face_height: float) -> tuple[np.ndarray, np.ndarray]:
-    """Rows above the torso's top in each column where the head covers it: rows up, and opacity `[H, W]`."""
-    height, width = sure.shape
-    top = np.where(sure.any(axis=0), sure.argmax(axis=0), height)
-    probe = np.clip(top - max(2, height // 100), 0, height - 1)
-    touches = (top < height) & (head[probe, np.arange(width)] > 0.5)
-    rows_up = top[None, :] - np.arange(height)[:, None]
-    reach = EXTEND * face_height
-    opacity = np.clip((reach - rows_up) / (0.3 * reach), 0, 1) * (rows_up > 0) * touches[None, :] * (head > 0.02)
-    soft = cv2.GaussianBlur(opacity.astype(np.float32), (0, 0), height / 200)
-    return np.maximum(rows_up, 0) * touches[None, :], np.where(rows_up > 0, soft * (head > 0.02), 0)
+    """Rows above the torso's top in each column where the head lies over it: rows up, and opacity `[H, W]`.
 
-
-def _carried_up(color: np.ndarray, sure: np.ndarray, rows_up: np.ndarray, opacity: np.ndarray) -> np.ndarray:
-    """Takes the colour a little below the torso's top upwards, darker row by row."""
+    The top is smoothed along the columns and drawn in towards the sides, as a neck is round.
+    """
     height, width = sure.shape
-    top = np.where(sure.any(axis=0), sure.argmax(axis=0), height - 1)
-    source = color[np.clip(top + max(4, height // 128), 0, height - 1), np.arange(width)]
-    carried = source[None] * (DARKEN ** (rows_up * 512 / height))[..., None]
-    carried = cv2.GaussianBlur(carried.astype(np.float32), (0, 0), height / 170)
-    return np.where((opacity > 0)[..., None], carried, color)
+    rows = np.arange(height)[:, None]
+    filled_columns = sure.any(axis=0)
+    top = np.where(filled_columns, sure.argmax(axis=0), height)
+    probe = np.clip(top - max(4, height // 64), 0, height - 1)
+    touches = filled_columns & (head[probe, np.arange(width)] > 0.5)
+    rows_up = (top[None, :] - rows) * touches[None, :]
+    inward = cv2.distanceTransform(np.pad(touches, 1)[None, :].astype(np.uint8).repeat(3, 0), cv2.DIST_L2, 3)[1, 1:-1]
+    reach = EXTEND * face_height * np.clip(inward / (0.06 * face_height), 0, 1)[None, :]
+    opacity = np.clip((reach - rows_up) / np.maximum(0.3 * reach, 1), 0, 1) * (rows_up > 0) * (head > 0.02)
+    soft = cv2.GaussianBlur(opacity.astype(np.float32), (0, 0), height / 300)
+    return np.maximum(rows_up, 0), np.where((rows_up > 0) | (opacity > 0), soft * (head > 0.02), 0)

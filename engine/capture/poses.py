@@ -5,16 +5,15 @@ Here one rigid shape, one focal length and a pose for each frame are fitted toge
 result is expressed in the world every part shares (`engine.camera`): head-centred, in head heights.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from engine.capture.bundle import Priors, Sightings, Solution, adjust, fit_focal
 from engine.capture.face_shape import CHIN, FOREHEAD, RIGID
 from engine.capture.landmarks import N_VERTICES, CanonicalFace
 from engine.capture.tracking import FaceTrack
-from engine.progress import Progress
 
 MEDIAPIPE_FOV_DEG = 63.0
 FOCALS = np.array([0.9, 1.2, 1.6, 2.2, 3.0, 4.2])
@@ -52,12 +51,23 @@ class HeadPoses:
     figures: dict[str, float]
 
 
-def fit_poses(track: FaceTrack, canonical: CanonicalFace, size: int) -> tuple[Solution, np.ndarray]:
-    """Fits poses, focal length and shape to landmarks alone; centimetres.
+@dataclass(frozen=True)
+class HeadFit:
+    """The fit to landmarks alone, in centimetres of the canonical face.
 
-    Returns:
-        The solution over the rigid points (`RIGID`), and the person's whole face `[468, 3]`.
+    Attributes:
+        solution: poses, focal length and the rigid points (`RIGID`).
+        shape: the person's mean face `[468, 3]`.
+        poses: the same in the world.
     """
+
+    solution: Solution
+    shape: np.ndarray
+    poses: HeadPoses
+
+
+def fit_head(track: FaceTrack, canonical: CanonicalFace, size: int) -> HeadFit:
+    """Fits poses, focal length and shape to the landmarks."""
     shape = mean_shape(track, canonical)
     start = mediapipe_solution(track, shape[list(RIGID)], size)
     seen = landmark_sightings(track)
@@ -75,7 +85,16 @@ def fit_poses(track: FaceTrack, canonical: CanonicalFace, size: int) -> tuple[So
     fitted, _ = fit_focal(coarse, kept, still, finer)
     depth = start.translations * np.array([1, 1, fitted.focal / start.focal])
     whole = replace(start, translations=depth, focal=fitted.focal, points=fitted.points)
-    return adjust(whole, seen, priors, 25), shape
+    solution = adjust(whole, seen, priors, 25)
+    start = replace(start, points=canonical.vertices[list(RIGID)])
+    figures = {
+        "focal_px": solution.focal,
+        "error_px_mediapipe": float(start.errors(seen).mean()),
+        "error_px_landmarks": float(solution.errors(seen).mean()),
+        **{f"{name}_mediapipe": value for name, value in jitter(start, track).items()},
+        **{f"{name}_landmarks": value for name, value in jitter(solution, track).items()},
+    }
+    return HeadFit(solution, shape, to_world(solution, shape, figures, size))
 
 
 def mean_shape(track: FaceTrack, canonical: CanonicalFace) -> np.ndarray:
@@ -115,6 +134,17 @@ def to_world(solution: Solution, shape: np.ndarray, figures: dict[str, float], s
     return HeadPoses(viewmats, k, (shape - origin) / height, height, solution, figures)
 
 
+def jitter(solution: Solution, track: FaceTrack) -> dict[str, float]:
+    """Mean second difference of the pose over frames with a face: degrees, and pixels of the head's place."""
+    turns = (Rotation.from_matrix(solution.rotations) * Rotation.from_matrix(solution.rotations[0]).inv()).as_rotvec()
+    place = solution.translations[:, :2] / solution.translations[:, 2:] * solution.focal
+    steady = track.found[:-2] & track.found[1:-1] & track.found[2:]
+    rows = {"jitter_deg": np.degrees(turns), "jitter_px": place}
+    return {
+        name: float(np.linalg.norm(v[:-2] - 2 * v[1:-1] + v[2:], axis=1)[steady].mean()) for name, v in rows.items()
+    }
+
+
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
     """Least-squares scale, rotation and shift with target = scale * rotation @ source + shift (Umeyama 1991)."""
     a, b = source - source.mean(0), target - target.mean(0)
@@ -124,19 +154,3 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarra
     scale = float((spread * sign).sum() / (a**2).sum())
     return scale, rotation, target.mean(0) - scale * rotation @ source.mean(0)
 
-
-def refine_poses(
-    track: FaceTrack, canonical: CanonicalFace, size: int, read: Callable[[int], np.ndarray],
-    read_masks: Callable[[int], np.ndarray],
-) -> Iterator[Progress]:  # fmt: skip
-    """All of the above; the last progress carries `HeadPoses` as `poses`."""
-    yield Progress("Fitting head poses", 0, 2)
-    solution, shape = fit_poses(track, canonical, size)
-    seen = landmark_sightings(track)
-    before = mediapipe_solution(track, canonical.vertices[list(RIGID)], size)
-    figures = {
-        "focal_px": solution.focal,
-        "error_px_before": float(before.errors(seen).mean()),
-        "error_px": float(solution.errors(seen).mean()),
-    }
-    yield Progress("Fitting head poses", 2, 2, "", {"poses": to_world(solution, shape, figures, size)})

@@ -7,13 +7,10 @@ import numpy as np
 
 from engine.camera import Camera
 from engine.capture.face_shape import FACE_OVAL
+from engine.capture.head_surface import cushion_depth, project, unproject
 
 N_FACE, N_HAIR = 12_000, 20_000
 N_VIEWS = 3
-ROUND = 0.34
-"""Hair rises from its outline as a circle of this radius does, head heights."""
-HAIR_PLANE = -0.05
-"""Depth of the plane through the head's outline, head heights in front of the head's middle."""
 
 
 def start_points(
@@ -62,24 +59,15 @@ def _blown_up(
     rgb: np.ndarray, masks: np.ndarray, camera: Camera, shape: np.ndarray, count: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Head pixels outside the face, lifted off the outline's plane like a cushion."""
-    seen = shape @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
-    pixels = seen[:, :2] / seen[:, 2:] * camera.k[0, 0] + camera.k[:2, 2]
-    head = masks[..., 0] > 127
-    outside = head.astype(np.uint8)
-    cv2.fillPoly(outside, [np.round(pixels[list(FACE_OVAL)]).astype(np.int32)], 0)
+    outside = (masks[..., 0] > 127).astype(np.uint8)
+    cv2.fillPoly(outside, [np.round(project(shape, camera)[list(FACE_OVAL)]).astype(np.int32)], 0)
     rows, columns = np.nonzero(outside)
     if len(rows) == 0:
         return np.zeros((0, 3)), np.zeros((0, 3))
     chosen = rng.integers(len(rows), size=count)
-    x, y = columns[chosen] + rng.random(count), rows[chosen] + rng.random(count)
-    padded = np.pad(head.astype(np.uint8), ((0, 1), (0, 0)), constant_values=1)  # hair cut by the picture's edge goes on
-    depth_px = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[rows[chosen], columns[chosen]]
-    middle = camera.viewmat[:3, :3] @ np.array([0, 0, HAIR_PLANE]) + camera.viewmat[:3, 3]
-    inward = np.minimum(depth_px * middle[2] / camera.k[0, 0], ROUND)
-    z = middle[2] - np.sqrt(ROUND**2 - (ROUND - inward) ** 2)
-    rays = np.stack([(x - camera.k[0, 2]) / camera.k[0, 0], (y - camera.k[1, 2]) / camera.k[1, 1], np.ones(count)], 1)
-    world = (rays * z[:, None] - camera.viewmat[:3, 3]) @ camera.viewmat[:3, :3]
-    return world, rgb[rows[chosen], columns[chosen]] / 255
+    pixels = np.column_stack([columns[chosen], rows[chosen]]) + rng.random((count, 2))
+    points = unproject(pixels, cushion_depth(pixels, masks, camera), camera)
+    return points, rgb[rows[chosen], columns[chosen]] / 255
 
 
 def _colors(points: np.ndarray, camera: Camera, rgb: np.ndarray) -> np.ndarray:
@@ -100,7 +88,5 @@ def _inside_masks(
 
 
 def _pixels(points: np.ndarray, camera: Camera, size: int) -> tuple[np.ndarray, np.ndarray]:
-    seen = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
-    xy = seen[:, :2] / seen[:, 2:] * camera.k[0, 0] + camera.k[:2, 2]
-    xy = np.clip(np.floor(xy), 0, size - 1).astype(int)
+    xy = np.clip(np.floor(project(points, camera)), 0, size - 1).astype(int)
     return xy[:, 0], xy[:, 1]

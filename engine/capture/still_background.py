@@ -16,6 +16,8 @@ STEADY = 0.34
 """The least part of the frames in which a background pixel is seen free."""
 SEEN = 0.08
 """The least part of the frames for background that is found with the help of a first outline."""
+ALIKE = 26
+"""Neighbouring background pixels differ by less than this in every channel (but for a few edges, gone round)."""
 MOVES = 18.0
 """A pixel whose channels change by more than this altogether is touched by the person."""
 
@@ -26,6 +28,11 @@ class StillBackground:
 
     colors: np.ndarray
     known: np.ndarray
+
+    @property
+    def is_known(self) -> bool:
+        """False when (nearly) nothing stays still: the camera moves."""
+        return bool(self.known.mean() > 0.05)
 
     def difference(self, picture: np.ndarray) -> np.ndarray:
         """Largest channel difference, slightly smoothed, float32 `[S, S]`."""
@@ -69,21 +76,40 @@ def revealed_background(
         likely: probability of being person for each, `[S, S]`.
         before: what is known already; it stays.
     """
-    rows, columns = np.nonzero(~before.known & (np.min(likely, axis=0) < 0.45))
+    rows, columns = np.nonzero(~before.known & (np.min(likely, axis=0) < 0.97))
     chance = np.array([p[rows, columns] for p in likely], np.float32)
     samples = np.array([picture[rows, columns] for picture in pictures], np.float32)
-    clear = (chance < 0.45) & (chance < chance.min(axis=0) + 0.15)
-    middle = np.nanmedian(np.where(clear[..., None], samples, np.nan), axis=0)
+    order = np.argsort(chance, axis=0, kind="stable")
+    few = order[: max(3, round(SEEN * len(pictures)))]
+    middle = np.median(np.take_along_axis(samples, few[..., None], axis=0), axis=0)
     shows = np.abs(samples - middle).max(axis=2) < SAME
+    rank = np.empty_like(order)
+    np.put_along_axis(rank, order, np.arange(len(pictures))[:, None], axis=0)
     n_shows = shows.sum(0)
-    when_shown = (chance * shows).sum(0) / np.maximum(n_shows, 1)
-    when_not = (chance * ~shows).sum(0) / np.maximum(len(pictures) - n_shows, 1)
-    gives_way = (n_shows >= max(3, SEEN * len(pictures))) & (when_shown < 0.4) & (when_shown < when_not - 0.1)
-    colors, known = before.colors.copy(), before.known.astype(np.uint8)
-    colors[rows[gives_way], columns[gives_way]] = middle[gives_way].astype(np.uint8)
-    known[rows[gives_way], columns[gives_way]] = 1
-    known = cv2.morphologyEx(known, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    return StillBackground(colors, before.known | _joined_to_rim(known))
+    when_shown = (rank * shows).sum(0) / np.maximum(n_shows, 1) / len(pictures)
+    steady = np.take_along_axis(shows, few, axis=0).mean(axis=0) > 0.7
+    candidate = np.zeros(before.known.shape, bool)
+    candidate[rows, columns] = steady & (when_shown < 0.35)
+    colors = before.colors.copy()
+    colors[rows, columns] = middle.astype(np.uint8)
+    return StillBackground(colors, _grown(before.known, candidate, colors))
+
+
+def _grown(known: np.ndarray, candidate: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Takes in candidates that touch the known region and go on in its colours, ring by ring."""
+    known = known.copy()
+    for _ in range(known.shape[0] // 6):
+        weight = cv2.GaussianBlur(known.astype(np.float32), (7, 7), 0)
+        around = cv2.GaussianBlur(colors.astype(np.float32) * known[..., None], (7, 7), 0)
+        around /= np.maximum(weight[..., None], 1e-6)
+        alike = np.abs(colors - around).max(axis=2) < ALIKE
+        ring = cv2.dilate(known.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+        new = candidate & ring & alike & ~known
+        if not new.any():
+            break
+        known |= new
+    holes = cv2.morphologyEx(known.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) > 0
+    return known | (holes & candidate)
 
 
 def touched(pictures: list[np.ndarray], covered: list[np.ndarray]) -> np.ndarray:
