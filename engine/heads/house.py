@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from scipy.spatial import cKDTree
 
+from engine.errors import ControlError
 from engine.heads.base import (
     Eye,
     HeadModel,
@@ -19,7 +20,7 @@ from engine.heads.base import (
     expression_vector,
     rotation,
 )  # fmt: skip
-from engine.heads.sculpt import appearance, lashes, parts
+from engine.heads.sculpt import appearance, lashes, marks, parts
 from engine.heads.sculpt.appearance import Paint, pick
 from engine.heads.sculpt.brows import brows
 from engine.heads.sculpt.curves import N_EYE
@@ -27,7 +28,6 @@ from engine.heads.sculpt.expressions import JAW_FORWARD_MM, JAW_JOINT, JAW_OPEN_
 from engine.heads.sculpt.fields import Fields
 from engine.heads.sculpt.hair import STYLES
 from engine.heads.sculpt.identity import Identity
-from engine.heads.sculpt.marks import landmark_rows
 from engine.heads.sculpt.scalp import Grown
 from engine.heads.sculpt.short_hair import stubble
 from engine.heads.sculpt.surface import EYE, EYE_R
@@ -120,7 +120,14 @@ class HouseHead(HeadModel):
         return super().strand_points(strands, posed)
 
     def landmarks(self, posed: PosedHead, order: str = "68") -> np.ndarray:
-        return posed.vertices[landmark_rows(self.template, order)]
+        """See `HeadModel.landmarks`. Raises ControlError for an unknown order."""
+        if order == "68":
+            return posed.vertices[marks.sixty_eight(self.template)]
+        if order != "mediapipe":
+            raise ControlError(f"{order!r} is not a landmark order; use 68 or mediapipe.")
+        rows, weights = marks.mediapipe()
+        irises = [marks.iris(eye) for eye in posed.eyes[::-1]]  # the person's right eye comes first
+        return np.concatenate([np.einsum("lk,lkc->lc", weights, posed.vertices[rows]), *irises])
 
     # building
 

@@ -130,11 +130,23 @@ def _frame(renderer: HeadRenderer, folder: Path, index: int, weights: np.ndarray
     shot = renderer.render(posed, camera)
     write_picture(folder / "frames" / f"{index:06d}.png", shot.over(BACKGROUND))
     write_picture(folder / "masks" / f"{index:06d}.png", np.stack([shot.head, shot.torso, shot.alpha], -1))
-    marks = renderer.head.landmarks(posed)
-    inside = marks @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+    marks = renderer.head.landmarks(posed, "68")
+    landmarks = _in_picture(renderer.head.landmarks(posed, "mediapipe"), camera)
+    lips = _in_picture(marks[48:68], camera)[:, :2]
+    return {"landmarks": landmarks, "lips": _square_round(lips), "ear": _eye_aspect(marks), "notes": posed.notes}
+
+
+def _in_picture(points: np.ndarray, camera: Camera) -> np.ndarray:
+    """World points as pixels x, y and depth relative to their mean (head heights), `[L, 3]`."""
+    inside = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
     pixels = inside @ camera.k.T
-    landmarks = np.concatenate([pixels[:, :2] / pixels[:, 2:], inside[:, 2:] - inside[:, 2:].mean()], 1)
-    return {"landmarks": landmarks, "ear": _eye_aspect(marks), "notes": posed.notes}
+    return np.concatenate([pixels[:, :2] / pixels[:, 2:], inside[:, 2:] - inside[:, 2:].mean()], 1)
+
+
+def _square_round(points: np.ndarray) -> np.ndarray:
+    """A square half as large again as points `[N, 2]`: y0, y1, x0, x1."""
+    middle, half = points.mean(0), np.ptp(points, axis=0).max() * 0.75
+    return np.array([middle[1] - half, middle[1] + half, middle[0] - half, middle[0] + half])
 
 
 def _eye_aspect(marks: np.ndarray) -> np.ndarray:
@@ -148,7 +160,6 @@ def _eye_aspect(marks: np.ndarray) -> np.ndarray:
 
 
 def _tracks(head: HeadModel, performance: Performance, cameras: list[Camera], rows: list[dict], seed: int) -> dict:
-    landmarks = np.stack([row["landmarks"] for row in rows]).astype(np.float32)
     points, colors = surface_points(head, N_POINTS, seed)
     n = len(rows)
     return {
@@ -158,22 +169,14 @@ def _tracks(head: HeadModel, performance: Performance, cameras: list[Camera], ro
         "arkit": performance.arkit.astype(np.float32),
         "aus": performance.aus.astype(np.float32),
         "ear": np.stack([row["ear"] for row in rows]).astype(np.float32),
-        "landmarks": landmarks,
-        "lip_boxes": _lip_boxes(landmarks),
+        "landmarks": np.stack([row["landmarks"] for row in rows]).astype(np.float32),
+        "lip_boxes": np.stack([row["lips"] for row in rows]).astype(np.float32),
         "tracked": np.ones(n, np.float32),
         "points": points,
         "colors": colors,
         "pose": np.zeros((n, 6), np.float32),
         "gaze": np.zeros((n, 4), np.float32),
     }
-
-
-def _lip_boxes(landmarks: np.ndarray) -> np.ndarray:
-    lips = landmarks[:, 48:68, :2]
-    middle = lips.mean(1)
-    half = np.maximum(np.ptp(lips[..., 0], axis=1), np.ptp(lips[..., 1], axis=1)) * 0.75
-    boxes = [middle[:, 1] - half, middle[:, 1] + half, middle[:, 0] - half, middle[:, 0] + half]
-    return np.stack(boxes, 1).astype(np.float32)
 
 
 def surface_points(head: HeadModel, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,14 @@
-"""Landmarks of the house head as rows of its skin, in the 68-point order."""
+"""Landmarks of the house head on its skin, in the 68-point order and in MediaPipe's."""
 
 import numpy as np
+from safetensors.numpy import load_file
 from scipy.spatial import cKDTree
 
-from engine.errors import ControlError
+from engine.heads.base import Eye
 from engine.heads.sculpt.curves import N_EYE
 from engine.heads.sculpt.rings import CONTACT_RING, LIP_BORDER_RING
 from engine.heads.sculpt.template import Template
+from engine.paths import ASSETS
 
 JAW = (
     (66, 0, 8),
@@ -25,16 +27,18 @@ NOSTRILS = ((11, -43, 88), (5.5, -45, 94))
 COLUMELLA = (0, -46, 96)
 """Template millimetres; side points are the person's left."""
 
+MEDIAPIPE_TABLE = ASSETS / "heads" / "house_mediapipe.safetensors"
+N_ON_SKIN, N_IRIS = 468, 5
+IRIS_TURNS_DEG = (0, 90, 180, 270)
+"""Where MediaPipe has the four rim points of an iris, seen from the front: 0 is the picture's right, 90 up."""
 
-def landmark_rows(template: Template, order: str = "68") -> np.ndarray:
-    """Rows of the skin's vertices in a landmark order. Raises ControlError for an unknown order."""
-    if order != "68":
-        raise ControlError(f"{order!r} is not a landmark order of this head; use 68.")
+
+def sixty_eight(template: Template) -> np.ndarray:
+    """Skin rows `[68]` of the 68-point order."""
     right = np.array([-1, 1, 1])
-    left = {name: np.array(value, float) for name, value in (("jaw", JAW), ("brow", BROW), ("nose", NOSTRILS))}
+    jaw, brow, nose = (np.array(points, float) for points in (JAW, BROW, NOSTRILS))
     points = np.concatenate([
-        left["jaw"] * right, [CHIN], left["jaw"][::-1], left["brow"] * right, left["brow"][::-1], BRIDGE,
-        left["nose"] * right, [COLUMELLA], left["nose"][::-1],
+        jaw * right, [CHIN], jaw[::-1], brow * right, brow[::-1], BRIDGE, nose * right, [COLUMELLA], nose[::-1],
     ])  # fmt: skip
     rows = list(cKDTree(template.vertices).query(points)[1])
     mirror = template.mirrored
@@ -45,3 +49,20 @@ def landmark_rows(template: Template, order: str = "68") -> np.ndarray:
     rows += [*mirror[outer[[16, 9, 4]]], *outer[[0, 4, 9, 16, 23, 28, 32]], *mirror[outer[[28, 23]]]]
     rows += [*mirror[inner[[14, 6]]], *inner[[0, 6, 14, 26, 32]], mirror[inner[26]]]
     return np.array(rows)
+
+
+def mediapipe() -> tuple[np.ndarray, np.ndarray]:
+    """Skin rows `[468, 3]` and weights `[468, 3]` of MediaPipe's landmarks but the irises."""
+    table = load_file(MEDIAPIPE_TABLE)
+    return table["rows"], table["weights"]
+
+
+def iris(eye: Eye) -> np.ndarray:
+    """Centre and rim of an iris in MediaPipe's order, world points `[5, 3]`."""
+    across = np.cross([0.0, 1.0, 0.0], eye.gaze)
+    across /= np.linalg.norm(across)
+    up = np.cross(eye.gaze, across)
+    middle = eye.centre + eye.gaze * np.sqrt(max(eye.radius**2 - eye.iris_radius**2, 0.0))
+    angles = np.radians(IRIS_TURNS_DEG)
+    rim = middle + eye.iris_radius * (np.cos(angles)[:, None] * across + np.sin(angles)[:, None] * up)
+    return np.concatenate([[eye.centre + eye.gaze * eye.radius], rim])

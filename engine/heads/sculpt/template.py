@@ -43,7 +43,7 @@ class Template:
 @cache
 def template() -> Template:
     """The template as shipped; where the sculpt has changed since, from the cache or built (about ten seconds)."""
-    version = _source_hash()
+    version = source_hash()
     for path in (SHIPPED, cache_dir() / "heads" / f"house-{version}.safetensors"):
         try:
             with safe_open(path, "numpy") as arrays:
@@ -61,7 +61,7 @@ def save(made: Template, path: Path) -> None:
     """Writes a template with the hash of the sources it was built from."""
     arrays = {f.name: np.ascontiguousarray(getattr(made, f.name)) for f in fields(Template)}
     with atomic_file(path) as temporary:
-        save_file(arrays, temporary, metadata={"sculpt": _source_hash()})
+        save_file(arrays, temporary, metadata={"sculpt": source_hash()})
 
 
 def build(seed: int = 1) -> Template:
@@ -100,7 +100,7 @@ def _mirror(vertices, faces, labels):
     )
 
 
-def _source_hash() -> str:
+def source_hash() -> str:
     """A hash of the code the template is built by, "" in a program packed without its sources."""
     digest = hashlib.sha256()
     try:

@@ -6,6 +6,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 
+from engine.errors import ControlError
 from engine.heads.base import JointAngles, Kind
 from engine.heads.house import UNITS_MM, HouseHead
 from engine.heads.sculpt import template as templates
@@ -123,7 +124,7 @@ def test_the_shipped_template_is_the_one_the_sculpt_builds():
 
     with safe_open(templates.SHIPPED, "numpy") as shipped:
         version = (shipped.metadata() or {}).get("sculpt")
-    assert version == templates._source_hash(), "run python -m engine.heads.sculpt.template"
+    assert version == templates.source_hash(), "run python -m engine.heads.sculpt.template"
 
 
 def test_there_are_twenty_form_parameters_and_each_changes_the_face(head):
@@ -147,3 +148,27 @@ def test_a_clamped_expression_is_noted_by_the_pose(head):
     assert posed.notes == ("mouthPucker 2 was clamped to 1",)
     assert np.allclose(posed.vertices, head.pose({"mouthPucker": 1.0}).vertices)
     assert ARKIT_INDEX["mouthPucker"] == 20
+
+
+def test_mediapipe_landmarks_follow_the_lips_and_the_gaze(head):
+    rest, opened = (head.landmarks(head.pose(e), "mediapipe") for e in ({}, {"jawOpen": 0.6}))
+    assert rest.shape == (478, 3)
+    assert rest[13, 1] - rest[14, 1] < 0.01  # inner lips touch
+    assert opened[13, 1] - opened[14, 1] > 0.05
+    assert rest[33, 0] < rest[133, 0] < 0 < rest[362, 0] < rest[263, 0]  # eye corners, person's right to left
+    looking = head.landmarks(head.pose({"eyeLookOutLeft": 1.0, "eyeLookInRight": 1.0}), "mediapipe")
+    assert (looking[[468, 473], 0] > rest[[468, 473], 0] + 0.02).all()
+
+
+def test_the_measured_landmarks_belong_to_the_shipped_template():
+    from safetensors import safe_open
+
+    from engine.heads.sculpt.marks import MEDIAPIPE_TABLE
+
+    with safe_open(MEDIAPIPE_TABLE, "numpy") as table:
+        assert table.metadata()["sculpt"] == templates.source_hash(), "run engine.heads.sculpt.mediapipe_marks"
+
+
+def test_an_unknown_landmark_order_is_an_error(head):
+    with pytest.raises(ControlError, match="mediapipe"):
+        head.landmarks(head.pose({}), "dlib")
