@@ -40,7 +40,7 @@ class EmbedTalkConfig:
     embedding_octaves: int = 4
     unit_octaves: int = 4
     n_hidden: int = 128
-    position_scale: float = 0.2
+    position_scale: float = 0.1
     sh_degree: int = 2
     sh_every: int = 1000
     warm_up: int = 3000
@@ -72,7 +72,7 @@ class EmbedTalkConfig:
     active_from: int = 40_000
     active_pixels: float = 0.06
     rate_means: tuple[float, float] = (1.6e-4, 1.6e-6)
-    rate_network: tuple[float, float] = (2e-3, 1e-4)
+    rate_network: tuple[float, float] = (1e-3, 5e-5)
     rate_sh: float = 2.5e-3
     rate_opacity: float = 0.05
     rate_scale: float = 0.005
@@ -81,4 +81,4 @@ class EmbedTalkConfig:
     rate_looseness: float = 0.02
     rate_audio: float = 5e-4
     rate_attention: float = 2.5e-3
-    attention_decay: float = 1e-4
+    attention_decay: float = 0.0
