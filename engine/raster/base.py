@@ -45,3 +45,7 @@ class Rasterizer(Protocol):
             hard_edged: every visible Gaussian as a solid ellipsoid of two standard deviations.
         """
         ...
+
+    def close(self) -> None:
+        """Gives back what it holds; called on the thread that made it, before another takes its place."""
+        ...

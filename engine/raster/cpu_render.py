@@ -1,6 +1,5 @@
 """The live line's rasterizer for machines without a GPU: from Gaussians straight to a picture, without gradients."""
 
-import sys
 from collections.abc import Sequence
 
 import numba
@@ -10,11 +9,11 @@ from engine.camera import Camera
 from engine.gaussians import Gaussians
 from engine.raster.base import Rendered
 from engine.raster.kernels import blend, tiles
+from engine.raster.pictures import PicturePool
 from engine.raster.splats import Buffers, Clock, SortedSplats, SplatProjector
 
 BATCH_ENTRIES = 2**22
 """Splats times tiles binned at a time; nearer batches finish tiles that later ones then skip."""
-KEPT_PICTURES = 8
 
 
 class CpuRasterizer:
@@ -29,7 +28,7 @@ class CpuRasterizer:
     def __init__(self) -> None:
         self._projector = SplatProjector()
         self._buffers = Buffers()
-        self._pictures: list[np.ndarray] = []
+        self._pictures = PicturePool()
 
     def render(
         self, layers: Sequence[Gaussians], camera: Camera, *, antialiased: bool = False, hard_edged: bool = False
@@ -38,12 +37,15 @@ class CpuRasterizer:
         clock = Clock()
         seen = self._projector.project(layers, camera, antialiased, hard_edged, clock)
         size = (camera.height, camera.width)
-        color, alpha = self._picture((*size, seen.colors.shape[1])), self._picture(size)
+        color, alpha = self._pictures.get((*size, seen.colors.shape[1])), self._pictures.get(size)
         if seen.n_visible == 0:
             color[:], alpha[:] = 0, 0
         else:
             self._blend(seen, color, alpha, clock)
         return Rendered(color, alpha, clock.times_ms, seen.n_skipped)
+
+    def close(self) -> None:
+        """Nothing to give back; for whoever switches between rasterizers."""
 
     def _blend(self, seen: SortedSplats, color: np.ndarray, alpha: np.ndarray, clock: Clock) -> None:
         (height, width), get = alpha.shape, self._buffers.get
@@ -72,13 +74,3 @@ class CpuRasterizer:
             )  # fmt: skip
             clock.lap("raster")
             begin = end
-
-    def _picture(self, shape: tuple[int, ...]) -> np.ndarray:
-        """An array to give away: one from earlier frames that nobody holds any more, else a new one."""
-        for kept in self._pictures:
-            # held by the list, by `kept` and by the call itself
-            if kept.shape == shape and sys.getrefcount(kept) <= 3:
-                return kept
-        picture = np.empty(shape, np.float32)
-        self._pictures = [*self._pictures[1 - KEPT_PICTURES :], picture]
-        return picture

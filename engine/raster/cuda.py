@@ -4,7 +4,6 @@ gsplat is imported only when a `CudaRasterizer` is made or `rasterization` is ca
 """
 
 import math
-import sys
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -18,12 +17,12 @@ from engine.errors import BackendError
 from engine.gaussians import Gaussians
 from engine.raster.base import Rendered
 from engine.raster.kernels.projection import SOLID_SIGMAS
+from engine.raster.pictures import PicturePool
 from engine.raster.splats import EPS_2D, FAR, NEAR, Clock
 
 SOLID_LOG2 = 100.0
 """As the CPU's, within what the GPU's fast exponential can tell from zero."""
 TILE = 16
-KEPT_PICTURES = 8
 
 
 def rasterization(*args: Any, packed: bool = False, **settings: Any) -> tuple[Tensor, Tensor, dict[str, Any]]:
@@ -47,7 +46,7 @@ class CudaRasterizer:
         self._gsplat = _gsplat()
         self.device = torch.device(device)
         self._cameras: tuple[Camera, Tensor, Tensor] | None = None
-        self._pinned: list[tuple[Tensor, np.ndarray]] = []
+        self._pictures = PicturePool(_pinned)
 
     @torch.inference_mode()
     def render(
@@ -75,8 +74,8 @@ class CudaRasterizer:
             shape = (camera.height, camera.width)
             return Rendered(np.zeros((*shape, n_channels), np.float32), np.zeros(shape, np.float32), clock.times_ms)
         out = torch.cat([color.flatten(), alpha.flatten(), n_bad[None]])
-        pinned, array = self._picture(out.numel())
-        pinned.copy_(out, non_blocking=True)
+        array = self._pictures.get((out.numel(),))
+        torch.from_numpy(array).copy_(out, non_blocking=True)
         torch.cuda.current_stream(self.device).synchronize()
         clock.lap("raster")
         n_color, n_pixels = color.numel(), camera.height * camera.width
@@ -86,6 +85,10 @@ class CudaRasterizer:
             clock.times_ms,
             int(array[-1]),
         )
+
+    def close(self) -> None:
+        """Lets go of what is kept on the GPU."""
+        self._cameras = None
 
     def _splats(
         self, layer: Gaussians, camera: Camera, viewmats: Tensor, ks: Tensor, antialiased: bool
@@ -137,15 +140,6 @@ class CudaRasterizer:
             self._cameras = (camera, viewmats, ks)
         return self._cameras[1:]
 
-    def _picture(self, n: int) -> tuple[Tensor, np.ndarray]:
-        for tensor, array in self._pinned:
-            # held by the tuple in the list, by the loop and by the call itself
-            if len(array) == n and sys.getrefcount(array) <= 3:
-                return tensor, array
-        tensor = torch.empty(n, dtype=torch.float32, pin_memory=True)
-        self._pinned = [*self._pinned[1 - KEPT_PICTURES :], (tensor, tensor.numpy())]
-        return self._pinned[-1]
-
 
 def _finite(layer: Gaussians) -> tuple[Gaussians, Tensor]:
     """The layer with unusable Gaussians made invisible, and which are usable; nothing is asked of the GPU."""
@@ -156,6 +150,11 @@ def _finite(layer: Gaussians) -> tuple[Gaussians, Tensor]:
     quats = torch.where((quats * quats).sum(dim=1, keepdim=True) > 0, quats, still)
     colors = colors.reshape(layer.colors.shape)
     return Gaussians(means, quats, scales, opacities[:, 0], colors, layer.sh_degree), finite
+
+
+def _pinned(shape: tuple[int, ...]) -> np.ndarray:
+    """Page-locked memory, which the GPU writes to directly; the array keeps its tensor alive."""
+    return torch.empty(shape, dtype=torch.float32, pin_memory=True).numpy()
 
 
 def _gsplat() -> ModuleType:

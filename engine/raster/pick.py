@@ -46,7 +46,11 @@ def pick_rasterizer(name: str | None = None) -> Rasterizer:
     candidates = available_rasterizers()
     if len(candidates) == 1:
         return candidates[0]
-    return min(candidates, key=frame_seconds)
+    fastest = min(candidates, key=frame_seconds)
+    for other in candidates:
+        if other is not fastest:
+            other.close()
+    return fastest
 
 
 def available_rasterizers() -> list[Rasterizer]:
@@ -57,10 +61,10 @@ def available_rasterizers() -> list[Rasterizer]:
             rasterizer = make_rasterizer(name)
         except BackendError:
             continue
-        if not getattr(rasterizer, "is_software", False):
-            found.append(rasterizer)
-        else:
+        if getattr(rasterizer, "is_software", False):
             rasterizer.close()
+        else:
+            found.append(rasterizer)
     return found
 
 

@@ -11,7 +11,8 @@ STAGE = "Preparing the CPU renderer"
 def warm_up(training: bool = False) -> Iterator[Progress]:
     """Compiles, or loads from the cache, every loop that `CpuRasterizer` (and with `training` the gradients) calls.
 
-    After it nothing is compiled at run time. The first time takes about a minute on two cores, later ones a second.
+    After it nothing is compiled at run time. The first time takes half a minute, with `training` a bit over a
+    minute; later ones a second.
     """
     kernels = DISPLAY + TRAINING if training else DISPLAY
     for number, (kernel, signature) in enumerate(kernels):
