@@ -38,6 +38,8 @@ SECTIONS = ("Performing", "View", "Display", "Files", "Program")
 
 ACTIONS = (
     ActionSpec("file.open", "Open an avatar…", ("Ctrl+O",), "Puts an avatar file on stage.", "Files", "File"),
+    ActionSpec("file.make", "Make an avatar from a video…", ("Ctrl+Shift+N",), "One to five minutes of a person.",
+               "Files", "File"),
     ActionSpec("file.sound", "Use a sound file…", ("Ctrl+Shift+O",), "The face speaks a recording instead of you.",
                "Files", "File"),
     ActionSpec("file.export", "Export…", ("Ctrl+E",), "Renders a take or a sound file to a video.", "Files", "File"),

@@ -24,6 +24,7 @@ def bind_commands(window: MainWindow, session, wiring: SessionWiring, library: L
                 bind(name, run)
     bind("file.open", library.choose_avatar)
     bind("file.sound", library.choose_sound)
+    bind("file.make", library.choose_video)
     bind("file.export", sheets.open_export)
     bind("file.preferences", sheets.open_preferences)
     bind("file.quit", window.close)

@@ -22,7 +22,7 @@ class EmptyStage(QWidget):
 
     shipped_wanted = Signal(object)
     open_wanted = Signal()
-    sound_wanted = Signal()
+    video_wanted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,7 +46,10 @@ class EmptyStage(QWidget):
         self.meet.clicked.connect(lambda: self.shipped_wanted.emit(self._shipped))
         self.open = Choice(theme, "folder-open-outline", "Open an avatar", "An .avatar file, or drop it here", "Ctrl+O")
         self.open.clicked.connect(self.open_wanted)
-        for choice in (self.meet, self.open):
+        meaning = "One to five minutes of a person talking"
+        self.make = Choice(theme, "video-plus-outline", "Make one from a video", meaning, "Ctrl+Shift+N")
+        self.make.clicked.connect(self.video_wanted)
+        for choice in (self.meet, self.open, self.make):
             column.addWidget(choice, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(22)
         self.meet.hide()
@@ -71,6 +74,7 @@ class EmptyStage(QWidget):
         )
         self.meet.setVisible(not busy and self._shipped is not None)
         self.open.setVisible(not busy)
+        self.make.setVisible(not busy)
 
     def _on_theme_changed(self) -> None:
         self._head_key = ()

@@ -26,10 +26,11 @@ class LibraryWiring(QObject):
     """What is on stage, what lies in the folders, and the ways to bring more.
 
     Signals:
-        take_changed: a take's file was rewritten or removed.
+        export_wanted: of a TakeEntry. video_dropped: a path, to make an avatar of.
     """
 
     export_wanted = Signal(object)
+    video_dropped = Signal(object)
 
     def __init__(self, window: MainWindow, session, tasks: FileTasks) -> None:
         super().__init__(window)
@@ -57,6 +58,7 @@ class LibraryWiring(QObject):
         library.take_trash_wanted.connect(self._trash_take)
         window.files_dropped.connect(self.open_paths)
         window.empty_stage.open_wanted.connect(self.choose_avatar)
+        window.empty_stage.video_wanted.connect(self.choose_video)
         window.empty_stage.shipped_wanted.connect(self.open_avatar)
         window.show_empty(session.manifest is None)
 
@@ -75,7 +77,7 @@ class LibraryWiring(QObject):
             elif suffix in TAKE_SUFFIXES:
                 self._tasks.run(partial(copy_take, path), partial(self._after_change, "The take was not added"))
             elif suffix in VIDEO_SUFFIXES:
-                self._offer_capture(path)
+                self.video_dropped.emit(path)
             else:
                 words = "Avatars, takes, sound files and videos can."
                 self._window.toasts.show(Notice("warn", f"{path.name} cannot be opened", words))
@@ -101,6 +103,10 @@ class LibraryWiring(QObject):
     def choose_sound_for(self, use: Callable[[Path], object]) -> None:
         patterns = " ".join(f"*{suffix}" for suffix in SOUND_SUFFIXES)
         self._choose_file("Use a sound file", f"Sound files ({patterns});;All files (*)", use)
+
+    def choose_video(self) -> None:
+        patterns = " ".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
+        self._choose_file("Make an avatar", f"Videos ({patterns});;All files (*)", self.video_dropped.emit)
 
     def _choose_file(self, title: str, names: str, use) -> None:
         dialog = QFileDialog(self._window, title, str(self._settings.last_folder or Path.home()), names)
@@ -192,7 +198,3 @@ class LibraryWiring(QObject):
         if problem:
             self._window.toasts.show(Notice("err", failed, str(problem)))
         self.scan()
-
-    def _offer_capture(self, path: Path) -> None:
-        words = f"mouthpiece capture “{path.name}” -o DATASET, then mouthpiece train DATASET, makes an avatar of it."
-        self._window.toasts.show(Notice("info", "A video becomes an avatar on the command line", words))

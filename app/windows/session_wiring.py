@@ -162,9 +162,11 @@ class SessionWiring(QObject):
 
     def _on_job(self, job) -> None:
         self._window.jobs.show_job(job)
-        if job.state == "done" and job.result is not None:
-            words = "Show clip" if job.kind == "render" else "Show"
-            show = ToastAction(words, partial(show_file, job.result), "play-circle-outline")
+        if job.state == "done" and job.kind != "capture" and job.result is not None:  # a capture goes on to training
+            show = ToastAction("Show clip", partial(show_file, job.result), "play-circle-outline")
+            if job.kind == "train":
+                show = ToastAction("Put it on stage", partial(self._library.open_avatar, Path(job.result)))
+                self._library.scan()
             self._window.toasts.show(Notice("good", f"{job.title} is done", Path(job.result).name, (show,), key=job.id))
         elif job.state == "failed":
             log = ToastAction("Show log", partial(show_file, job.log))
@@ -192,7 +194,7 @@ class SessionWiring(QObject):
     def _join_jobs(self) -> None:
         window = self._window
         window.jobs.stop_wanted.connect(self._session.stop_job)
-        window.jobs.show_wanted.connect(show_file)
+        window.jobs.show_wanted.connect(self._show_result)
         window.jobs.log_wanted.connect(show_file)
         window.jobs.count_changed.connect(window.top_bar.show_jobs)
         window.top_bar.jobs_wanted.connect(lambda: window.jobs.open_under(window.top_bar.jobs))
@@ -201,6 +203,12 @@ class SessionWiring(QObject):
 
     def _say(self, level: str, title: str, sentence: str = "") -> None:
         self._window.toasts.show(Notice(level, title, sentence))
+
+    def _show_result(self, path) -> None:
+        if Path(path).suffix == ".avatar":
+            self._library.open_avatar(Path(path))
+        else:
+            show_file(path)
 
     def _show_kept(self, count: int) -> None:
         button = self._window.status.messages

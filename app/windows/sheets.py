@@ -1,6 +1,7 @@
 """Opens the dialogs and carries out what they change; each is imported when it is first asked for."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
@@ -26,6 +27,8 @@ class Sheets(QObject):
         self._wiring, self._library, self._theme = wiring, library, window.theme
         wiring.preferences_wanted.connect(self.open_preferences)
         library.export_wanted.connect(self.open_export)
+        library.video_dropped.connect(self.open_make_avatar)
+        self._making = None
         session.frame_ready.connect(self._on_frame)
         session.devices_changed.connect(self._on_devices)
         self._devices: list = []
@@ -57,6 +60,14 @@ class Sheets(QObject):
         page = page if isinstance(page, str) else "sound"
         sheet = PreferencesSheet(self._theme, self._window, makers, page)
         sheet.closed.connect(self._forget_sound_page)
+        self._window.show_sheet(sheet)
+
+    def open_make_avatar(self, video: Path) -> None:
+        from app.windows.make_avatar import AvatarMaking, MakeAvatarSheet
+
+        self._making = self._making or AvatarMaking(self._session, self)
+        sheet = MakeAvatarSheet(self._theme, self._window, video)
+        sheet.asked.connect(partial(self._making.start, video))
         self._window.show_sheet(sheet)
 
     def open_keys(self) -> None:

@@ -190,3 +190,31 @@ def test_the_menus_hold_what_is_bound_and_nothing_else(studio):
     listed = {action.text() for menu in window.top_bar.menus.values() for action in menu.actions()}
     bound = {action.text() for spec, action in window.commands if spec.menu}
     assert listed == bound and "Export…" in listed
+
+
+def test_a_dropped_video_is_captured_and_then_trained(studio, home):
+    session = studio.session
+    studio.library.open_paths([home / "Vera talks.mp4"])
+    sheet = studio.window.sheet
+    sheet.name.setText("Vera")
+    sheet.length.set_current("20")
+    click(sheet.go)
+    kind, order, title = next(call[1:] for call in session.calls if call[0] == "start_job")
+    assert (kind, title, order["video"]) == ("capture", "Capture Vera", str(home / "Vera talks.mp4"))
+    session.change_job(session.jobs[0].id, state="done")
+    kind, trained, title = [call[1:] for call in session.calls if call[0] == "start_job"][1]
+    assert (kind, title, trained["minutes"], trained["dataset"]) == ("train", "Train Vera", 20, order["output"])
+    session.change_job(session.jobs[1].id, state="done", result=home / "Vera.avatar")
+    toast = studio.window.toasts.shown[-1]
+    assert toast.notice.actions[0].text == "Put it on stage"
+    toast.notice.actions[0].run()
+    assert ("open_avatar", home / "Vera.avatar") in session.calls
+
+
+def test_a_capture_that_failed_trains_nothing(studio, home):
+    session = studio.session
+    studio.sheets.open_make_avatar(home / "Vera.mp4")
+    click(studio.window.sheet.go)
+    session.change_job(session.jobs[0].id, state="failed", message="Vera.mp4 has no face; is it visible?")
+    assert len(session.jobs) == 1
+    assert studio.window.toasts.shown[-1].notice.sentence == "Vera.mp4 has no face; is it visible?"
