@@ -129,7 +129,8 @@ def _filmed(folder: Path, size: int, n_frames: int, background: str, seed: int, 
     rng = np.random.default_rng(seed)
     times = np.arange(n_frames) / FPS
     voice, loudness = toy_voice(n_frames / FPS + 0.2, seed)
-    jaw = np.array([loudness[int((t + 0.02) * SAMPLE_RATE_HZ)] for t in times])
+    dropped = _pulses(times, rng, 1.9, 0.2)  # the jaw drops on its own now and then: what au.26 is
+    jaw = np.array([loudness[int((t + 0.02) * SAMPLE_RATE_HZ)] for t in times]) + 0.5 * dropped
     lids = np.stack([_pulses(times, rng, 1.2, 0.12), np.zeros(n_frames)], axis=1)
     lids[:, 1] = lids[:, 0]
     wink = _pulses(times, rng, 2.5, 0.15)
@@ -168,7 +169,7 @@ def _filmed(folder: Path, size: int, n_frames: int, background: str, seed: int, 
         arkit[:, ARKIT_INDEX[name]] = track
     assert len(ARKIT_52) == 52
     names = list(AU_PRESETS["shipped"])
-    tracks = {"au.01": brow, "au.12": smile, "au.26": jaw, "au.45l": lids[:, 0], "au.45r": lids[:, 1]}
+    tracks = {"au.01": brow, "au.12": smile, "au.26": 0.5 * dropped, "au.45l": lids[:, 0], "au.45r": lids[:, 1]}
     aus = np.stack([tracks.get(name, np.zeros(n_frames)) for name in names], axis=1)
     if background == "plate":
         write_picture(folder / "plate.png", behind)

@@ -28,10 +28,23 @@ class AudioNet(nn.Module):
             layers += [nn.Conv1d(wide, narrow, 3, stride=2, padding=1), nn.LeakyReLU(0.02)]
         self.convolutions = nn.Sequential(*layers)
         self.linear = nn.Sequential(nn.Linear(64, 64), nn.LeakyReLU(0.02), nn.Linear(64, n_code))
+        self._start()
 
     def forward(self, pairs: Tensor) -> Tensor:
         """`[B, F, 2]` -> `[B, n_code]`."""
         return self.linear(self.convolutions(pairs).squeeze(-1))
+
+    def _start(self) -> None:
+        """Starts so that what varies in the sound still varies in the code; PyTorch's own start loses nearly all of it.
+
+        Of a pair the first convolution sees two steps with its three taps, the further ones see a single step.
+        """
+        layers = [layer for layer in (*self.convolutions, *self.linear) if hasattr(layer, "weight")]
+        for i, layer in enumerate(layers):
+            nn.init.kaiming_normal_(layer.weight, a=0.02)
+            nn.init.zeros_(layer.bias)
+            if isinstance(layer, nn.Conv1d):
+                layer.weight.data.mul_((3 / 2) ** 0.5 if i == 0 else 3**0.5)
 
 
 class AudioAttention(nn.Module):

@@ -1,5 +1,7 @@
 """A dataset as training reads it: pictures, masks, cameras, tracks and the heard voice, all in memory."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,11 +91,11 @@ class Clip:
 
     def load(self):
         """Reads all training pictures; a generator of how many are done."""
-        for index in range(self.n_train):
-            whole = self._picture(index)
-            self._pictures[1].append(whole)
-            self._pictures[2].append(_halved(whole))
-            yield index + 1
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as readers:
+            for index, (whole, half) in enumerate(readers.map(self._both_sizes, range(self.n_train))):
+                self._pictures[1].append(whole)
+                self._pictures[2].append(half)
+                yield index + 1
         self._loaded = True
 
     def sample(self, index: int, divisor: int = 1) -> Sample:
@@ -124,6 +126,10 @@ class Clip:
         """How far the mouth is open in every frame, `[T]`: the jaw, less what the lips close again."""
         arkit = self.tracks["arkit"]
         return arkit[:, ARKIT_INDEX["jawOpen"]] - arkit[:, ARKIT_INDEX["mouthClose"]]
+
+    def _both_sizes(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        whole = self._picture(index)
+        return whole, _halved(whole)
 
     def _picture(self, index: int) -> np.ndarray:
         picture = self.dataset.frame(index)

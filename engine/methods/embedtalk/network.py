@@ -7,10 +7,6 @@ from engine.methods.embedtalk.config import EmbedTalkConfig
 from engine.parts.audio_net import AudioCoder
 from engine.parts.encoding import encode_position, encoded_width
 
-WAVELENGTHS = (0.12, 0.8)  # head heights
-START_AMPLITUDE = 0.3
-
-
 WAVELENGTHS = (0.2, 1.0)  # head heights
 START_AMPLITUDE = 0.2
 
