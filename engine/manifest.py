@@ -89,8 +89,8 @@ def read_manifest(path: Path) -> Manifest:
     except AvatarError:
         raise
     except (ValueError, TypeError, ValidationError, MouthpieceError) as error:
-        first = str(error).splitlines()[0]
-        raise AvatarError(f"{path}: its manifest cannot be read ({first}); make the avatar again.") from error
+        reason = str(error).splitlines()[0]
+        raise AvatarError(f"{path}: its manifest cannot be read ({reason}); make the avatar again.") from error
     check_extents(path, header, data_bytes)
     return manifest
 
