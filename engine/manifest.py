@@ -96,7 +96,7 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def read_header(path: Path) -> tuple[dict[str, Any], int]:
-    """The safetensors header of a file and the number of data bytes behind it, sizes checked before anything is read."""
+    """The safetensors header of a file and the number of data bytes behind it; sizes are checked first."""
     path = Path(path)
     try:
         size = path.stat().st_size
