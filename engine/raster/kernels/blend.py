@@ -10,13 +10,11 @@ import math
 import numpy as np
 from numba import prange
 
-from engine.raster.kernels import inlined, parallel, parallel_finite
+from engine.raster.kernels import inlined, parallel, parallel_finite, serial
 from engine.raster.kernels.lanes import (
     any_set,
     at_least,
     below,
-    block_columns,
-    block_rows,
     both,
     choose,
     exp2_below_one,
@@ -54,6 +52,16 @@ def blocks_inside(row, column, width, height):
     return bits
 
 
+@serial
+def block_offsets():
+    """For each block of a tile, each lane's columns and rows from the tile's first pixel centre: `[256]` each."""
+    columns, rows = np.empty(PIXELS, np.float32), np.empty(PIXELS, np.float32)
+    for at in range(PIXELS):
+        columns[at] = at // LANES % 4 * BLOCK + at % BLOCK
+        rows[at] = at // LANES // 4 * BLOCK + at % LANES // BLOCK
+    return columns, rows
+
+
 def _make_forward(rgb: bool, traced: bool):
     """The forward loop for three channels (`rgb`) or any number, with or without what the gradient needs.
 
@@ -73,6 +81,7 @@ def _make_forward(rgb: bool, traced: bool):
         for _worker in prange(n_workers):
             pixels = np.empty((1 + n_channels) * PIXELS, np.float32)
             stopped = np.empty(PIXELS if traced else 0, np.float32)
+            columns, rows = block_offsets()
             while True:
                 tile = next_number(counter)
                 if tile >= n_tiles:
@@ -92,6 +101,11 @@ def _make_forward(rgb: bool, traced: bool):
                         pixels[at] = passed[y, x] if inside else np.float32(-1)
                         for d in range(n_channels):
                             pixels[(d + 1) * PIXELS + at] = image[y, x, d] if inside else np.float32(0)
+                elif start == end:
+                    marks[first_y : first_y + TILE, first_x : first_x + TILE] = NEVER if traced else np.float32(0)
+                    passed[first_y : first_y + TILE, first_x : first_x + TILE] = np.float32(1)
+                    image[first_y : first_y + TILE, first_x : first_x + TILE] = np.float32(0)
+                    continue
                 else:
                     pixels[:PIXELS] = np.float32(1)
                     pixels[PIXELS:] = np.float32(0)
@@ -114,16 +128,15 @@ def _make_forward(rgb: bool, traced: bool):
                     i = ids[entry]
                     a, b, c = spread(splats[i, 2]), spread(splats[i, 3]), spread(splats[i, 4])
                     log2_opacity = spread(splats[i, 5])
-                    left = block_columns() + (np.float32(first_x) + np.float32(0.5) - splats[i, 0])
-                    top = block_rows() + (np.float32(first_y) + np.float32(0.5) - splats[i, 1])
+                    left = spread(np.float32(first_x) + np.float32(0.5) - splats[i, 0])
+                    top = spread(np.float32(first_y) + np.float32(0.5) - splats[i, 1])
                     if rgb:
                         red, green, blue = spread(colors[i, 0]), spread(colors[i, 1]), spread(colors[i, 2])
                     while bits != 0:
                         bit = lowest_bit(np.int32(bits))
                         bits &= bits - 1
                         at = np.intp(bit) * LANES
-                        dx = left + np.float32((bit & 3) * BLOCK)
-                        dy = top + np.float32((bit >> 2) * BLOCK)
+                        dx, dy = left + load(columns, at), top + load(rows, at)
                         power = (a * dx + b * dy) * dx + (c * dy * dy + log2_opacity)
                         alpha = exp2_below_one(most(least(power, spread(LOG2_ALPHA_MAX)), spread(LOG2_LEAST)))
                         alpha = choose(at_least(power, spread(log2_alpha_min)), alpha, spread(np.float32(0)))
@@ -181,6 +194,7 @@ def _make_backward(rgb: bool, absolute: bool):
         for _worker in prange(n_workers):
             pixels = np.empty((3 + n_channels) * PIXELS, np.float32)
             sums = np.empty(n_channels * LANES, np.float32)
+            columns, rows = block_offsets()
             while True:
                 tile = next_number(counter)
                 if tile >= n_tiles:
@@ -211,8 +225,8 @@ def _make_backward(rgb: bool, absolute: bool):
                     i = ids[entry]
                     a, b, c = spread(splats[i, 2]), spread(splats[i, 3]), spread(splats[i, 4])
                     log2_opacity = spread(splats[i, 5])
-                    left = block_columns() + (np.float32(first_x) + np.float32(0.5) - splats[i, 0])
-                    top = block_rows() + (np.float32(first_y) + np.float32(0.5) - splats[i, 1])
+                    left = spread(np.float32(first_x) + np.float32(0.5) - splats[i, 0])
+                    top = spread(np.float32(first_y) + np.float32(0.5) - splats[i, 1])
                     number = spread(np.float32(entry - start))
                     conic_xx = np.float32(-2) / LOG2_E * splats[i, 2]
                     conic_xy = np.float32(-1) / LOG2_E * splats[i, 3]
@@ -230,8 +244,7 @@ def _make_backward(rgb: bool, absolute: bool):
                         bit = lowest_bit(np.int32(bits))
                         bits &= bits - 1
                         at = np.intp(bit) * LANES
-                        dx = left + np.float32((bit & 3) * BLOCK)
-                        dy = top + np.float32((bit >> 2) * BLOCK)
+                        dx, dy = left + load(columns, at), top + load(rows, at)
                         power = (a * dx + b * dy) * dx + (c * dy * dy + log2_opacity)
                         alpha = exp2_below_one(most(least(power, spread(LOG2_ALPHA_MAX)), spread(LOG2_LEAST)))
                         shown = both(

@@ -249,8 +249,6 @@ def _ramp(values: list[float]):
 
 
 lane_numbers = _ramp([float(i) for i in range(16)])
-block_columns = _ramp([float(i % 4) for i in range(16)])
-block_rows = _ramp([float(i // 4) for i in range(16)])
 
 
 @intrinsic
