@@ -72,7 +72,7 @@ def person(name: str) -> Identity:
 
 
 def _form(build: float, rng: np.random.Generator) -> Form:
-    values = {name: float(np.clip(rng.normal(0, 0.42), -1, 1)) for name in FORM_NAMES}
+    values = {name: float(np.clip(rng.normal(0, 0.58), -1, 1)) for name in FORM_NAMES}
     form = Form(**values)
     return replace(
         form,

@@ -17,7 +17,7 @@ def linear(*rgb: float) -> np.ndarray:
 
 
 SKIN_TONES = np.array([
-    linear(242, 208, 190), linear(234, 188, 163), linear(212, 162, 136), linear(172, 127, 104), linear(124, 92, 76),
+    linear(236, 198, 176), linear(228, 182, 157), linear(212, 162, 136), linear(172, 127, 104), linear(124, 92, 76),
     linear(84, 63, 54),
 ])  # fmt: skip
 HAIR_COLORS = np.array([

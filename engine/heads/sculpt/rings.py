@@ -139,7 +139,10 @@ def mouth_rings(draft: Draft) -> np.ndarray:
         x = border_x + (contact_x - border_x) * tau
         y = border_y + (contact_y - border_y) * tau
         z = front_hit(x, y) + _lip_bulge(t, up, tau, full)
-        rings.append(draft.add(np.stack([x, y + 0.04 * up * (tau == 1) * full, z], 1), Label.LIP, Hold.FIXED))
+        if tau == 1:  # the lower lip tucks a hair's breadth behind the upper, so that no gap shows between them
+            overlap = 1 - t**12
+            y, z = y - 0.12 * up * overlap, z - 0.35 * (up < 0) * overlap
+        rings.append(draft.add(np.stack([x, y, z], 1), Label.LIP, Hold.FIXED))
     z_contact = np.array([draft.vertices[i][2] for i in rings[-1]])
     for depth, half_open, width in INSIDE_RINGS:
         z = z_contact + depth

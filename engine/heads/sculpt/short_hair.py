@@ -111,7 +111,7 @@ def curls(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: in
     return Grown(points, shell, tint, width, opacity, 0.45 + 0.4 * rng.random(n))
 
 
-def stubble(vertices: np.ndarray, faces: np.ndarray, amount: float, seed: int = 13, count: int = 7000) -> Grown:
+def stubble(vertices: np.ndarray, faces: np.ndarray, amount: float, seed: int = 13, count: int = 15000) -> Grown:
     """A short beard; `amount` 0 to 1 makes it denser and longer."""
     rng = np.random.default_rng(seed)
     middle = vertices[faces].mean(1)
@@ -133,10 +133,10 @@ def stubble(vertices: np.ndarray, faces: np.ndarray, amount: float, seed: int = 
     s = np.linspace(0, 1, 3)[None, :, None]
     points = roots[:, None] + (normal * 0.5 * long[:, None])[:, None] * s + (flow * long[:, None])[:, None] * s
     tint = np.repeat((0.7 + 0.5 * rng.random(n))[:, None], 3, 1)
-    opacity = (0.5 * (0.4 + 0.6 * amount) * np.clip(0.2 + 1.2 * beard_area(roots), 0, 1))[:, None] * np.array(
+    opacity = (0.42 * (0.4 + 0.6 * amount) * np.clip(0.2 + 1.2 * beard_area(roots), 0, 1))[:, None] * np.array(
         [0.8, 1, 0.5]
     )
-    return Grown(points, np.repeat(normal[:, None], 3, 1), tint, np.full((n, 3), 0.42), opacity, np.full(n, 0.25))
+    return Grown(points, np.repeat(normal[:, None], 3, 1), tint, np.full((n, 3), 0.30), opacity, np.full(n, 0.25))
 
 
 quiff = partial(crop, sweep="back")
