@@ -97,8 +97,11 @@ class Studio:
         gaze = GazePosePanel(self.session, self.theme, face.model)
         viewport.camera_moved.connect(gaze.follow_camera)
         viewport.pointer_moved.connect(gaze.follow_cursor)
+        self.voice = self._voice_peaks()
         pages = [("Mixer", MixerPanel(self.session, self.theme, face.model)), ("Gaze and pose", gaze)]
-        self.window = MainWindow(self.theme, self.settings, viewport, face, self.undo_stack, n_cores(), pages)
+        self.window = MainWindow(
+            self.theme, self.settings, viewport, face, self.undo_stack, n_cores(), pages, self.voice
+        )
         viewport.set_reduce_motion(self.settings.reduce_motion)
         face.set_reduce_motion(self.settings.reduce_motion)
         tasks = FileTasks(self.window)
@@ -126,6 +129,8 @@ class Studio:
 
     def close(self) -> None:
         """Ends the children and puts the crash handler away."""
+        if self.voice is not None:
+            self.voice.close()
         self.session.close()
         self.crash.uninstall()
 
@@ -149,6 +154,13 @@ class Studio:
             os.environ["MOUTHPIECE_THREADS"] = str(performance.threads)
         if performance.backend != "auto":
             os.environ["MOUTHPIECE_BACKEND"] = performance.backend
+
+    def _voice_peaks(self):
+        from app.timeline.voice_peaks import VoicePeaks
+        from engine.audio.ring import VOICE_RING
+
+        voice = VoicePeaks(self.session.folder / VOICE_RING, lambda: self.session.gain_db)
+        return voice if voice.is_there else None
 
     def _on_closing(self) -> None:
         from app.settings import save_settings

@@ -15,7 +15,7 @@ FLOOR_DB, WARN_DB, HOT_DB = -60.0, -12.0, -3.0
 STOPS = ((-60.0, 0.0), (-30.0, 0.4), (-12.0, 0.7), (0.0, 1.0))
 """Decibels and where they stand on the bar: the loud end, where it matters, gets more room."""
 HOLD_SECONDS = 1.5
-BAR_HEIGHT, CLIP_WIDTH = 8, 8
+BAR_HEIGHT, CLIP_WIDTH, SCALE_TOP = 8, 8, 12
 SCALE = ((-60.0, "−60"), (-30.0, "−30"), (-12.0, "−12 dB"), (0.0, "0"))
 
 
@@ -59,7 +59,7 @@ class LevelMeter(QWidget):
             self._peak_db, self._peak_time = max(FLOOR_DB, peak_db), now
         self._level_db = level_db
         self._clipped = self._clipped or clipped
-        self.update()
+        self.update(0, 0, self.width(), SCALE_TOP - 1)  # the scale below stays as it is
 
     def show_gate(self, gate_db: float | None) -> None:
         self._gate_db = gate_db
@@ -111,11 +111,12 @@ class LevelMeter(QWidget):
             painter.setPen(QPen(theme.color("t2"), 1))
             x = round(self._x(self._gate_db)) + 0.5
             painter.drawLine(QPointF(x, bar.top()), QPointF(x, bar.bottom()))
-        self._paint_scale(painter)
+        if event.rect().bottom() >= SCALE_TOP:
+            self._paint_scale(painter)
 
     def _paint_scale(self, painter: QPainter) -> None:
         theme, flags = self._theme, Qt.AlignmentFlag
-        row = QRectF(0, 12, self.width(), 14)
+        row = QRectF(0, SCALE_TOP, self.width(), 14)
         painter.setFont(theme.font(TYPE.caption))
         if self._sentence:
             painter.setPen(theme.color("t2"))
@@ -130,7 +131,7 @@ class LevelMeter(QWidget):
             elif level_db == 0:
                 painter.drawText(row, flags.AlignRight | flags.AlignVCenter, words)
             else:
-                painter.drawText(QRectF(x - 30, 12, 60, 14), flags.AlignCenter, words)
+                painter.drawText(QRectF(x - 30, SCALE_TOP, 60, 14), flags.AlignCenter, words)
 
     def mousePressEvent(self, event) -> None:
         if event.button() != Qt.MouseButton.LeftButton or event.position().y() > BAR_HEIGHT + 4:

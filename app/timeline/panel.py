@@ -3,6 +3,7 @@
 import math
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
@@ -16,10 +17,15 @@ from app.timeline.track import LiveTrack, TakeTrack, lip_index, lip_part
 from app.workers.frames import FrameHeader
 from engine.controls import ControlSchema
 
+if TYPE_CHECKING:
+    from app.timeline.voice_peaks import VoicePeaks
+
 DRAW_EVERY_MS, TEXT_EVERY_MS = 66, 100
 SPACE_EVERY_MS = 10_000
 CREST_DB = 9.0
-"""How far the peaks of speech stand above its RMS, which is what a frame tells."""
+"""How far the peaks of speech stand above its RMS, which is what a frame tells where no ring can be read."""
+STALE_SECONDS = 2.0
+"""A frame whose motion stands for older sound than this was moved by something else than the voice."""
 ROW = 36
 
 
@@ -36,9 +42,11 @@ class TimelinePanel(QFrame):
     fold_wanted = Signal(bool)
     filled = Signal()
 
-    def __init__(self, theme: Theme, space_in: Path, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, theme: Theme, space_in: Path, voice: "VoicePeaks | None" = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._theme, self._space_in = theme, space_in
+        self._theme, self._space_in, self._voice = theme, space_in, voice
         self._live = LiveTrack()
         self._take: TakeTrack | None = None
         self._schema: ControlSchema | None = None
@@ -46,7 +54,6 @@ class TimelinePanel(QFrame):
         self._is_recording = self._is_held = False
         self._has_sound = self._is_folded = False
         self._record_name = ""
-        self._now = 0.0
         self.setProperty("role", "panel")
         self.setAccessibleName("Timeline")
         self._build()
@@ -147,12 +154,15 @@ class TimelinePanel(QFrame):
         self._show_space()
 
     def show_frame(self, header: FrameHeader) -> None:
-        """One moment joins the live track; drawing waits for the timer."""
+        """One moment of the lips joins the live track; drawing waits for the timer."""
         driven = result = float("nan")
         if self._lip is not None and self._schema is not None and self._lip < len(header.result):
             driven = float(lip_part(self._schema, self._lip, float(header.driven[self._lip])))
             result = float(lip_part(self._schema, self._lip, float(header.result[self._lip])))
-        self._now = self._live.add(header.shown_time, header.level_db + CREST_DB, driven, result)
+        heard = header.motion_sample_time
+        self._live.move(heard if abs(header.shown_time - heard) < STALE_SECONDS else header.shown_time, driven, result)
+        if self._voice is None:
+            self._live.hear(header.shown_time, 10 ** ((header.level_db + CREST_DB) / 20))
         if not self._has_sound:
             self._has_sound = True
             self._show_state()
@@ -162,8 +172,7 @@ class TimelinePanel(QFrame):
         self._is_recording, self._record_name = is_recording, name
         if is_recording:
             self.show_live()
-            self._live.restart()
-            self._now = 0.0
+            self._live.restart(self._live.newest_time)
             self.strip.show_track(self._live)
             self._small.show_track(self._live)
         for strip in (self.strip, self._small):
@@ -250,10 +259,12 @@ class TimelinePanel(QFrame):
             repolish(self._chip)
 
     def _draw(self) -> None:
+        for time, peak in self._voice.read() if self._voice is not None else ():
+            self._live.hear(time, peak)
         if self._take is None and not self._is_held and self._has_sound:
             shown = self.strip if self.strip.isVisible() else self._small
-            if shown.playhead != self._now:
-                shown.move_playhead(self._now)
+            if shown.playhead != self._live.seconds:
+                shown.move_playhead(self._live.seconds)
 
     def _show_time(self) -> None:
         strip = self.strip if self.strip.isVisible() else self._small

@@ -27,15 +27,19 @@ class Excerpt:
 
 
 class LiveTrack:
-    """The newest ten minutes of what was heard and how the lips moved, 20 bins a second."""
+    """The newest ten minutes of what was heard and how the lips moved, 20 bins a second.
 
-    def __init__(self) -> None:
+    Times given are of one clock; `origin` on it is second 0 of the track.
+    """
+
+    def __init__(self, origin: float | None = None) -> None:
         n = KEPT_SECONDS * RATE_HZ
         self._loudness = np.zeros(n, np.float32)
         self._driven = np.full(n, np.nan, np.float32)
         self._result = np.full(n, np.nan, np.float32)
-        self._last = -1
-        self._origin: float | None = None
+        self._last = -1  # the newest bin of all
+        self._last_lips = -1
+        self._origin = origin
 
     @property
     def seconds(self) -> float:
@@ -47,39 +51,48 @@ class LiveTrack:
         """Time of the oldest bin still kept."""
         return max(0, self._last + 1 - len(self._loudness)) / RATE_HZ
 
-    def restart(self) -> None:
-        """Time 0 is the next moment."""
-        self.__init__()
+    @property
+    def newest_time(self) -> float | None:
+        """The newest bin's end on the clock of what was given; None before the first."""
+        return None if self._origin is None or self._last < 0 else self._origin + self.seconds
 
-    def add(self, time: float, peak_db: float, driven: float, result: float) -> float:
-        """Takes one moment of the performer's clock; returns its time on the track."""
+    def restart(self, origin: float | None) -> None:
+        """Forgets all; `origin` (None: the next moment) becomes second 0."""
+        self.__init__(origin)
+
+    def hear(self, time: float, peak: float) -> None:
+        """A peak of the voice, 0 to 1."""
+        index = self._bin_of(time)
+        if index is not None:
+            slot = index % len(self._loudness)
+            self._loudness[slot] = max(self._loudness[slot], loudness_of(peak))
+
+    def move(self, time: float, driven: float, result: float) -> None:
+        """Where the lips stood, -1 to 1; a short gap since the last moment goes on evenly, a long one stays empty."""
+        index = self._bin_of(time)
+        if index is None:
+            return
+        n, last = len(self._loudness), self._last_lips
+        steps = index - last if 0 <= last < index <= last + BRIDGED_BINS else 1
+        for bins, value in ((self._driven, driven), (self._result, result)):
+            before = bins[last % n] if last >= 0 else value
+            for step in range(1, steps + 1):
+                bins[(index - steps + step) % n] = before + (value - before) * step / steps if steps > 1 else value
+        self._last_lips = max(last, index)
+
+    def _bin_of(self, time: float) -> int | None:
+        """The bin a time falls into, cleared if it is new; None for what lies before the track or is forgotten."""
         if self._origin is None:
             self._origin = time
-        seconds = max(0.0, time - self._origin)
-        index = int(seconds * RATE_HZ)
-        if index <= self._last - len(self._loudness):
-            return seconds
-        n = len(self._loudness)
+        index, n = int(np.floor((time - self._origin) * RATE_HZ + 1e-6)), len(self._loudness)
+        if index < 0 or index <= self._last - n:
+            return None
         if index > self._last:
-            self._fill(index, loudness_of(peak_db), driven, result)
+            for new in range(max(self._last + 1, index - n + 1), index + 1):
+                self._loudness[new % n] = 0.0
+                self._driven[new % n] = self._result[new % n] = np.nan
             self._last = index
-        slot = index % n
-        self._loudness[slot] = max(self._loudness[slot], loudness_of(peak_db))
-        self._driven[slot], self._result[slot] = driven, result
-        return seconds
-
-    def _fill(self, index: int, loudness: float, driven: float, result: float) -> None:
-        """Bins that no frame fell into: a short gap goes on evenly, a long one stays empty."""
-        n, last = len(self._loudness), self._last
-        is_short = last >= 0 and index - last <= BRIDGED_BINS
-        before = (self._loudness[last % n], self._driven[last % n], self._result[last % n])
-        for skipped in range(max(last + 1, index - n + 1), index + 1):
-            part = (skipped - last) / (index - last)
-            for bins, old, new, empty in zip(
-                (self._loudness, self._driven, self._result), before, (loudness, driven, result),
-                (0.0, np.nan, np.nan), strict=True,
-            ):  # fmt: skip
-                bins[skipped % n] = old + (new - old) * part if is_short else empty
+        return index
 
     def excerpt(self, start: float, end: float) -> Excerpt:
         """The bins between two times, as far as they are kept."""
@@ -114,9 +127,9 @@ class TakeTrack:
         return Excerpt(first / RATE_HZ, self._loudness[part], self._driven[part], self._result[part])
 
 
-def loudness_of(peak_db: float) -> float:
-    """How high a bar of this peak stands, 0 to 1: the square root of its amplitude, so that quiet speech shows."""
-    return float(min(1.0, 10 ** (max(peak_db, -96.0) / 40)))
+def loudness_of(peak: float) -> float:
+    """How high a bar of this peak stands, 0 to 1: its square root, so that quiet speech shows."""
+    return float(np.sqrt(min(max(peak, 0.0), 1.0)))
 
 
 def lip_index(schema: ControlSchema) -> int | None:

@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.theme.theme import Theme
 from app.theme.tokens import SIZES
 from app.timeline.panel import TimelinePanel
+from app.timeline.voice_peaks import VoicePeaks
 from app.windows.actions import Commands
 from app.windows.empty_stage import EmptyStage
 from app.windows.logo import logo_icon
@@ -37,6 +38,8 @@ class MainWindow(QMainWindow):
         viewport: the picture; fills the stage.
         face: the page of the right panel.
         undo_stack: the one history.
+        more_pages: title and page of the right panel's further tabs.
+        voice: what the timeline's waveform is drawn from; without it, from what the frames tell.
     """
 
     files_dropped = Signal(list)
@@ -44,7 +47,7 @@ class MainWindow(QMainWindow):
 
     def __init__(
         self, theme: Theme, settings: Settings, viewport: QWidget, face: QWidget, undo_stack: QUndoStack, cores: int,
-        more_pages: Sequence[tuple[str, QWidget]] = (),
+        more_pages: Sequence[tuple[str, QWidget]] = (), voice: VoicePeaks | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.theme, self.settings, self.undo_stack = theme, settings, undo_stack
@@ -56,7 +59,7 @@ class MainWindow(QMainWindow):
         self.viewport, self.face = viewport, face
         self.library = LibraryPanel(theme)
         self.live_bar = LiveBar(theme)
-        self.timeline = TimelinePanel(theme, takes_dir())
+        self.timeline = TimelinePanel(theme, takes_dir(), voice)
         self.timeline.set_folded(settings.layout.timeline_folded)
         self.right = RightPanel(theme, [("Face", face), *more_pages])
         self.status = StatusBar(theme, cores)

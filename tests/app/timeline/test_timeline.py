@@ -8,8 +8,10 @@ from PySide6.QtWidgets import QApplication
 
 from app.timeline.panel import TimelinePanel, take_bytes_per_second
 from app.timeline.strip import HEADER, RULER, Strip, ruler_text, timecode
-from app.timeline.track import KEPT_SECONDS, RATE_HZ, LiveTrack, TakeTrack, lip_index, lip_part, loudness_of
+from app.timeline.track import KEPT_SECONDS, RATE_HZ, LiveTrack, TakeTrack, lip_index, lip_part
+from app.timeline.voice_peaks import VoicePeaks
 from app.workers.frames import FrameHeader
+from engine.audio.ring import SampleRing
 from engine.controls import ControlSchema, ControlSpec
 from engine.journal import row_width
 from engine.take import Take, TakeInfo
@@ -24,32 +26,61 @@ def test_times_are_written_as_editors_write_them():
 
 def test_a_track_keeps_the_loudest_of_each_bin():
     track = LiveTrack()
-    track.add(10.00, -30, 0.1, 0.2)
-    track.add(10.01, -6, 0.3, 0.4)
-    track.add(10.02, -30, 0.5, 0.6)
+    for time, peak, lips in ((10.00, 0.04, 0.1), (10.01, 0.64, 0.3), (10.02, 0.04, 0.5)):
+        track.hear(time, peak)
+        track.move(time, lips, lips / 2)
     excerpt = track.excerpt(0, 1)
     assert len(excerpt.loudness) == 1
-    assert excerpt.loudness[0] == pytest.approx(loudness_of(-6))
-    assert excerpt.driven[0] == pytest.approx(0.5) and excerpt.result[0] == pytest.approx(0.6)
+    assert excerpt.loudness[0] == pytest.approx(0.8)
+    assert excerpt.driven[0] == pytest.approx(0.5) and excerpt.result[0] == pytest.approx(0.25)
 
 
-def test_a_short_gap_goes_on_evenly_and_a_long_one_stays_empty():
+def test_a_short_gap_of_the_lips_goes_on_evenly_and_a_long_one_stays_empty():
     track = LiveTrack()
-    track.add(0.0, -20, 0.0, 0.0)
-    track.add(4 / RATE_HZ, -20, 0.4, 0.8)
+    track.move(0.0, 0.0, 0.0)
+    track.move(4 / RATE_HZ, 0.4, 0.8)
     assert np.allclose(track.excerpt(0, 1).driven, [0, 0.1, 0.2, 0.3, 0.4], atol=1e-6)
-    track.add(2.0, -20, 1.0, 1.0)
+    track.move(2.0, 1.0, 1.0)
     middle = track.excerpt(1.0, 1.5)
     assert np.isnan(middle.driven).all() and (middle.loudness == 0).all()
+
+
+def test_a_track_that_begins_later_leaves_out_what_was_before():
+    track = LiveTrack(origin=5.0)
+    track.hear(4.9, 1.0)
+    track.hear(5.2, 1.0)
+    assert track.seconds == pytest.approx(0.25) and track.excerpt(0, 1).loudness.tolist() == [0, 0, 0, 0, 1.0]
+    assert track.newest_time == pytest.approx(5.25)
 
 
 def test_a_track_forgets_what_is_older_than_it_keeps():
     track = LiveTrack()
     for second in range(0, KEPT_SECONDS + 100, 10):
-        track.add(float(second), -20, 0.0, 0.0)
+        track.hear(float(second), 0.1)
     assert track.oldest == pytest.approx(track.seconds - KEPT_SECONDS)
     assert track.excerpt(0, 5).loudness.size == 0
     assert track.excerpt(track.seconds - 1, track.seconds).loudness.size == RATE_HZ
+
+
+def test_the_waveform_is_read_from_the_ring_of_samples(tmp_path):
+    ring = SampleRing.create(tmp_path / "voice.ring", 8000, seconds=4)
+    peaks = VoicePeaks(tmp_path / "voice.ring", gain_db=lambda: -6.0206)
+    assert peaks.read() == []
+    quiet, loud = np.full(400, 0.1, np.float32), np.full(400, -0.8, np.float32)
+    ring.write(np.concatenate([quiet, loud, quiet[:100]]), now_ns=10_000_000_000)
+    first = peaks.read()
+    ring.write(quiet[100:], now_ns=10_037_500_000)
+    assert [peak for _, peak in first] == pytest.approx([0.05, 0.4], rel=1e-4)
+    assert first[1][0] - first[0][0] == pytest.approx(0.05)
+    assert [peak for _, peak in peaks.read()] == pytest.approx([0.05], rel=1e-4)
+    assert peaks.read() == []
+    peaks.close()
+    ring.close()
+
+
+def test_without_a_ring_nothing_is_read(tmp_path):
+    assert not VoicePeaks(tmp_path / "voice.ring").is_there
+    assert VoicePeaks(tmp_path / "voice.ring").read() == []
 
 
 def test_the_lip_curve_is_the_jaw_or_the_first_lip_over_its_range():
@@ -87,7 +118,8 @@ def strip(theme, qtbot):
     strip.resize(HEADER + 600 + 12, 114)
     track = LiveTrack()
     for i in range(100):
-        track.add(i / RATE_HZ, -10, 0.5, 0.7)
+        track.hear(i / RATE_HZ, 0.3)
+        track.move(i / RATE_HZ, 0.5, 0.7)
     strip.show_track(track)
     strip.show()
     return strip
@@ -153,16 +185,16 @@ def test_an_empty_timeline_says_so_and_its_transport_rests(panel):
 def test_it_follows_live_and_can_be_held_and_let_go(panel):
     fill(panel, 5)
     assert not panel.is_empty and panel._chip.text() == "Live"
-    assert panel._code.text() == "00:00:04.96"
+    assert panel._code.text() == "00:00:05.00"
     QTest.mouseClick(panel.play, Qt.MouseButton.LeftButton)
     assert panel._chip.text() == "Held"
     for i in range(50):
         panel.show_frame(header(105 + i / 25))
     panel._draw()
-    assert panel.strip.playhead == pytest.approx(4.96)
+    assert panel.strip.playhead == pytest.approx(5.0)
     QTest.mouseClick(panel.to_end, Qt.MouseButton.LeftButton)
     panel._draw()
-    assert panel._chip.text() == "Live" and panel.strip.playhead == pytest.approx(6.96)
+    assert panel._chip.text() == "Live" and panel.strip.playhead == pytest.approx(7.0)
 
 
 def test_a_click_into_the_strip_holds_there(panel):
@@ -175,10 +207,10 @@ def test_a_click_into_the_strip_holds_there(panel):
 def test_recording_begins_at_zero_and_is_named(panel):
     fill(panel, 5)
     panel.show_recording(True, "Take 05")
-    assert panel._chip.text() == "Recording Take 05" and panel._now == 0.0
-    panel.show_frame(header(200.0))
-    panel.show_frame(header(201.0))
-    assert panel._now == pytest.approx(1.0)
+    assert panel._chip.text() == "Recording Take 05" and panel._live.seconds == 0.0
+    panel.show_frame(header(105.0))
+    panel.show_frame(header(106.0))
+    assert panel._live.seconds == pytest.approx(1.05)
     assert not panel.to_start.isEnabled() and not panel.play.isEnabled()
     panel.show_recording(False)
     assert panel._chip.text() == "Live"

@@ -1,0 +1,126 @@
+"""Takes the pictures of the documentation: the real program on a virtual display, at 100 and 150 %.
+
+    python packaging/screenshots.py [--avatar FILE] [--voice FILE] [--out docs/screens] [NAME ...]
+
+Each picture is a run of its own with a home of its own, so that nothing of the user's shows.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SCALES = (1.0, 1.5)
+SECONDS = 25
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One picture: window size at 1x, theme, and what is done before it is taken."""
+
+    name: str
+    size: tuple[int, int]
+    theme: str = "dark"
+    do: str = ""
+
+
+SHOTS = (
+    Shot("main-dark", (1440, 900), do="record"),
+    Shot("main-light", (1440, 900), "light", "stages"),
+    Shot("first-run", (1440, 900), do="empty"),
+    Shot("main-1280", (1280, 720)),
+    Shot("least", (1120, 640)),
+    Shot("export", (1440, 900), do="export"),
+    Shot("preferences", (1440, 900), "light", "preferences"),
+    Shot("keys", (1280, 720), do="keys"),
+    Shot("search", (1280, 720), "light", "search"),
+)
+
+
+def main() -> int:
+    if sys.argv[1:2] == ["--take"]:
+        file, do, seconds, *rest = sys.argv[2:]
+        return take(Path(file), do, float(seconds), rest)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(shot.name for shot in SHOTS)}")
+    parser.add_argument("--avatar", type=Path)
+    parser.add_argument("--voice", type=Path)
+    parser.add_argument("--out", type=Path, default=CHECKOUT / "docs" / "screens")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="from the start to the picture")
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    wanted = [shot for shot in SHOTS if not options.names or shot.name in options.names]
+    failed = 0
+    for shot in wanted:
+        for scale in SCALES:
+            path = options.out / f"{shot.name}{'' if scale == 1 else f'-{scale * 100:.0f}'}.png"
+            failed += run_shot(shot, scale, path, options)
+            print(path if path.exists() else f"{path}: was not made")
+    return 1 if failed else 0
+
+
+def run_shot(shot: Shot, scale: float, path: Path, options: argparse.Namespace) -> int:
+    """One run under a virtual display just large enough; returns its exit code."""
+    home = Path(tempfile.mkdtemp(prefix="mouthpiece-screens-"))
+    environment = os.environ | {"QT_SCALE_FACTOR": f"{scale:g}"}
+    environment |= {f"MOUTHPIECE_{name}": str(home / name.lower()) for name in ("DATA", "CONFIG")}
+    width, height = (round(side * scale) for side in shot.size)
+    command = ["xvfb-run", "-a", "-s", f"-screen 0 {width}x{height}x24", sys.executable, __file__,
+               "--take", str(path), shot.do or "-", str(options.seconds),
+               "--theme", shot.theme, "--size", f"{shot.size[0]}x{shot.size[1]}"]  # fmt: skip
+    if options.avatar and shot.do != "empty":
+        command += ["--avatar", str(options.avatar)]
+    if options.voice:
+        command += ["--voice", str(options.voice)]
+    try:
+        return subprocess.run(command, cwd=CHECKOUT, env=environment, timeout=options.seconds + 120).returncode
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
+    """Inside the virtual display: opens the program, brings it into a state, saves what the window shows."""
+    sys.path.insert(0, str(CHECKOUT))
+    from PySide6.QtCore import QTimer
+    from PySide6.QtWidgets import QApplication
+
+    import app.application as application
+    from app.theme.theme import prepare_fonts
+
+    prepare_fonts()
+    if do == "empty":
+        application.first_avatar = lambda asked, last: None
+    program = QApplication([])
+    studio = application.Studio(program, application.parse(arguments))
+    studio.settings.render_takes = False
+    studio.open()
+    window = studio.window
+    states = {
+        "record": studio.wiring.toggle_recording,
+        "stages": lambda: window.show_stage_panel(True),
+        "export": studio.sheets.open_export,
+        "preferences": lambda: studio.sheets.open_preferences("keys"),
+        "keys": studio.sheets.open_keys,
+        "search": studio.sheets.open_search,
+    }
+    QTimer.singleShot(int(seconds * 1000 * 0.55), lambda: _close_notes(window))
+    QTimer.singleShot(int(seconds * 1000 * 0.6), states.get(do, lambda: None))
+    saved = []
+    QTimer.singleShot(int(seconds * 1000), lambda: (saved.append(window.grab().save(str(path))), window.close()))
+    program.exec()
+    studio.close()
+    return 0 if saved == [True] else 1
+
+
+def _close_notes(window) -> None:
+    for toast in window.toasts.shown:
+        toast.dismiss()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
