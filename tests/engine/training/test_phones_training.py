@@ -132,7 +132,7 @@ def toy_utterances(n, seed=0):
 
 def test_training_learns_to_tell_a_hiss_from_a_hum():
     config = PhonesTraining(
-        n_variants=1, n_steps=80, batch=6, crop_steps=50, average=0.9, width=24, hidden=32, learning_rate=1e-2
+        n_variants=1, n_steps=200, batch=6, crop_steps=50, average=0.9, width=24, hidden=32, learning_rate=1e-2
     )
     losses, net = [], None
     for progress in train_phones(toy_utterances(12), config):
