@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from engine.camera import Camera
@@ -29,7 +29,8 @@ from engine.capture.masks import cut_masks, learn_masks, read_ready_mask, read_r
 from engine.capture.overlays import write_overlays
 from engine.capture.plate import background_plate, torso_layer
 from engine.capture.pose_refinement import refine_poses
-from engine.capture.poses import HeadPoses, fit_head
+from engine.capture.poses import HeadPoses, fit_head, settle_shape
+from engine.capture.proxy_head import polish_poses
 from engine.capture.start_points import start_points
 from engine.capture.tracking import FaceTrack, track_face
 from engine.capture.video import check_length, extract_sound, inspect_video, read_pictures
@@ -118,17 +119,16 @@ class _Job:
         yield from self._make_masks()
         yield from self._refine()
         yield from self._make_layers()
-        yield from self._make_points()
+        yield from self._finish_points()
 
     def finish(self, name: str, source: dict) -> dict:
         """Writes sound, tracks and description; returns what to tell."""
         track, poses = self.track, self.poses
         extract_sound(self.video, self.folder / "audio.wav", self.n_frames / self.fps)
         ear = eye_aspect_ratio(track.landmarks)
-        n_train = max(1, int(self.n_frames * TRAIN_PART))
         info = DatasetInfo(
             name=Path(name).stem, width=self.size, height=self.size, fps=self.fps, n_frames=self.n_frames,
-            n_train=n_train, background="plate", au_names=list(AU_NAMES), units_mm=poses.head_height_cm * 10,
+            n_train=self.n_train, background="plate", au_names=list(AU_NAMES), units_mm=poses.head_height_cm * 10,
             frame_format=self.frame_format, source={**source, "tracking": poses.figures}, notes=self.notes,
         )  # fmt: skip
         arrays = {
@@ -140,6 +140,10 @@ class _Job:
         }  # fmt: skip
         write_tracks(self.folder, info, arrays)
         return {"n_frames": self.n_frames, "tracked": int(track.found.sum()), **poses.figures}
+
+    @property
+    def n_train(self) -> int:
+        return max(1, int(self.n_frames * TRAIN_PART))
 
     def read(self, index: int) -> np.ndarray:
         return self._read(self.folder / "frames" / f"{index:06d}.{self.frame_format}")
@@ -234,14 +238,23 @@ class _Job:
         yield from self._each("Cutting out the head", missing, write)
 
     def _refine(self) -> Iterator[Progress]:
+        path = self.work / "poses.safetensors"
+        with contextlib.suppress(OSError, SafetensorError):
+            self.poses = _load_poses(path)
+            return
         for step in refine_poses(self.fit, self.track, self.read, self.read_masks, self.size):
             yield Progress(step.stage, step.done, step.total, step.message)
-        self.poses: HeadPoses = step.values["poses"]
+        poses = step.values["poses"]
+        points, colors = self._start_points(poses)
+        for step in polish_poses(poses, points, colors, self.track, self.read, self.read_masks, self.n_train):
+            yield Progress(step.stage, step.done, step.total, step.message)
+        self.poses = settle_shape(step.values["poses"], self.track)
+        _save_poses(self.poses, path)
 
     def _make_layers(self) -> Iterator[Progress]:
         frames = np.unique(np.linspace(0, self.n_frames - 1, N_PLATE).round().astype(int))
         yield Progress("Finding the background", 0, 0)
-        plate, unseen = background_plate(self.read, self.read_masks, frames)
+        plate = background_plate(self.read, self.read_masks, frames)
         write_picture(self.folder / "plate.png", plate)
 
         def compose(index: int) -> None:
@@ -251,14 +264,15 @@ class _Job:
         missing = [i for i in range(self.n_frames) if not (self.folder / "torso" / f"{i:06d}.png").is_file()]
         yield from self._each("Painting behind the head", missing, compose)
 
-    def _make_points(self) -> Iterator[Progress]:
+    def _finish_points(self) -> Iterator[Progress]:
         yield Progress("Placing start points", 0, 0)
-        cameras = [Camera(viewmat, self.poses.k, self.size, self.size) for viewmat in self.poses.viewmats]
-        self.points, self.colors = start_points(
-            self.read, self.read_masks, cameras, self.poses.shape, self.triangles
-        )  # fmt: skip
+        self.points, self.colors = self._start_points(self.poses)
         if self.overlays:
             write_overlays(self.folder / "overlays", self.read, self.read_masks, self.track, self.poses, self.points)
+
+    def _start_points(self, poses: HeadPoses) -> tuple[np.ndarray, np.ndarray]:
+        cameras = [Camera(viewmat, poses.k, self.size, self.size) for viewmat in poses.viewmats]
+        return start_points(self.read, self.read_masks, cameras, poses.shape, self.triangles)
 
     def _each(self, stage: str, frames: list[int], work) -> Iterator[Progress]:
         """Runs `work` for each frame on a few threads (OpenCV and the codecs let them run side by side)."""
@@ -281,3 +295,15 @@ def _write_json(path: Path, row: dict) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(row), encoding="utf-8")
     partial.replace(path)
+
+
+def _save_poses(poses: HeadPoses, path: Path) -> None:
+    arrays = {"viewmats": poses.viewmats, "k": poses.k, "shape": poses.shape}
+    figures = {"head_height_cm": poses.head_height_cm, "figures": poses.figures}
+    save_file({name: np.ascontiguousarray(a) for name, a in arrays.items()}, path, {"poses": json.dumps(figures)})
+
+
+def _load_poses(path: Path) -> HeadPoses:
+    with safe_open(path, "numpy") as file:
+        row = json.loads(file.metadata()["poses"])
+        return HeadPoses(**{name: file.get_tensor(name) for name in file.keys()}, **row)  # noqa: SIM118

@@ -2,7 +2,7 @@
 
 Features are picked in a few key frames that show the head from different sides. In every other frame each is looked
 for where the poses known so far expect it: the frame is first laid over the key frame (rotation, scale and
-foreshortening taken out), so that what remains is a small shift, and that is measured (Lucas-Kanade, forwards and back).
+foreshortening taken out), so that a small shift remains, and that is measured (Lucas-Kanade, forwards and back).
 Nothing drifts, because every frame is compared with key frames and not with its neighbour.
 """
 

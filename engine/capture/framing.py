@@ -122,7 +122,7 @@ def _framing(seen: list[_Seen], shape: tuple[int, int], size: int) -> Framing:
     low, high = np.percentile(boxes, 2, axis=0), np.percentile(boxes, 98, axis=0)
     x0, x1 = low[0] - ROOM[0] * face_height, high[2] + ROOM[2] * face_height
     y0, y1 = low[1] - ROOM[1] * face_height, high[3] + ROOM[3] * face_height
-    side = int(round(min(max(x1 - x0, y1 - y0), width, height)))
+    side = round(min(max(x1 - x0, y1 - y0), width, height))
     if width == height and side > WHOLE * width:
         side = width
     x = int(np.clip(round((x0 + x1 - side) / 2), 0, width - side))

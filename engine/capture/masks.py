@@ -12,13 +12,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from engine.capture.dataset import read_rgb
-from engine.capture.head_place import HeadPlace
-from engine.capture.outline import (
-    HEIGHTS_BELOW_CHIN, Outline, Sample, evidence, face_area, learn_outline, parts,
-)  # fmt: skip
 from engine.capture.face_shape import CHIN
+from engine.capture.head_place import HeadPlace
+from engine.capture.outline import HEIGHTS_BELOW_CHIN, Outline, Sample, evidence, face_area, learn_outline, parts
 from engine.errors import DatasetError
 
 WORK_SIZE = 256
@@ -33,7 +32,7 @@ NECK_WIDTH = 0.2
 
 @dataclass(frozen=True)
 class MaskModel:
-    """What the key frames taught: the outline, and for each colour how much it speaks for head over torso (log odds)."""
+    """What the key frames taught: the outline, and how much each colour speaks for head over torso (log odds)."""
 
     outline: Outline
     head_colors: np.ndarray  # [BINS, BINS, BINS]
@@ -116,7 +115,9 @@ def read_ready_mask(path: Path, size: int, frame: Callable[[np.ndarray], np.ndar
     if picture.shape[:2] != (size, size):
         picture = frame(picture)
     if picture.shape[:2] != (size, size):
-        raise DatasetError(f"{path}: is {picture.shape[1]}x{picture.shape[0]}, neither the dataset's size nor the video's.")
+        raise DatasetError(
+            f"{path}: is {picture.shape[1]}x{picture.shape[0]}, neither the dataset's size nor the video's."
+        )
     return picture
 
 
@@ -171,8 +172,6 @@ def _count(counts: np.ndarray, picture: np.ndarray, where: np.ndarray) -> None:
 
 def _log_odds(heads: np.ndarray, torsos: np.ndarray) -> np.ndarray:
     """How much a colour speaks for head: log of its smoothed share, 0 where neither was seen."""
-    from scipy.ndimage import gaussian_filter
-
     shares = []
     for counts in (heads, torsos):
         smooth = gaussian_filter(counts, 0.8)

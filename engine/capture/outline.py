@@ -11,7 +11,12 @@ import numpy as np
 
 from engine.capture.face_shape import CHIN, FACE_OVAL, LEFT_EAR, RIGHT_EAR
 from engine.capture.head_place import HeadPlace
-from engine.capture.still_background import StillBackground, find_still_background, revealed_background
+from engine.capture.still_background import (
+    StillBackground,
+    find_still_background,
+    revealed_background,
+    without_clothes,
+)
 
 DIFFERENT = 18.0
 """A pixel this far from the known background (largest channel, of 255) is covered by the person."""
@@ -54,6 +59,8 @@ def learn_outline(samples: list[Sample]) -> Outline:
     """Learns background and outline from key frames, each round from the better background of the one before."""
     certain = [certain_person(sample) for sample in samples]
     background = find_still_background([sample.picture for sample in samples], certain)
+    if background.is_known:
+        background = _without_clothes(background, samples)
     for _ in range(ROUNDS):
         votes = [evidence(sample, background) for sample in samples]
         places = [sample.place for sample in samples]
@@ -65,6 +72,19 @@ def learn_outline(samples: list[Sample]) -> Outline:
             chances = [outline.chance(place) for place in places]
             background = revealed_background([sample.picture for sample in samples], chances, background)
     return Outline(outline.head, outline.body, background)
+
+
+def _without_clothes(background: StillBackground, samples: list[Sample]) -> StillBackground:
+    """Looks for still clothes below the lowest chin of all samples."""
+    size = samples[0].picture.shape[0]
+    chin = max(float(s.points[CHIN, 1]) for s in samples)
+    height = float(np.median([s.place.height for s in samples]))
+    middle = float(np.median([s.place.middle[0] for s in samples]))
+    rows, columns = np.arange(size)[:, None], np.arange(size)[None, :]
+    below = rows - chin
+    body = (below > 0.05 * height) & (np.abs(columns - middle) < np.clip(0.1 * height + 0.3 * below, 0, 0.27 * height))
+    perhaps = (below > 0) & (np.abs(columns - middle) < 0.5 * height + 2 * below)
+    return without_clothes(background, [s.picture for s in samples], body, perhaps & np.ones((size, size), bool))
 
 
 def certain_person(sample: Sample) -> np.ndarray:
@@ -86,7 +106,7 @@ def face_area(points: np.ndarray, size: int, grow: float = 1.0) -> np.ndarray:
 
 def evidence(sample: Sample, background: StillBackground) -> tuple[np.ndarray, np.ndarray]:
     """Where one frame shows the person, and where the background; what is in neither is open."""
-    certain = certain_person(sample)
+    certain = certain_person(sample) | background.still_person
     if not background.is_known:
         person = _cut_by_color(sample, certain)
         return person, ~person

@@ -19,7 +19,7 @@ DARKEN = 0.992
 
 def background_plate(
     read: Callable[[int], np.ndarray], read_masks: Callable[[int], np.ndarray], frames: np.ndarray
-) -> tuple[np.ndarray, float]:
+) -> np.ndarray:
     """The scene without the person.
 
     Args:
@@ -27,7 +27,7 @@ def background_plate(
         frames: which to use; some 50 spread over the clip are enough.
 
     Returns:
-        uint8 `[H, W, 3]`, and the part of it (0 to 1) that was never seen and is filled in.
+        uint8 `[H, W, 3]`; what was never seen is filled in smoothly.
     """
     pictures, distances = [], []
     for index in frames:
@@ -45,7 +45,7 @@ def background_plate(
     seen = weight.any(axis=0)
     plate = np.zeros(stack.shape[1:], np.float32)
     plate[seen] = np.nanmedian(chosen[:, seen], axis=0)
-    return filled(plate, seen.astype(np.float32)).round().astype(np.uint8), float(1 - seen.mean())
+    return filled(plate, seen.astype(np.float32)).round().astype(np.uint8)
 
 
 def torso_layer(rgb: np.ndarray, masks: np.ndarray, plate: np.ndarray, landmarks: np.ndarray) -> np.ndarray:

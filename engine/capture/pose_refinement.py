@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 from engine.camera import Camera
 from engine.capture.bundle import Priors, Sightings, Solution, adjust
 from engine.capture.face_shape import RIGID
-from engine.capture.features import KeyFrame, key_frames, pick_features, sight
-from engine.capture.poses import HeadFit, HeadPoses, jitter, landmark_sightings
+from engine.capture.features import key_frames, pick_features, sight
+from engine.capture.poses import HeadFit, HeadPoses, landmark_sightings
 from engine.capture.tracking import FaceTrack
 from engine.progress import Progress
 
@@ -34,7 +34,11 @@ STAGE = "Refining head poses"
 
 
 def refine_poses(
-    fit: HeadFit, track: FaceTrack, read: Callable[[int], np.ndarray], read_masks: Callable[[int], np.ndarray], size: int
+    fit: HeadFit,
+    track: FaceTrack,
+    read: Callable[[int], np.ndarray],
+    read_masks: Callable[[int], np.ndarray],
+    size: int,
 ) -> Iterator[Progress]:
     """Refines; the last progress carries the `HeadPoses` as `poses`.
 
@@ -90,10 +94,8 @@ def refine_poses(
         "features_a_frame": len(features_seen) / n_frames,
         "feature_error_px_before": before,
         "feature_error_px": float(np.median(solution.errors(features_seen))),
-        "error_px": float(solution.errors(landmarks).mean()),
-        **jitter(solution, track),
     }
-    yield Progress(STAGE, ROUNDS * n_frames, ROUNDS * n_frames, "", {"poses": replace(poses, figures=figures)})
+    yield Progress(STAGE, ROUNDS * n_frames, ROUNDS * n_frames, values={"poses": replace(poses, figures=figures)})
 
 
 def _camera(poses: HeadPoses, frame: int, size: int) -> Camera:
@@ -112,4 +114,6 @@ def _viewmats(solution: Solution) -> np.ndarray:
 
 
 def _joined(parts: list[Sightings]) -> Sightings:
-    return Sightings(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("frames", "points", "xy", "sigma")))
+    return Sightings(
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("frames", "points", "xy", "sigma"))
+    )

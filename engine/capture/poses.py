@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from engine.capture.bundle import Priors, Sightings, Solution, adjust, fit_focal
+from engine.capture.bundle import Priors, Sightings, Solution, adjust, fit_focal, triangulate
 from engine.capture.face_shape import CHIN, FOREHEAD, RIGID
 from engine.capture.landmarks import N_VERTICES, CanonicalFace
 from engine.capture.tracking import FaceTrack
@@ -39,7 +39,6 @@ class HeadPoses:
         k: `[3, 3]`.
         shape: the person's mean face `[468, 3]` in the world.
         head_height_cm: one unit of the world.
-        solution: the same in centimetres of the canonical face.
         figures: what was measured: reprojection error before and after in pixels, jitter before and after.
     """
 
@@ -47,7 +46,6 @@ class HeadPoses:
     k: np.ndarray
     shape: np.ndarray
     head_height_cm: float
-    solution: Solution
     figures: dict[str, float]
 
 
@@ -123,6 +121,21 @@ def landmark_sightings(track: FaceTrack) -> Sightings:
     return Sightings(frames.ravel(), points.ravel(), xy, np.full(len(xy), LANDMARK_SIGMA_PX))
 
 
+def settle_shape(poses: HeadPoses, track: FaceTrack) -> HeadPoses:
+    """Lays the person's face anew where the landmarks of all frames put it, once poses have moved; measures the fit."""
+    ids = np.arange(N_VERTICES)
+    frames, points = np.meshgrid(np.nonzero(track.found)[0], ids, indexing="ij")
+    xy = track.landmarks[track.found][:, :N_VERTICES, :2].reshape(-1, 2)
+    seen = Sightings(frames.ravel(), points.ravel(), xy, np.full(len(xy), 2 * LANDMARK_SIGMA_PX))
+    center = float(poses.k[0, 2]), float(poses.k[1, 2])
+    solution = Solution(poses.viewmats[:, :3, :3], poses.viewmats[:, :3, 3], poses.shape, float(poses.k[0, 0]), center)
+    priors = Priors(poses.shape, np.full(N_VERTICES, 2 * SHAPE_SIGMA_CM / poses.head_height_cm))
+    solution = triangulate(solution, seen, priors)
+    rigid = np.isin(seen.points, RIGID)
+    figures = {**poses.figures, "error_px": float(solution.errors(seen)[rigid].mean()), **jitter(solution, track)}
+    return replace(poses, shape=solution.points, figures=figures)
+
+
 def to_world(solution: Solution, shape: np.ndarray, figures: dict[str, float], size: int) -> HeadPoses:
     """Changes from the canonical face's centimetres to head heights round the head's middle."""
     height = HEAD_OF_FACE * float(np.linalg.norm(shape[FOREHEAD] - shape[CHIN]))
@@ -131,7 +144,7 @@ def to_world(solution: Solution, shape: np.ndarray, figures: dict[str, float], s
     viewmats[:, :3, :3] = solution.rotations
     viewmats[:, :3, 3] = (solution.rotations @ origin + solution.translations) / height
     k = np.array([[solution.focal, 0, solution.center[0]], [0, solution.focal, solution.center[1]], [0, 0, 1.0]])
-    return HeadPoses(viewmats, k, (shape - origin) / height, height, solution, figures)
+    return HeadPoses(viewmats, k, (shape - origin) / height, height, figures)
 
 
 def jitter(solution: Solution, track: FaceTrack) -> dict[str, float]:
@@ -153,4 +166,3 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarra
     rotation = (u * sign) @ vt
     scale = float((spread * sign).sum() / (a**2).sum())
     return scale, rotation, target.mean(0) - scale * rotation @ source.mean(0)
-

@@ -6,7 +6,7 @@ the pixels themselves, with the depth the splats give.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,10 +15,16 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from engine.capture.features import rigid_area
+from engine.capture.poses import HeadPoses
+from engine.capture.tracking import FaceTrack
 from engine.progress import Progress
 from engine.raster.cpu import rasterization
 
 SIDE = 176
+STEPS = (400, 200)
+"""Steps of fitting before each round of laying frames on it."""
+MOST_FRAMES = 240
 N_SPLATS = 7000
 RATES = {"means": 1.5e-3, "colors": 3e-2, "scales": 1.5e-2, "quats": 5e-3, "opacities": 4e-2}
 DECAY = 0.997
@@ -98,7 +104,9 @@ def align(
         jacobian, residual, used = _pixel_system(shown, picture, weight, viewmat, head.k.numpy())
         if len(residual) < 200:
             return first
-        robust = used / (1 + (residual / ROBUST) ** 2) / NOISE**2 / 9  # neighbours share their errors: 3 x 3 count as one
+        robust = (
+            used / (1 + (residual / ROBUST) ** 2) / NOISE**2 / 9
+        )  # neighbours share their errors: 3 x 3 count as one
         scaled = jacobian * robust[:, None]
         off = _twist(first, viewmat)
         step = np.linalg.solve(scaled.T @ jacobian + np.diag(trust), -scaled.T @ residual - trust * off)
@@ -145,13 +153,42 @@ def _twist(first: np.ndarray, now: np.ndarray) -> np.ndarray:
     return np.concatenate([turn, now[:3, 3] - first[:3, 3]])
 
 
-def prepare(
-    read: Callable[[int], np.ndarray], area: Callable[[int], np.ndarray], frames: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Small pictures (0 to 1) and weights of frames: `[T, SIDE, SIDE, 3]` and `[T, SIDE, SIDE]` float32."""
-    pictures = np.empty((len(frames), SIDE, SIDE, 3), np.float32)
-    weights = np.empty((len(frames), SIDE, SIDE), np.float32)
-    for i, index in enumerate(frames):
-        pictures[i] = cv2.resize(read(index), (SIDE, SIDE), interpolation=cv2.INTER_AREA) / 255.0
-        weights[i] = cv2.resize(area(index), (SIDE, SIDE), interpolation=cv2.INTER_AREA) / 255.0
-    return pictures, weights
+def polish_poses(
+    poses: HeadPoses, points: np.ndarray, colors: np.ndarray, track: FaceTrack, read: Callable[[int], np.ndarray],
+    read_masks: Callable[[int], np.ndarray], n_train: int,
+) -> Iterator[Progress]:  # fmt: skip
+    """Fits a proxy to training frames and lays all frames on it; the last progress carries the `HeadPoses` as `poses`.
+
+    Args:
+        poses: known so far.
+        points, colors: start points `[P, 3]` each.
+        track: the landmarks (they say which part of the face is rigid).
+        read, read_masks: give frame i and its masks (R head), uint8 `[H, W, 3]`.
+        n_train: frames from here on are laid on the proxy, but it is not made from them.
+    """
+    found = np.nonzero(track.found)[0]
+    model_frames = found[found < n_train]
+    model_frames = model_frames[np.unique(np.linspace(0, len(model_frames) - 1, MOST_FRAMES).round().astype(int))]
+    head = start_proxy(points, colors, poses.k, read(0).shape[0])
+
+    def view(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        masks = read_masks(index)
+        rigid = _small(rigid_area(masks, track.landmarks[index]))
+        return _small(read(index)), (rigid + _small(masks[..., 0])) / 2, rigid
+
+    views = [view(i) for i in model_frames]
+    pictures, weights = np.stack([v[0] for v in views]), np.stack([v[1] for v in views])
+    viewmats = poses.viewmats.copy()
+    for round_, steps in enumerate(STEPS):
+        yield from fit_proxy(head, pictures, weights, viewmats[model_frames], steps, seed=round_)
+        for done, index in enumerate(found, start=1):
+            picture, _, rigid = view(index)
+            viewmats[index] = align(head, picture, rigid, viewmats[index])
+            yield Progress(f"Laying frames on the head, round {round_ + 1}", done, len(found))
+    moved = np.linalg.norm(viewmats[found, :3, 3] - poses.viewmats[found, :3, 3], axis=1).mean()
+    figures = {**poses.figures, "polished_by": float(moved)}
+    yield Progress("Head poses done", 1, 1, values={"poses": replace(poses, viewmats=viewmats, figures=figures)})
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255

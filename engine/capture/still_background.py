@@ -24,10 +24,17 @@ MOVES = 18.0
 
 @dataclass(frozen=True)
 class StillBackground:
-    """Background colours `[S, S, 3]` and where they are known, booleans `[S, S]`."""
+    """What stays the same.
+
+    Attributes:
+        colors: `[S, S, 3]` uint8.
+        known: where they are background, booleans `[S, S]`.
+        still_person: where they are clothes that never move, booleans `[S, S]`.
+    """
 
     colors: np.ndarray
     known: np.ndarray
+    still_person: np.ndarray
 
     @property
     def is_known(self) -> bool:
@@ -63,7 +70,7 @@ def find_still_background(pictures: list[np.ndarray], covered: list[np.ndarray])
         colors[better] = candidate[better]
     steady = (most >= STEADY * len(pictures)) | ~touched(smooth, covered)
     steady = cv2.morphologyEx(steady.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    return StillBackground(colors, _joined_to_rim(steady))
+    return StillBackground(colors, _joined_to_rim(steady), np.zeros((size, size), bool))
 
 
 def revealed_background(
@@ -92,7 +99,35 @@ def revealed_background(
     candidate[rows, columns] = steady & (when_shown < 0.35)
     colors = before.colors.copy()
     colors[rows, columns] = middle.astype(np.uint8)
-    return StillBackground(colors, _grown(before.known, candidate, colors))
+    return StillBackground(colors, _grown(before.known, candidate, colors), before.still_person)
+
+
+def without_clothes(
+    background: StillBackground, pictures: list[np.ndarray], body: np.ndarray, perhaps: np.ndarray
+) -> StillBackground:
+    """Takes clothes that never move out of what is known as background.
+
+    Args:
+        background: found so far.
+        pictures: the frames it was found in.
+        body: where neck and chest certainly are, booleans `[S, S]`.
+        perhaps: where shoulders may be.
+    """
+    middle = np.median(pictures, axis=0).astype(np.uint8)
+    seeds = np.where(perhaps, cv2.GC_PR_BGD, cv2.GC_BGD).astype(np.uint8)
+    size = len(seeds)
+    y, x = np.nonzero(body)
+    if len(x) == 0 or not (background.known & perhaps).any():
+        return background
+    spread = np.abs(np.arange(size)[None, :] - x.mean()) < 0.9 * (np.arange(size)[:, None] - y.min())
+    seeds[perhaps & spread] = cv2.GC_PR_FGD
+    seeds[body] = cv2.GC_FGD
+    cv2.grabCut(middle, seeds, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    clothes = (seeds == cv2.GC_PR_FGD) | (seeds == cv2.GC_FGD)
+    _, labels = cv2.connectedComponents(clothes.astype(np.uint8))
+    clothes = np.isin(labels, np.unique(labels[body])) & perhaps
+    near = cv2.dilate(clothes.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    return StillBackground(background.colors, background.known & ~near, background.known & clothes)
 
 
 def _grown(known: np.ndarray, candidate: np.ndarray, colors: np.ndarray) -> np.ndarray:

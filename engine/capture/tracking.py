@@ -60,7 +60,9 @@ def track_face(
             f"{video}: the face is seen in {n_found} of {n_frames} frames, at least {FEWEST_FRAMES} are needed; choose "
             "a part where the person faces the camera."
         )
-    note = f"{n_frames - n_found} of {n_frames} frames had no face; they are interpolated." if n_found < n_frames else ""
+    note = (
+        f"{n_frames - n_found} of {n_frames} frames had no face; they are interpolated." if n_found < n_frames else ""
+    )
     track = FaceTrack(interpolated(landmarks, found), interpolated(arkit, found), interpolated(matrices, found), found)
     yield Progress("Tracking the face", n_frames, n_frames, note, {"track": track})
 

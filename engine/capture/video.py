@@ -1,7 +1,7 @@
 """Reads a video of any container, rate and orientation as pictures at even times, and its voice as one channel.
 
 Pictures come as they are meant to be seen: rotation metadata applied, pixels square. Times count from the first
-picture; a variable or other frame rate is resampled by time (the nearest picture wins), so sound and lips stay together.
+picture; a variable or other frame rate is resampled by time (the nearest picture wins), so sound and lips agree.
 """
 
 from collections.abc import Iterator
@@ -75,24 +75,22 @@ def read_pictures(path: Path, fps: float) -> Iterator[tuple[int, np.ndarray]]:
     Raises:
         VideoError: if it cannot be opened or nothing can be decoded.
     """
-    index = 0
+    n_read = 0
     shown: tuple[float, av.VideoFrame] | None = None
     aspect = 1.0
     for time, frame, aspect in _timed_frames(path):
         if shown is not None:
             n_due = int(np.ceil((shown[0] + time) / 2 * fps - 1e-6))
-            if n_due > index:
+            if n_due > n_read:
                 rgb = upright(shown[1], aspect)
-                for index in range(index, n_due):
-                    yield index, rgb
-                index = n_due
+                yield from ((index, rgb) for index in range(n_read, n_due))
+                n_read = n_due
         shown = time, frame
     if shown is None:
         raise VideoError(f"{path}: no picture of it can be decoded.")
     last = float((shown[1].duration or 0) * shown[1].time_base) or 1 / fps
     rgb = upright(shown[1], aspect)
-    for index in range(index, max(index + 1, round((shown[0] + last) * fps))):
-        yield index, rgb
+    yield from ((index, rgb) for index in range(n_read, max(n_read + 1, round((shown[0] + last) * fps))))
 
 
 def extract_sound(path: Path, wav: Path, seconds: float) -> None:
