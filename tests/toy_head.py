@@ -228,7 +228,7 @@ def _square(spots: np.ndarray) -> list[float]:
 
 TOY_CONFIG = {
     "au_set": "shipped", "n_points": 700, "max_gaussians": 1200, "sound_variants": 1, "n_hidden": 32,
-    "active_pixels": 0.0, "warm_up": 1000, "rate_network": (5e-3, 5e-4),
+    "active_pixels": 0.0, "warm_up": 1000, "rate_network": (2e-3, 2e-4),
 }  # fmt: skip
 
 
