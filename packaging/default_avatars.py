@@ -9,11 +9,10 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.synth.studio import studio
-from engine.training.trainer import train
-
 from engine.console import follow
 from engine.paths import ASSETS
+from engine.synth.studio import studio
+from engine.training.trainer import train
 
 
 @dataclass(frozen=True)
