@@ -20,7 +20,7 @@ from engine.heads.base import (
     expression_vector,
     rotation,
 )  # fmt: skip
-from engine.heads.sculpt import appearance, lashes, marks, parts
+from engine.heads.sculpt import appearance, atlas, lashes, marks, parts
 from engine.heads.sculpt.appearance import Paint, pick
 from engine.heads.sculpt.brows import brows
 from engine.heads.sculpt.curves import N_EYE
@@ -214,7 +214,8 @@ class HouseHead(HeadModel):
                 for k in ("albedo", "params", "anchors")
             )
         )
-        self.uv = np.zeros((len(self.vertices), 2), np.float32)
+        charts = [atlas.skin(self.template.uv)] + [atlas.tile(b.name, b.vertices) for b in blocks[1:]]
+        self.uv = np.concatenate(charts).astype(np.float32)
         self.joints = {
             "jaw": to_world(self.form.bend(JAW_JOINT[None])[0]), "neck": to_world(NECK_JOINT),
             "eye_left": to_world(self._eye_centre_mm), "eye_right": to_world(self._eye_centre_mm * [-1, 1, 1]),

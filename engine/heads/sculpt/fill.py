@@ -24,8 +24,12 @@ def spacing(points: np.ndarray) -> np.ndarray:
     return np.where(y < -125, 8.5, h)
 
 
-def fill(draft: Draft, eye: np.ndarray, mouth: np.ndarray, seed: int) -> None:
-    """Adds the rest of half a head (x >= 0) to a draft that holds the eye's outer ring and the mouth's."""
+def fill(draft: Draft, eye: np.ndarray, mouth: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Adds the rest of half a head (x >= 0) to a draft that holds the eye's outer ring and the mouth's.
+
+    Returns:
+        The rows that were joined, those rings included, and where they lie in the flat chart `[N, 2]`.
+    """
     rng = np.random.default_rng(seed)
     eye_xy = np.array([draft.vertices[i] for i in eye])[:, :2]
     mouth_xy = np.array([draft.vertices[i] for i in mouth])[:, :2]
@@ -51,7 +55,10 @@ def fill(draft: Draft, eye: np.ndarray, mouth: np.ndarray, seed: int) -> None:
     ])  # fmt: skip
     laid = np.array(draft.vertices)[rows]
     laid[: len(eye)], laid[len(eye) : len(eye) + len(mouth)] = on_seed
-    draft.faces += [tuple(t) for t in rows[_triangles(laid, len(eye), len(mouth))]]
+    flat = _chart(laid)
+    flat[np.abs(laid[:, 0]) < 1e-6, 0] = 0
+    draft.faces += [tuple(t) for t in rows[_triangles(flat, len(eye), len(mouth))]]
+    return rows, flat
 
 
 def _clear(ring: np.ndarray, least: float) -> np.ndarray:
@@ -122,9 +129,7 @@ def _chart(points: np.ndarray) -> np.ndarray:
     return np.stack([rho * np.sin(azimuth), rho * np.cos(azimuth)], 1)
 
 
-def _triangles(laid: np.ndarray, n_eye: int, n_mouth: int) -> np.ndarray:
-    flat = _chart(laid)
-    flat[np.abs(laid[:, 0]) < 1e-6, 0] = 0
+def _triangles(flat: np.ndarray, n_eye: int, n_mouth: int) -> np.ndarray:
     triangles = Delaunay(flat).simplices
     eye_hole = (triangles < n_eye).all(1)
     mouth_hole = ((triangles >= n_eye) & (triangles < n_eye + n_mouth)).all(1)

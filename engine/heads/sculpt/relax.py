@@ -99,10 +99,10 @@ def _angle(vertices: np.ndarray, p: int, q: int, r: int) -> float:
     return float(np.arccos(np.clip(s @ t / (np.linalg.norm(s) * np.linalg.norm(t) + 1e-12), -1, 1)))
 
 
-def detail_nose(vertices, faces, labels, holds):
-    """Splits the faces at the nose's tip and nostrils twice and fits them to the sculpt; returns the grown arrays."""
+def detail_nose(vertices, faces, labels, holds, uv):
+    """Splits the faces at the nose's tip and nostrils twice and fits them to the sculpt; returns all five, grown."""
     for centre, radius in ((NOSE, 17.0), (NOSE + [0, -3, -2], 9.5)):
-        vertices, faces, labels, holds = _split_near(vertices, faces, labels, holds, centre, radius)
+        vertices, faces, labels, holds, uv = _split_near(vertices, faces, labels, holds, uv, centre, radius)
     local = np.where(np.linalg.norm(vertices - NOSE, axis=1) < 17, holds, Hold.FIXED)
     free, middle = (local != Hold.FIXED)[:, None], local == Hold.MIDLINE
     mean = neighbour_mean(faces, len(vertices))
@@ -121,21 +121,22 @@ def detail_nose(vertices, faces, labels, holds):
         step = mean @ vertices - vertices
         step[middle, 0] = 0
         vertices = vertices + np.where(free, 0.35, 0) * step
-    return vertices, faces, labels, holds
+    return vertices, faces, labels, holds, uv
 
 
-def _split_near(vertices, faces, labels, holds, centre, radius):
+def _split_near(vertices, faces, labels, holds, uv, centre, radius):
     """Conforming one-to-four split of the faces whose corners are all free and within `radius` of `centre`."""
     near = (np.linalg.norm(vertices - centre, axis=1) < radius) & (holds != Hold.FIXED)
     chosen = near[faces].all(1)
     middles: dict[tuple[int, int], int] = {}
-    points, new_holds = [], []
+    points, new_holds, new_uv = [], [], []
     for t in faces[chosen]:
         for a, b in ((t[0], t[1]), (t[1], t[2]), (t[2], t[0])):
             key = (min(a, b), max(a, b))
             if key not in middles:
                 middles[key] = len(vertices) + len(points)
                 points.append((vertices[a] + vertices[b]) / 2)
+                new_uv.append((uv[a] + uv[b]) / 2)
                 on_middle = holds[a] == Hold.MIDLINE and holds[b] == Hold.MIDLINE
                 new_holds.append(Hold.MIDLINE if on_middle else Hold.FREE)
     out = []
@@ -143,7 +144,8 @@ def _split_near(vertices, faces, labels, holds, centre, radius):
         out += _split(t, middles)
     vertices = np.concatenate([vertices, np.array(points)])
     labels = np.concatenate([labels, np.full(len(points), int(Label.SKIN))])
-    return vertices, np.array(out), labels, np.concatenate([holds, np.array(new_holds, dtype=int)])
+    holds = np.concatenate([holds, np.array(new_holds, dtype=int)])
+    return vertices, np.array(out), labels, holds, np.concatenate([uv, np.array(new_uv)])
 
 
 def _split(t: np.ndarray, middles: dict[tuple[int, int], int]) -> list[tuple[int, int, int]]:

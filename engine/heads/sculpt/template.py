@@ -13,7 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from engine.heads.sculpt import curves, fill, relax, rings, surface
+from engine.heads.sculpt import atlas, curves, fill, relax, rings, surface
 from engine.heads.sculpt.rings import Draft, Label
 from engine.paths import ASSETS, atomic_file, cache_dir
 
@@ -29,6 +29,7 @@ class Template:
         mirrored: the vertex on the other side, `[V]`.
         eye: rings of the left eye from the lids' edge outwards `[11, 48]`; tucked: the three behind it `[3, 48]`.
         mouth: rings of the left half mouth `[18, 33]`.
+        uv: the skin laid flat, crown in the middle, radius up to 1, `[V, 2]` (`atlas`).
     """
 
     vertices: np.ndarray
@@ -38,6 +39,7 @@ class Template:
     eye: np.ndarray
     tucked: np.ndarray
     mouth: np.ndarray
+    uv: np.ndarray
 
 
 @cache
@@ -69,22 +71,23 @@ def build(seed: int = 1) -> Template:
     draft = Draft()
     eye, tucked = rings.eye_rings(draft)
     mouth = rings.mouth_rings(draft)
-    fill.fill(draft, eye[-1], mouth[0], seed)
+    joined, flat = fill.fill(draft, eye[-1], mouth[0], seed)
     vertices, faces = np.array(draft.vertices), np.array(draft.faces)
+    uv = atlas.half_head(len(vertices), joined, flat, np.concatenate([tucked, eye]), mouth)
     labels, holds = np.array(draft.labels), np.array(draft.holds)
     vertices = relax.relax(vertices, faces, holds, 8)
     faces = relax.flip_edges(vertices, faces)
     vertices = relax.relax(vertices, faces, holds, 14)
     vertices = relax.soften(vertices, faces, holds, eye, mouth)
     faces = relax.flip_edges(vertices, faces)
-    vertices, faces, labels, holds = relax.detail_nose(vertices, faces, labels, holds)
-    vertices, faces, labels, mirrored = _mirror(vertices, faces, labels)
+    vertices, faces, labels, holds, uv = relax.detail_nose(vertices, faces, labels, holds, uv)
+    vertices, faces, labels, mirrored, uv = _mirror(vertices, faces, labels, uv)
     labels = np.where((labels == Label.SKIN) & (vertices[:, 1] < -120), int(Label.NECK), labels)
     faces, labels = faces.astype(np.int32), labels.astype(np.int8)
-    return Template(vertices.astype(np.float32).astype(np.float64), faces, labels, mirrored, eye, tucked, mouth)
+    return Template(vertices.astype(np.float32).astype(np.float64), faces, labels, mirrored, eye, tucked, mouth, uv)
 
 
-def _mirror(vertices, faces, labels):
+def _mirror(vertices, faces, labels, uv):
     """The whole head from its left half; vertices on the midline are shared."""
     middle = np.abs(vertices[:, 0]) < 1e-6
     vertices[middle, 0] = 0
@@ -97,6 +100,7 @@ def _mirror(vertices, faces, labels):
         np.concatenate([faces, twin[faces][:, [0, 2, 1]]]),
         np.concatenate([labels, labels[other]]),
         mirrored,
+        np.concatenate([uv, uv[other] * [-1, 1]]).astype(np.float32),
     )
 
 
@@ -104,7 +108,7 @@ def source_hash() -> str:
     """A hash of the code the template is built by, "" in a program packed without its sources."""
     digest = hashlib.sha256()
     try:
-        for module in (surface, curves, rings, fill, relax):
+        for module in (surface, curves, rings, fill, relax, atlas):
             digest.update(Path(module.__file__).read_bytes().replace(b"\r\n", b"\n"))
         digest.update(inspect.getsource(build).encode() + inspect.getsource(_mirror).encode())
     except (OSError, TypeError):

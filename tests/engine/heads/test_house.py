@@ -172,3 +172,12 @@ def test_the_measured_landmarks_belong_to_the_shipped_template():
 def test_an_unknown_landmark_order_is_an_error(head):
     with pytest.raises(ControlError, match="mediapipe"):
         head.landmarks(head.pose({}), "dlib")
+
+
+def test_the_atlas_lays_the_skin_flat_with_hardly_a_fold(head):
+    assert head.uv.min() >= 0
+    assert head.uv.max() <= 1
+    skin = head.faces[head.faces.max(1) < head.parts["face"].stop]
+    a, b, c = head.uv[skin[:, 0]], head.uv[skin[:, 1]], head.uv[skin[:, 2]]
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
+    assert (area > 0).mean() > 0.98
