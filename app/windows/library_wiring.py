@@ -36,6 +36,7 @@ class LibraryWiring(QObject):
         super().__init__(window)
         self._window, self._session, self._settings, self._tasks = window, session, window.settings, tasks
         self._opening: Path | None = None
+        self._waits_for_picture = False
         self.stage_path: Path | None = None
         self.sound_path: Path | None = None
         self._scan = LibraryScan(lambda: self._settings.recent_avatars, self)
@@ -43,6 +44,7 @@ class LibraryWiring(QObject):
         self._scan.takes_found.connect(self._show_takes)
         session.avatar_opened.connect(self._on_avatar_opened)
         session.avatar_failed.connect(self._on_avatar_failed)
+        session.frame_ready.connect(self._on_frame)
         library = window.library
         library.avatar_chosen.connect(self._choose_avatar_entry)
         library.avatar_forgotten.connect(self._forget_avatar)
@@ -123,11 +125,18 @@ class LibraryWiring(QObject):
             self.stage_path, self._opening = self._opening, None
             self._settings.remember_avatar(self.stage_path)
             self._settings.last_folder = self.stage_path.parent
-        window.empty_stage.show_opening("")
-        window.show_empty(False)
+        if window.empty_stage.isVisible():
+            self._waits_for_picture = True  # the stage says that it opens until there is something to see
+        window.right.show_avatar(True)
         window.setWindowTitle(f"{manifest.name} – Mouthpiece")
         window.library.show_stage(self.stage_path)
         self.scan()
+
+    def _on_frame(self) -> None:
+        if self._waits_for_picture:
+            self._waits_for_picture = False
+            self._window.empty_stage.show_opening("")
+            self._window.show_empty(False)
 
     def _on_avatar_failed(self, sentence: str) -> None:
         path, self._opening = self._opening, None

@@ -106,6 +106,7 @@ class MainWindow(QMainWindow):
         self._place_overlays()
 
     def show_empty(self, empty: bool) -> None:
+        """Covers or uncovers the picture; the right panel shows sliders only when there is a face to move."""
         self.empty_stage.setVisible(empty)
         self.right.show_avatar(not empty)
         if not empty and self.empty_stage.hasFocus():

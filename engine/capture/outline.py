@@ -58,7 +58,8 @@ class Outline:
 def learn_outline(samples: list[Sample]) -> Outline:
     """Learns background and outline from key frames, each round from the better background of the one before."""
     certain = [certain_person(sample) for sample in samples]
-    background = find_still_background([sample.picture for sample in samples], certain)
+    clear = [_clear_of_person(sample) for sample in samples]
+    background = find_still_background([sample.picture for sample in samples], certain, clear)
     if background.is_known:
         background = _without_clothes(background, samples)
     for _ in range(ROUNDS):
@@ -94,6 +95,12 @@ def certain_person(sample: Sample) -> np.ndarray:
     neck = (np.abs(across) < 0.13) & (along < -0.3)
     chest = (np.abs(across) < 0.27) & (along < -0.85)
     return skull | neck | chest | face_area(sample.points, sample.picture.shape[0])
+
+
+def _clear_of_person(sample: Sample) -> np.ndarray:
+    """Beside and above the head by a wide margin, booleans `[S, S]`."""
+    across, along = sample.place.coordinates(sample.picture.shape[0])
+    return (along > -0.3) & ((across / 0.85) ** 2 + (along / 0.9) ** 2 > 1)
 
 
 def face_area(points: np.ndarray, size: int, grow: float = 1.0) -> np.ndarray:

@@ -14,6 +14,8 @@ SAME = 9
 """Colours closer than this in every channel (of 255) are one colour; video codecs leave 2 to 4."""
 STEADY = 0.34
 """The least part of the frames in which a background pixel is seen free."""
+STILL = 0.8
+"""Away from the person at least this part of all pixels looks the same in all frames when the camera stands still."""
 SEEN = 0.08
 """The least part of the frames for background that is found with the help of a first outline."""
 ALIKE = 26
@@ -46,12 +48,15 @@ class StillBackground:
         return cv2.GaussianBlur(cv2.absdiff(picture, self.colors).max(axis=2).astype(np.float32), (0, 0), 0.8)
 
 
-def find_still_background(pictures: list[np.ndarray], covered: list[np.ndarray]) -> StillBackground:
+def find_still_background(
+    pictures: list[np.ndarray], covered: list[np.ndarray], clear: list[np.ndarray]
+) -> StillBackground:
     """Looks for steady colours.
 
     Args:
         pictures: frames spread over the clip, uint8 `[S, S, 3]`.
         covered: for each, booleans `[S, S]` where the person certainly is.
+        clear: for each, where the person hardly can be; it must look the same in most frames, or nothing is still.
     """
     smooth = [cv2.GaussianBlur(picture, (0, 0), 0.7) for picture in pictures]
     size = pictures[0].shape[0]
@@ -70,7 +75,10 @@ def find_still_background(pictures: list[np.ndarray], covered: list[np.ndarray])
         colors[better] = candidate[better]
     steady = (most >= STEADY * len(pictures)) | ~touched(smooth, covered)
     steady = cv2.morphologyEx(steady.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
-    return StillBackground(colors, _joined_to_rim(steady), np.zeros((size, size), bool))
+    same = [np.abs(picture.astype(np.int16) - colors).max(axis=2) < 2 * SAME for picture in smooth]
+    n_clear, n_same = np.sum(clear), np.sum([s & c for s, c in zip(same, clear, strict=True)])
+    known = _joined_to_rim(steady) & (n_same >= STILL * n_clear)
+    return StillBackground(colors, known, np.zeros((size, size), bool))
 
 
 def revealed_background(

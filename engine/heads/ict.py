@@ -6,6 +6,7 @@ Li et al., Learning Formation of Physically-Based Face Attributes, CVPR 2020; ve
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,8 @@ class IctHead(HeadModel):
             moves[:, part] = 0  # eyeballs are turned, not bent
         self._moves = moves
         self.joints = {
-            "eye_left": _sphere_centre(self._world(raw[EYES[0]])), "eye_right": _sphere_centre(self._world(raw[EYES[1]])),
+            "eye_left": _sphere_centre(self._world(raw[EYES[0]])),
+            "eye_right": _sphere_centre(self._world(raw[EYES[1]])),
             "jaw": np.array([0.0, -0.10, 0.02]), "neck": np.array([0.0, -0.42, -0.10]),
         }  # fmt: skip
         self._radius = float(np.median(np.linalg.norm(self._world(raw[EYES[0]]) - self.joints["eye_left"], axis=1)))
@@ -202,12 +204,15 @@ class IctHead(HeadModel):
     def _lashes(self, kit: dict[str, np.ndarray]) -> Strands:
         faces = kit["faces"]
         rows = faces[(faces.min(1) >= LASHES.start) & (faces.max(1) < LASHES.stop)][:, :2]
+        upper = self.vertices[rows[:, 0], 1] > self.joints["eye_left"][1]
+        rows = rows[upper]
         points = self.vertices[rows]
         shell = np.tile(np.array([0.0, 0.2, 0.98]), (len(rows), 2, 1))
         width = np.tile([0.3, 0.15], (len(rows), 1)) / UNITS_MM
         color = np.tile(appearance.LASH, (len(rows), 2, 1))
         bound = rows[..., None]
-        return Strands("lashes", points, shell, color, width, np.full(width.shape, 0.30), np.full(len(rows), 0.1), bound,
+        opacity = np.full(width.shape, 0.22)
+        return Strands("lashes", points, shell, color, width, opacity, np.full(len(rows), 0.1), bound,
                        np.ones(bound.shape), slack=0.002)  # fmt: skip
 
     # posing
@@ -242,7 +247,7 @@ class IctHead(HeadModel):
 
 
 def read_kit(folder: Path) -> dict[str, np.ndarray]:
-    """The kit's arrays: neutral, faces, uv, identity `[20, V, 3]`, expressions `[52, V, 3]` (ARKit order), landmarks."""
+    """The kit's arrays: neutral, faces, uv, landmarks, identity `[20, V, 3]`, expressions `[52, V, 3]` (ARKit)."""
     model = folder / "FaceXModel" if (folder / "FaceXModel").is_dir() else folder
     neutral = model / f"{NEUTRAL}.obj"
     if not neutral.is_file():
@@ -332,14 +337,16 @@ def _sphere_centre(points: np.ndarray) -> np.ndarray:
 def _into_collar(points: np.ndarray) -> np.ndarray:
     """Draws the neck in so that it stands inside the collar."""
     radius = np.hypot(points[:, 0], points[:, 2] + 0.10)
-    limit = np.interp(points[:, 1], [-0.64, -0.57, -0.50], [0.19, 0.215, 0.40])
-    shrink = np.where(points[:, 1] < -0.50, np.minimum(1, limit / np.maximum(radius, 1e-6)), 1)
+    limit = np.interp(points[:, 1], [-0.66, -0.56, -0.44], [0.19, 0.225, 0.32])
+    shrink = np.where(
+        (points[:, 1] < -0.44) & (points[:, 2] < 0.12), np.minimum(1, limit / np.maximum(radius, 1e-6)), 1
+    )
     return np.stack([points[:, 0] * shrink, points[:, 1], (points[:, 2] + 0.10) * shrink - 0.10], 1)
 
 
 def _line_distance(points: np.ndarray, line: np.ndarray) -> np.ndarray:
     best = np.full(len(points), np.inf)
-    for a, b in zip(line, line[1:]):
+    for a, b in pairwise(line):
         t = np.clip((points - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)[:, None]
         best = np.minimum(best, np.linalg.norm(points - (a + t * (b - a)), axis=1))
     return best
@@ -349,7 +356,7 @@ def _inside_depth(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     """Distance to a closed polygon, positive inside."""
     closed = np.concatenate([polygon, polygon[:1]])
     inside = np.zeros(len(points), bool)
-    for (x0, y0), (x1, y1) in zip(closed, closed[1:]):
+    for (x0, y0), (x1, y1) in pairwise(closed):
         crosses = (y0 > points[:, 1]) != (y1 > points[:, 1])
         inside ^= crosses & (points[:, 0] < (x1 - x0) * (points[:, 1] - y0) / (y1 - y0 + 1e-12) + x0)
     return np.where(inside, 1, -1) * _line_distance(points, closed)

@@ -1,16 +1,21 @@
 """Speech with known mouths for training the `phones` encoder: many synthetic voices, every phone with its time."""
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
 
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLE_RATE_HZ
 from engine.audio.phones_net import ARTICULATORS, VISEMES
 from engine.audio.resample import resample
 from engine.errors import AudioError
+from engine.paths import atomic_file
 from engine.progress import Progress
 from engine.synth.sentences import sentences
 from engine.synth.visemes import mouth_track
@@ -122,6 +127,39 @@ def speak_all(plan: list[tuple[str, Voice]], n_workers: int = 2) -> Iterator[Pro
         raise AudioError("no voice could be made to speak; install them with: apt install espeak-ng flite")
     seconds = sum(len(u.samples) for u in made) / SAMPLE_RATE_HZ
     yield Progress("Speaking", len(plan), len(plan), f"{seconds / 60:.0f} minutes", {"utterances": made})
+
+
+def save_corpus(utterances: list[Utterance], path: Path) -> None:
+    """Keeps spoken utterances in one safetensors file, so that they need not be spoken again."""
+    tensors = {
+        "samples": np.concatenate([np.clip(u.samples, -1, 1) * 32_767 for u in utterances]).astype(np.int16),
+        "visemes": np.concatenate([u.visemes for u in utterances]).astype(np.float16),
+        "mouth": np.concatenate([u.mouth for u in utterances]).astype(np.float16),
+        "n_samples": np.array([len(u.samples) for u in utterances], dtype=np.int64),
+        "n_steps": np.array([len(u.visemes) for u in utterances], dtype=np.int64),
+    }
+    with atomic_file(path) as temporary:
+        save_file(tensors, temporary, metadata={"voices": json.dumps([u.voice for u in utterances])})
+
+
+def read_corpus(path: Path) -> list[Utterance]:
+    """The utterances that `save_corpus` kept.
+
+    Raises:
+        AudioError: if the file is damaged.
+    """
+    try:
+        tensors = load_file(path)
+        with safe_open(path, "np") as file:
+            voices = json.loads(file.metadata()["voices"])
+        samples = np.split(tensors["samples"], np.cumsum(tensors["n_samples"])[:-1])
+        visemes, mouth = (np.split(tensors[name], np.cumsum(tensors["n_steps"])[:-1]) for name in ("visemes", "mouth"))
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise AudioError(f"{path}: is no corpus of spoken utterances ({error}); delete it to speak anew.") from error
+    return [
+        Utterance(*(part.astype(np.float32) for part in (s / 32_767, v, m)), voice)
+        for s, v, m, voice in zip(samples, visemes, mouth, voices, strict=True)
+    ]
 
 
 def labelled(speech: Speech, pause_s: float = 0.0) -> Utterance:

@@ -27,7 +27,7 @@ from engine.errors import TrainingError
 from engine.paths import atomic_file
 from engine.progress import Progress
 from engine.training.phones_augment import SpectralAlterations, altered_sound, power_columns
-from engine.training.phones_corpus import Utterance, held_out_plan, speak_all, training_plan
+from engine.training.phones_corpus import Utterance, held_out_plan, read_corpus, save_corpus, speak_all, training_plan
 
 CHECKPOINT_STEPS = 100
 WARM_UP_STEPS = 10  # of a crop that the network has heard too little before
@@ -274,11 +274,17 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m engine.training.phones_training", description=main.__doc__)
     parser.add_argument("-o", "--output", type=Path, default=WEIGHTS)
     parser.add_argument("--utterances", type=int, default=PhonesTraining.n_utterances)
+    parser.add_argument("--corpus", type=Path, help="file to keep what is spoken, or to read it from")
     parser.add_argument("--checkpoint", type=Path, help="file to stop and go on with")
     parser.add_argument("--steps", type=int, default=PhonesTraining.n_steps)
     arguments = parser.parse_args(argv)
     config = PhonesTraining(n_utterances=arguments.utterances, n_steps=arguments.steps)
-    utterances = _shown(speak_all(training_plan(config.n_utterances)), "utterances")
+    if arguments.corpus is not None and arguments.corpus.is_file():
+        utterances = read_corpus(arguments.corpus)
+    else:
+        utterances = _shown(speak_all(training_plan(config.n_utterances)), "utterances")
+        if arguments.corpus is not None:
+            save_corpus(utterances, arguments.corpus)
     net = _shown(train_phones(utterances, config, checkpoint=arguments.checkpoint), "net")
     figures = {}
     for kind, plan in held_out_plan(config.n_tests).items():

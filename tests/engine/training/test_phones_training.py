@@ -5,6 +5,7 @@ import pytest
 
 from engine.audio.mel import STANDARD_MEL, MelEncoder
 from engine.audio.phones_net import VISEMES
+from engine.errors import AudioError
 from engine.synth.voices import Phone, Speech, Voice
 from engine.training.phones_augment import SpectralAlterations, altered_sound, in_room, over_line, power_columns
 from engine.training.phones_corpus import (
@@ -13,6 +14,8 @@ from engine.training.phones_corpus import (
     Utterance,
     held_out_plan,
     labelled,
+    read_corpus,
+    save_corpus,
     training_plan,
     viseme_shares,
     viseme_spans,
@@ -114,14 +117,14 @@ def test_a_faster_voice_says_how_much_faster():
 
 
 def toy_utterances(n, seed=0):
-    """Two visemes that are easy to hear: hissing (SS) and humming (oh), with pauses."""
+    """Two visemes that are easy to hear: whistling (SS) and humming (oh), with pauses."""
     rng = np.random.default_rng(seed)
     made = []
     for _ in range(n):
         names = rng.choice(["sil", "SS", "oh"], 12)
         parts = {
             "sil": lambda: 1e-4 * rng.standard_normal(3_200),
-            "SS": lambda: 0.1 * np.diff(rng.standard_normal(3_201)),
+            "SS": lambda: 0.2 * np.sin(2 * np.pi * rng.uniform(2_500, 4_000) * np.arange(3_200) / 16_000),
             "oh": lambda: 0.2 * np.sin(2 * np.pi * rng.uniform(100, 220) * np.arange(3_200) / 16_000),
         }
         samples = np.concatenate([parts[name]() for name in names]).astype(np.float32)
@@ -130,7 +133,7 @@ def toy_utterances(n, seed=0):
     return made
 
 
-def test_training_learns_to_tell_a_hiss_from_a_hum():
+def test_training_learns_to_tell_a_whistle_from_a_hum():
     config = PhonesTraining(
         n_variants=1, n_steps=200, batch=6, crop_steps=50, average=0.9, width=24, hidden=32, learning_rate=1e-2
     )
@@ -141,6 +144,18 @@ def test_training_learns_to_tell_a_hiss_from_a_hum():
     heard = listen(net, toy_utterances(4, seed=7))
     assert min(losses) < 1.0
     assert set(heard) == {0, 20, 40, 80} and all(score.accuracy > 0.8 for score in heard.values())
+
+
+def test_a_corpus_is_kept_and_read_back(tmp_path):
+    utterances = toy_utterances(3)
+    save_corpus(utterances, tmp_path / "corpus")
+    for before, after in zip(utterances, read_corpus(tmp_path / "corpus"), strict=True):
+        np.testing.assert_allclose(after.samples, before.samples, atol=1e-4)
+        np.testing.assert_array_equal(after.visemes, before.visemes)
+        assert after.voice == before.voice
+    (tmp_path / "corpus").write_bytes(b"no corpus")
+    with pytest.raises(AudioError, match="no corpus"):
+        read_corpus(tmp_path / "corpus")
 
 
 def test_a_training_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
