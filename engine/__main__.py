@@ -146,6 +146,32 @@ def evaluate(
         say(follow(evaluation(avatar, dataset, face_landmarker=face_landmarker), json).values, json, title=str(avatar))
 
 
+@cli.command("evaluate-voice")
+def evaluate_voice(
+    avatar: Annotated[Path | None, typer.Argument(help="An .avatar (default: the phones encoder by itself).")] = None,
+    clip: Annotated[Path | None, typer.Option(help="A filmed speaker whose jaw is compared.")] = None,
+    speech: Annotated[list[Path] | None, typer.Option(help="Sounds whose pauses are looked at.")] = None,
+    face_landmarker: Annotated[Path | None, typer.Option(help="MediaPipe's face_landmarker.task.")] = None,
+    look_ahead: Annotated[float, typer.Option(help="Milliseconds the drive may hear ahead.")] = 40.0,
+    json: Json = False,
+) -> None:
+    """Compare the jaw a voice drives with the speaker's own, and look whether pauses keep it shut."""
+    with one_line_errors(json):
+        from engine.avatar import load_avatar
+        from engine.evaluation.voice import evaluate_voice as evaluation
+        from engine.evaluation.voice import jaw_of_avatar, jaw_of_encoder
+        from engine.paths import find_face_landmarker
+
+        jaw = jaw_of_avatar(load_avatar(avatar), look_ahead) if avatar else jaw_of_encoder(look_ahead)
+        model = find_face_landmarker(face_landmarker) if clip is not None else None
+        values = follow(evaluation(jaw, clip, model, speech or []), json).values
+        if json:
+            say(values, json)
+            return
+        for name, row in {"clip": values.get("clip", {}), **values["silence"]}.items():
+            say(row, json, title=name)
+
+
 @cli.command()
 def doctor(json: Json = False) -> None:
     """Say what this machine has, and what to do about what it lacks."""

@@ -96,6 +96,12 @@ class PhonesEncoder:
         times, values = (np.concatenate([getattr(part, name) for part in made]) for name in ("times", "values"))
         return Features(times[:n_features], values[:n_features])
 
+    def articulators(self, features: Features) -> np.ndarray:
+        """Where jaw, lips and tongue are by these features of this encoder: `[T, 11]`, order `ARTICULATORS`, 0 to 1."""
+        embedding = torch.from_numpy(features.values[:, len(VISEMES) :])
+        with torch.inference_mode():
+            return self._net.articulate[self._head](embedding).clamp(0, 1).numpy()
+
     def _hear(self, heard: Features) -> Features:
         if not len(heard):
             return Features.none(self.n_features)

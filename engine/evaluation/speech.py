@@ -10,6 +10,7 @@ from engine.audio.wav import read_sound
 from engine.capture.landmarks import FaceLandmarker
 from engine.errors import VideoError
 from engine.progress import Progress
+from engine.vocabulary import ARKIT_INDEX
 
 UPPER_LIP, LOWER_LIP = 13, 14  # inner lips, MediaPipe's numbering
 FOREHEAD, CHIN = 10, 152
@@ -33,20 +34,37 @@ def mouth_and_sound(clip: Path, face_landmarker: Path) -> Iterator[Progress]:
     Raises:
         VideoError: if no face is found in the clip.
     """
-    openings, times = [], []
+    for progress in watch(clip, face_landmarker):
+        if "gap" not in progress.values:
+            yield progress
+    seen = progress.values
+    samples, rate = read_sound(clip)
+    yield Progress("Done", 1, 1, values=compare(seen["gap"], seen["times"], samples, rate))
+
+
+def watch(clip: Path, face_landmarker: Path) -> Iterator[Progress]:
+    """Tracks the mouth of every frame of a clip.
+
+    The last `Progress` carries `times` `[T]` in seconds, and `[T]` with NaN where no face was found: `gap`, between the
+    inner lips over the height of the face, and `jaw`, MediaPipe's score of jawOpen.
+
+    Raises:
+        VideoError: if no face is found in the clip.
+    """
+    gaps, jaws, times = [], [], []
     with av.open(str(clip)) as file, FaceLandmarker(face_landmarker) as landmarker:
         stream = file.streams.video[0]
         for i, frame in enumerate(file.decode(stream)):
             time = float(frame.pts * frame.time_base)
             faces = landmarker.faces(frame.to_ndarray(format="rgb24"), round(time * 1e3))
             times.append(time)
-            openings.append(_opening(faces[0].points) if faces else np.nan)
+            gaps.append(_gap(faces[0].points) if faces else np.nan)
+            jaws.append(float(faces[0].scores[ARKIT_INDEX["jawOpen"]]) if faces else np.nan)
             yield Progress("Watching the mouth", i + 1, stream.frames)
-    openings, times = np.array(openings), np.array(times)
-    if np.isfinite(openings).sum() < 10:
+    if np.isfinite(gaps).sum() < 10:
         raise VideoError(f"{clip}: no face can be followed in this clip.")
-    samples, rate = read_sound(clip)
-    yield Progress("Done", 1, 1, values=compare(openings, times, samples, rate))
+    values = {"times": np.array(times), "gap": np.array(gaps), "jaw": np.array(jaws)}
+    yield Progress("Watched", 1, 1, values=values)
 
 
 def compare(openings: np.ndarray, times: np.ndarray, samples: np.ndarray, rate_hz: int) -> dict[str, float]:
@@ -54,9 +72,9 @@ def compare(openings: np.ndarray, times: np.ndarray, samples: np.ndarray, rate_h
     seen = np.isfinite(openings)
     openings = np.interp(times, times[seen], openings[seen])
     lags = np.arange(-MAX_LAG_S, MAX_LAG_S + 1e-9, 0.02)
-    scores = [np.corrcoef(openings, _loudness(times - lag, samples, rate_hz))[0, 1] for lag in lags]
+    scores = [np.corrcoef(openings, loudness(times - lag, samples, rate_hz))[0, 1] for lag in lags]
     best = int(np.nanargmax(scores))
-    pause = _is_pause(times - lags[best], samples, rate_hz)
+    pause = is_pause(times - lags[best], samples, rate_hz)
     change = np.abs(np.gradient(openings))
     low, high = np.percentile(openings, [5, 95])
     return {
@@ -69,18 +87,19 @@ def compare(openings: np.ndarray, times: np.ndarray, samples: np.ndarray, rate_h
     }
 
 
-def _opening(points: np.ndarray) -> float:
+def _gap(points: np.ndarray) -> float:
     """Gap between the inner lips over the height of the face."""
     gap = np.linalg.norm(points[UPPER_LIP, :2] - points[LOWER_LIP, :2])
     return float(gap / np.linalg.norm(points[FOREHEAD, :2] - points[CHIN, :2]))
 
 
-def _loudness(times: np.ndarray, samples: np.ndarray, rate_hz: int) -> np.ndarray:
+def loudness(times: np.ndarray, samples: np.ndarray, rate_hz: int) -> np.ndarray:
     """Loudness in dB, floored 45 dB under the loudest, of the 60 ms round each time."""
     return np.maximum(_level_db(times, samples, rate_hz, 0.06), -45.0)
 
 
-def _is_pause(times: np.ndarray, samples: np.ndarray, rate_hz: int) -> np.ndarray:
+def is_pause(times: np.ndarray, samples: np.ndarray, rate_hz: int) -> np.ndarray:
+    """Which times have no voice for `PAUSE_S` before and after them."""
     around = [_level_db(times + offset, samples, rate_hz, 0.04) for offset in np.linspace(-PAUSE_S, PAUSE_S, 9)]
     return np.max(around, axis=0) < PAUSE_DB
 
