@@ -48,7 +48,7 @@ class Checkpoint:
         tensors["torch_rng"], tensors["split_rng"] = torch.get_rng_state(), run.generator.get_state()
         state = {
             "version": VERSION, "method": self._method, "dataset": run.clip.info.name, "n_train": run.clip.n_train,
-            "iteration": run.iteration, "seconds": run.seconds, "refined": [run._refined_at, run._refined_iteration],
+            "iteration": run.iteration, "stage": run.stage, "seconds": run.seconds, "refined": [run._refined_at, run._refined_iteration],
             "rng": model.rng.bit_generator.state, "n_picked": model.n_picked,
             "colors": run.color_generator.bit_generator.state, "rows": run.record.rows(),
         }  # fmt: skip
@@ -79,6 +79,8 @@ class Checkpoint:
 
     def _put(self, run: "TrainingRun", tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
         model, device = run.model, run.device
+        if state.get("stage", 0) != run.stage:
+            run.enter(int(state["stage"]), 0.0)
         for name, old in list(model.splats.items()):
             new = tensors[f"splats.{name}"].to(device)
             if new.shape[1:] != old.shape[1:]:

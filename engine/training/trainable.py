@@ -36,7 +36,7 @@ class Finished:
 
 
 class Trainable(Protocol):
-    """A method in training.
+    """A method in training; a class that inherits from it has one stage and one frame a step unless it says otherwise.
 
     Attributes:
         iterations: length of the full run.
@@ -55,12 +55,25 @@ class Trainable(Protocol):
     rng: np.random.Generator
     n_picked: int
 
+    def stage(self, at: float) -> int:
+        """Which stage of the training this is, from 0 on; methods that train in one sweep have one."""
+        return 0
+
+    def enter(self, stage: int) -> None:
+        """A stage begins: what one stage worked out may become what the next one trains. The trainer then builds its
+        optimizers anew, from the parameters `splats` and `network_groups` name for the stage."""
+
+    def batch(self, at: float) -> int:
+        """How many frames one step takes the mean gradient of."""
+        return 1
+
     def splat_rates(self, at: float) -> dict[str, float]:
         """Learning rate of each entry of `splats`."""
         ...
 
     def network_groups(self, at: float) -> list[dict[str, Any]]:
-        """Optimizer groups of `networks`, always in the same order: `params`, `lr`, `weight_decay`."""
+        """Optimizer groups of the `networks` trained in the stage entered last (0 at first), in an order that stays
+        within a stage: `params`, `lr`, `weight_decay`."""
         ...
 
     def pose_rate(self, at: float) -> float:

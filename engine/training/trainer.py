@@ -98,12 +98,10 @@ class TrainingRun:
         self.rasterization = rasterization_for(device)
         self.poses = PoseCorrections(clip.n_train).to(device)
         self.density = DensityControl(len(model.splats["means"]), device)
-        fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
-        self.splat_optimizers: dict[str, torch.optim.Optimizer] = {
-            name: torch.optim.Adam([value], lr=1e-3, eps=1e-15, **fused) for name, value in model.splats.items()
-        }
-        self.network_optimizer = torch.optim.Adam(model.network_groups(0.0), eps=1e-15, **fused)
-        self.pose_optimizer = torch.optim.Adam(self.poses.parameters(), lr=1e-4, **fused)
+        self._fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
+        self.pose_optimizer = torch.optim.Adam(self.poses.parameters(), lr=1e-4, **self._fused)
+        self.stage = model.stage(0.0)
+        self._build_optimizers(0.0)
         self.generator = torch.Generator().manual_seed(seed)
         self.color_generator = np.random.default_rng(seed + 1)
         self.iteration, self.seconds = 0, 0.0
@@ -147,19 +145,42 @@ class TrainingRun:
         self.preview()
 
     def step(self, at: float) -> dict[str, float]:
-        """One iteration at a place of the schedule; gives the loss terms."""
+        """One iteration at a place of the schedule, over one frame or the mean of several; gives the loss terms."""
+        model = self.model
+        if model.stage(at) != self.stage:
+            self.enter(model.stage(at), at)
+        rates = model.splat_rates(at)
+        for name, optimizer in self.splat_optimizers.items():
+            optimizer.param_groups[0]["lr"] = rates[name]
+        for group, wanted in zip(self.network_optimizer.param_groups, model.network_groups(at), strict=True):
+            group["lr"] = wanted["lr"]
+        pose_rate, n_frames = model.pose_rate(at), model.batch(at)
+        rows = [self._backward(at, pose_rate, n_frames) for _ in range(n_frames)]
+        self._after_backward(at, pose_rate)
+        self.iteration += 1
+        return {name: float(np.mean([row[name] for row in rows if name in row])) for row in rows for name in row}
+
+    def enter(self, stage: int, at: float) -> None:
+        """Begins a stage of the method: its optimizers start afresh."""
+        self.model.enter(stage)
+        self.stage = stage
+        self._build_optimizers(at)
+
+    def _build_optimizers(self, at: float) -> None:
+        model = self.model
+        self.splat_optimizers: dict[str, torch.optim.Optimizer] = {
+            name: torch.optim.Adam([value], lr=1e-3, eps=1e-15, **self._fused) for name, value in model.splats.items()
+        }
+        self.network_optimizer = torch.optim.Adam(model.network_groups(at), eps=1e-15, **self._fused)
+
+    def _backward(self, at: float, pose_rate: float, n_frames: int) -> dict[str, float]:
+        """Adds the gradients of one picked frame; gives its loss terms."""
         model = self.model
         index, divisor = model.pick(at)
         sample = self._on_device(self.clip.sample(index, divisor))
         if self.clip.has_alpha:
             color = torch.tensor(self.color_generator.random(3), dtype=torch.float32, device=self.device)
             sample = sample.over(color)
-        rates = model.splat_rates(at)
-        for name, optimizer in self.splat_optimizers.items():
-            optimizer.param_groups[0]["lr"] = rates[name]
-        for group, wanted in zip(self.network_optimizer.param_groups, model.network_groups(at), strict=True):
-            group["lr"] = wanted["lr"]
-        pose_rate = model.pose_rate(at)
         image, meta = self.render(model.gaussians(sample, at), sample, pose_rate > 0)
         terms = model.losses(image, sample, at)
         total = sum(terms.values())
@@ -167,9 +188,9 @@ class TrainingRun:
             raise TrainingError(
                 f"{self.out.name}: the loss of iteration {self.iteration} is not a number; use lower rates."
             )
-        total.backward()
-        self._after_backward(meta, sample, at, pose_rate)
-        self.iteration += 1
+        (total / n_frames if n_frames > 1 else total).backward()
+        if model.density(at):
+            self.density.observe(meta["means2d"], meta["radii"], *reversed(sample.size))
         mse = (image.detach() - sample.target).square().mean()
         return {name: float(value.detach()) for name, value in terms.items()} | {
             "total": float(total.detach()), "psnr": float(-10 * torch.log10(mse.clamp(min=1e-10)))
@@ -214,12 +235,9 @@ class TrainingRun:
         }  # fmt: skip
         return Progress("Done", 1, 1, values=values)
 
-    def _after_backward(self, meta: dict[str, Any], sample: Sample, at: float, pose_rate: float) -> None:
+    def _after_backward(self, at: float, pose_rate: float) -> None:
         model = self.model
-        height, width = sample.size
         plan = model.density(at)
-        if plan:
-            self.density.observe(meta["means2d"], meta["radii"], width, height)
         for optimizer in (*self.splat_optimizers.values(), self.network_optimizer):
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

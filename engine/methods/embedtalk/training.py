@@ -23,7 +23,7 @@ from engine.training.clip import Clip, Sample
 from engine.training.face_zones import LEAST_LOOSE, face_zones, loose_start
 from engine.training.losses import perceptual_loss, ssim
 from engine.training.start_points import START_OPACITY, nearest, neighbour_distance, start_points
-from engine.training.trainable import DensityPlan, Finished
+from engine.training.trainable import DensityPlan, Finished, Trainable
 from engine.training.units import heard_units
 from engine.training.views import frontal_index, poses_between
 
@@ -34,7 +34,7 @@ RANGE_FRAMES = 48
 STILL_OPACITY = 0.015  # change of opacity nobody sees
 
 
-class EmbedTalkTraining:
+class EmbedTalkTraining(Trainable):
     """See `engine.training.trainable.Trainable`."""
 
     def __init__(self, clip: Clip, config: EmbedTalkConfig, device: torch.device, seed: int = 0) -> None:
