@@ -41,7 +41,7 @@ class Trainable(Protocol):
     Attributes:
         iterations: length of the full run.
         splats: leaf tensors with a row for each Gaussian: `means`, `quats`, `scales` (logarithms), `opacities`
-            (logits) and the method's own; density control replaces them.
+            (logits) and the method's own; density control replaces them. Empty where a network makes the Gaussians.
         tags: tensors with a row for each Gaussian that are not trained.
         networks: everything else that is trained.
         rng: the generator behind every chance the method takes, kept in checkpoints as is `n_picked`, the number of
@@ -54,6 +54,10 @@ class Trainable(Protocol):
     networks: nn.Module
     rng: np.random.Generator
     n_picked: int
+
+    @property
+    def n_gaussians(self) -> int:
+        return len(self.splats["means"])
 
     def stage(self, at: float) -> int:
         """Which stage of the training this is, from 0 on; methods that train in one sweep have one."""
@@ -87,6 +91,11 @@ class Trainable(Protocol):
     def gaussians(self, sample: Sample, at: float) -> Gaussians:
         """The Gaussians of a frame, with gradients."""
         ...
+
+    def also_seen(self, at: float) -> list[tuple[int, int]]:
+        """Further training frames (index and size divisor) the Gaussians made last are rendered in and compared with in
+        the same step."""
+        return []
 
     def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
         """Weighted terms whose sum is minimised; `image` `[H, W, 3]` is the composited picture."""

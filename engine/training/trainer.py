@@ -97,7 +97,7 @@ class TrainingRun:
         self.folder = self.out.with_suffix(".training")
         self.rasterization = rasterization_for(device)
         self.poses = PoseCorrections(clip.n_train).to(device)
-        self.density = DensityControl(len(model.splats["means"]), device)
+        self.density = DensityControl(model.n_gaussians, device)
         self._fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
         self.pose_optimizer = torch.optim.Adam(self.poses.parameters(), lr=1e-4, **self._fused)
         self.stage = model.stage(0.0)
@@ -128,7 +128,7 @@ class TrainingRun:
                 now = clock()
                 self.seconds += now - last
                 last = now
-                self.record.add(self.iteration, self.seconds, len(self.model.splats["means"]), terms)
+                self.record.add(self.iteration, self.seconds, self.model.n_gaussians, terms)
                 if now - saved > CHECKPOINT_EVERY_S:
                     checkpoint.save(self)
                     saved, saved_iteration = clock(), self.iteration
@@ -174,15 +174,18 @@ class TrainingRun:
         self.network_optimizer = torch.optim.Adam(model.network_groups(at), eps=1e-15, **self._fused)
 
     def _backward(self, at: float, pose_rate: float, n_frames: int) -> dict[str, float]:
-        """Adds the gradients of one picked frame; gives its loss terms."""
+        """Adds the gradients of a picked frame and of those its Gaussians are also seen in; gives its loss terms."""
         model = self.model
-        index, divisor = model.pick(at)
-        sample = self._on_device(self.clip.sample(index, divisor))
-        if self.clip.has_alpha:
-            color = torch.tensor(self.color_generator.random(3), dtype=torch.float32, device=self.device)
-            sample = sample.over(color)
-        image, meta = self.render(model.gaussians(sample, at), sample, pose_rate > 0)
-        terms = model.losses(image, sample, at)
+        sample = self._sample(*model.pick(at))
+        splats = model.gaussians(sample, at)
+        terms: dict[str, Tensor] = {}
+        seen, errors = [], []
+        for frame in (sample, *(self._sample(*further) for further in model.also_seen(at))):
+            image, meta = self.render(splats, frame, pose_rate > 0)
+            for name, value in model.losses(image, frame, at).items():
+                terms[name] = terms[name] + value if name in terms else value
+            seen.append((meta, frame.size))
+            errors.append((image.detach() - frame.target).square().mean())
         total = sum(terms.values())
         if not torch.isfinite(total):
             raise TrainingError(
@@ -190,11 +193,19 @@ class TrainingRun:
             )
         (total / n_frames if n_frames > 1 else total).backward()
         if model.density(at):
-            self.density.observe(meta["means2d"], meta["radii"], *reversed(sample.size))
-        mse = (image.detach() - sample.target).square().mean()
+            for meta, (height, width) in seen:
+                self.density.observe(meta["means2d"], meta["radii"], width, height)
+        mse = torch.stack(errors).mean()
         return {name: float(value.detach()) for name, value in terms.items()} | {
             "total": float(total.detach()), "psnr": float(-10 * torch.log10(mse.clamp(min=1e-10)))
         }  # fmt: skip
+
+    def _sample(self, index: int, divisor: int) -> Sample:
+        """A training frame; a whole person stands on another colour every time."""
+        sample = self._on_device(self.clip.sample(index, divisor))
+        if not self.clip.has_alpha:
+            return sample
+        return sample.over(torch.tensor(self.color_generator.random(3), dtype=torch.float32, device=self.device))
 
     def render(self, splats, sample: Sample, with_pose_gradient: bool = False) -> tuple[Tensor, dict[str, Any]]:
         """The composited picture `[H, W, 3]` of a frame through its corrected camera, and the rasterizer's notes."""
@@ -262,7 +273,7 @@ class TrainingRun:
 
     def _progress(self, part: float, iterations: int | None, max_seconds: float | None) -> Progress:
         values = {
-            "iteration": self.iteration, "splats": len(self.model.splats["means"]),
+            "iteration": self.iteration, "splats": self.model.n_gaussians,
             "ms": round(1e3 * self.record.seconds_each, 1), "preview": str(self.record.preview_path),
             **{name: round(self.record.recent(name), 4) for name in ("total", "l1", "psnr")},
         }  # fmt: skip
