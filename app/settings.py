@@ -36,6 +36,16 @@ class PerformanceSettings(BaseModel):
     threads: int = Field(default=0, ge=0, le=256)
 
 
+class PanelSizes(BaseModel):
+    """What the person chose in one workspace, pixels at 1x; 0 is what the workspace begins with."""
+
+    model_config = ConfigDict(extra="ignore", validate_assignment=True)
+
+    left: int = Field(default=0, ge=0, le=360)
+    right: int = Field(default=0, ge=0, le=520)
+    bottom: int = Field(default=0, ge=0, le=2000)
+
+
 class WindowLayout(BaseModel):
     """Where things stood when the window was last closed; sizes in pixels at 1x."""
 
@@ -48,7 +58,7 @@ class WindowLayout(BaseModel):
     library_rail: bool = False
     timeline_folded: bool = False
     folded: list[str] = []
-    workspace: str = "perform"
+    workspaces: dict[str, PanelSizes] = {}
 
 
 class Settings(BaseModel):

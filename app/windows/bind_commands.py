@@ -11,6 +11,7 @@ from app.windows.library_wiring import LibraryWiring
 from app.windows.main_window import MainWindow
 from app.windows.session_wiring import SessionWiring
 from app.windows.sheets import Sheets
+from app.windows.workspaces import ORDER
 
 
 def bind_commands(window: MainWindow, session, wiring: SessionWiring, library: LibraryWiring, sheets: Sheets) -> None:
@@ -39,6 +40,9 @@ def bind_commands(window: MainWindow, session, wiring: SessionWiring, library: L
     bind("take.save_last", wiring.save_last)
     bind("window.library", lambda: window.area.set_railed(not window.area.is_railed))
     bind("window.timeline", lambda: window.area.set_timeline_folded(not window.timeline.is_folded))
+    for name in ORDER:
+        if name in window.workspaces:
+            bind(f"window.{name}", partial(window.workspaces.show, name))
     for mode in ("dark", "light", "system"):
         bind(f"window.{mode}", partial(sheets.set_theme, mode))
     bind("window.reset", window.area.reset)

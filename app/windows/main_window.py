@@ -26,6 +26,7 @@ from app.windows.sheet import Sheet
 from app.windows.toasts import Toasts
 from app.windows.top_bar import TopBar
 from app.windows.work_area import WorkArea
+from app.windows.workspaces import Panes, Workspaces
 
 FIRST_SIZE = (1440, 900)
 STAGE_PANEL_BOTTOM = 44
@@ -61,13 +62,15 @@ class MainWindow(QMainWindow):
         self.live_bar = LiveBar(theme)
         self.timeline = TimelinePanel(theme, takes_dir(), voice)
         self.timeline.set_folded(settings.layout.timeline_folded)
-        self.right = RightPanel(theme, [("Face", face), *more_pages])
+        self.right = RightPanel(theme)
         self.status = StatusBar(theme, cores)
         self.area = WorkArea(
             theme, settings.layout, self.library, viewport, self.live_bar, self.timeline, self.right
         )  # fmt: skip
         self.timeline.filled.connect(self.area.arrange)
-        self.top_bar = TopBar(theme, self.commands, [("perform", "Perform")])
+        self.top_bar = TopBar(theme, self.commands)
+        self.workspaces = Workspaces(self, Panes([("Face", face), *more_pages]))
+        self.top_bar.workspace_chosen.connect(self.workspaces.show)
         self.empty_stage = EmptyStage(theme, viewport)
         self.stage_panel = StagePanel(theme, viewport)
         self.stage_panel.hide()
@@ -119,8 +122,7 @@ class MainWindow(QMainWindow):
 
     def next_area(self) -> None:
         """Moves the focus from panel to panel."""
-        areas = [area for area in (self.top_bar, self.library, self.viewport, self.live_bar, self.timeline, self.right)
-                 if area.isVisible()]  # fmt: skip
+        areas = [area for area in (self.top_bar, *self.area.shown) if area.isVisible()]
         focus = QApplication.focusWidget()
         inside = [
             i for i, area in enumerate(areas) if focus is not None and (area is focus or area.isAncestorOf(focus))

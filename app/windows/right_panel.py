@@ -1,5 +1,7 @@
 """The right panel: a head with tabs, and the page of the chosen one."""
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
@@ -13,7 +15,7 @@ from app.theme.tokens import MEDIUM, SEMIBOLD, SIZES, TYPE
 class RightPanel(QFrame):
     """Full height; without an avatar it says what will be here."""
 
-    def __init__(self, theme: Theme, pages: list[tuple[str, QWidget]], parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setProperty("role", "panel")
         self.setAccessibleName("Face")
@@ -29,9 +31,8 @@ class RightPanel(QFrame):
         line.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignBottom)
         line.addStretch()
         self._pages = QStackedWidget()
-        for title, page in pages:
-            self.tabs.addTab(title)
-            self._pages.addWidget(page)
+        self._shown: list[QWidget] = []
+        self._chosen: dict[QWidget, int] = {}  # by the first page of a set: the tab last chosen there
         self._empty = EmptyFace(theme)
         self._pages.addWidget(self._empty)
         self.tabs.currentChanged.connect(self._show)
@@ -44,13 +45,35 @@ class RightPanel(QFrame):
         self._has_avatar = False
         self._show()
 
+    def set_pages(self, pages: Sequence[tuple[str, QWidget]]) -> None:
+        """Shows another set of tabs, with the one chosen that was chosen there last; pages stay alive."""
+        if self._shown:
+            self._chosen[self._shown[0]] = self.tabs.currentIndex()
+        self.tabs.blockSignals(True)
+        while self.tabs.count():
+            self.tabs.removeTab(0)
+        self._shown = [page for _, page in pages]
+        for title, page in pages:
+            self.tabs.addTab(title)
+            if self._pages.indexOf(page) < 0:
+                self._pages.addWidget(page)
+        if self._shown:
+            self.tabs.setCurrentIndex(self._chosen.get(self._shown[0], 0))
+        self.tabs.blockSignals(False)
+        self._show()
+
+    def show_page(self, page: QWidget) -> None:
+        """Brings one of the pages to the front."""
+        if page in self._shown:
+            self.tabs.setCurrentIndex(self._shown.index(page))
+
     def show_avatar(self, has_avatar: bool) -> None:
         self._has_avatar = has_avatar
         self._show()
 
     def _show(self, _index: int = 0) -> None:
-        if self._has_avatar:
-            self._pages.setCurrentIndex(self.tabs.currentIndex())
+        if self._has_avatar and self._shown:
+            self._pages.setCurrentWidget(self._shown[max(0, self.tabs.currentIndex())])
         else:
             self._pages.setCurrentWidget(self._empty)
 

@@ -20,9 +20,7 @@ class TopBar(QFrame):
     workspace_chosen = Signal(str)
     jobs_wanted = Signal()
 
-    def __init__(
-        self, theme: Theme, commands: Commands, workspaces: list[tuple[str, str]], parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, theme: Theme, commands: Commands, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._commands = theme, commands
         self.setProperty("role", "bar")
@@ -39,10 +37,7 @@ class TopBar(QFrame):
         self.menu_button.setAccessibleName("Menu")
         self.menu_button.setToolTip("Menu")
         self.menus: dict[str, QMenu] = {}
-        self._segments = Segments(theme, workspaces, "Workspace") if len(workspaces) > 1 else None
-        if self._segments is not None:
-            self._segments.chosen.connect(self.workspace_chosen)
-            self._segments.setParent(self)
+        self._segments: Segments | None = None
         self.jobs = TextButton(theme, "0 jobs", "progress-clock", why="What is being rendered.")
         self.jobs.setCheckable(True)
         self.jobs.setChecked(True)
@@ -95,6 +90,24 @@ class TopBar(QFrame):
         keys = self._commands.keys("help.search")
         self.search.show_key(QKeySequence(keys[0]).toString(QKeySequence.SequenceFormat.NativeText) if keys else "")
 
+    def set_workspaces(self, items: list[tuple[str, str]], current: str) -> None:
+        """What the switch in the middle offers."""
+        if self._segments is not None:
+            self._segments.deleteLater()
+        self._segments = Segments(self._theme, items, "Workspace", parent=self)
+        self._segments.set_current(current)
+        self._segments.chosen.connect(self.workspace_chosen)
+        for name, _ in items:
+            action = f"window.{name}"
+            if action in self._commands:
+                self._segments.set_tip(name, self._commands.tip(action))
+        self._segments.show()
+        self._place_segments()
+
+    @property
+    def workspaces(self) -> Segments | None:
+        return self._segments
+
     def show_workspace(self, name: str) -> None:
         if self._segments is not None:
             self._segments.set_current(name)
@@ -114,9 +127,12 @@ class TopBar(QFrame):
         self.menu_button.setVisible(folds)
         narrow = width < SIZES.narrow_below
         self.search.set_width(SEARCH_NARROW if narrow else SEARCH_WIDE, "Search" if narrow else "Search commands")
+        self._place_segments()
+
+    def _place_segments(self) -> None:
         if self._segments is not None:
             size = self._segments.sizeHint()
-            x = (width - size.width()) // 2
+            x = (self.width() - size.width()) // 2
             self._segments.setGeometry(x, (self.height() - size.height()) // 2, size.width(), size.height())
 
     def _on_jobs_clicked(self) -> None:
