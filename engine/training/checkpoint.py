@@ -48,7 +48,8 @@ class Checkpoint:
         tensors["torch_rng"], tensors["split_rng"] = torch.get_rng_state(), run.generator.get_state()
         state = {
             "version": VERSION, "method": self._method, "dataset": run.clip.info.name, "n_train": run.clip.n_train,
-            "iteration": run.iteration, "stage": run.stage, "seconds": run.seconds, "refined": [run._refined_at, run._refined_iteration],
+            "iteration": run.iteration, "stage": run.stage, "seconds": run.seconds,
+            "refined": [run._refined_at, run._refined_iteration],
             "rng": model.rng.bit_generator.state, "n_picked": model.n_picked,
             "colors": run.color_generator.bit_generator.state, "rows": run.record.rows(),
         }  # fmt: skip

@@ -16,11 +16,11 @@ from engine.methods.embedtalk.network import (
     spatial_embeddings,
 )
 from engine.parts.action_units import MOUTH_UNITS, chosen_units
-from engine.parts.audio_net import N_STEPS, heard_until, window_start
 from engine.parts.harmonics import C0
 from engine.parts.head_pose import held_back
 from engine.training.clip import Clip, Sample
 from engine.training.face_zones import LEAST_LOOSE, face_zones, loose_start
+from engine.training.hearing import FrameChoice, Hearing
 from engine.training.losses import perceptual_loss, ssim
 from engine.training.start_points import START_OPACITY, nearest, neighbour_distance, start_points
 from engine.training.trainable import DensityPlan, Finished, Trainable
@@ -49,8 +49,7 @@ class EmbedTalkTraining(Trainable):
         viewmats = clip.tracks["viewmats"]
         self.poses = poses_between(viewmats, viewmats[self.reference])
         self.networks = EmbedTalkNet(config, clip.voice.n_features, len(self.units)).to(device)
-        self.networks.audio.feature_mean.copy_(torch.from_numpy(clip.voice.mean))
-        self.networks.audio.feature_scale.copy_(torch.from_numpy(clip.voice.scale))
+        self.hearing = Hearing(clip, self.networks.audio, device, self.rng)
         points, colors = start_points(clip, config.n_points, seed)
         zones = face_zones(clip, points)
         self.splats = self._start(points, colors)
@@ -60,11 +59,9 @@ class EmbedTalkTraining(Trainable):
             self.splats["looseness"] = start.requires_grad_()
         self.tags = {name: torch.from_numpy(zone).to(device) for name, zone in zones.items()}
         self.perceptual = perceptual_loss(device)
-        opening = clip.opening()[: clip.n_train]
-        self.resting = opening <= np.quantile(opening, 0.1)
-        self._wide_open = np.flatnonzero(opening >= np.quantile(opening, 0.8))
         lids = [i for i, name in enumerate(self.units) if name.startswith("au.45")]
-        self._lids_shut = np.flatnonzero((self.unit_tracks[: clip.n_train, lids] > 0.6).any(axis=1))
+        shut = (self.unit_tracks[: clip.n_train, lids] > 0.6).any(axis=1)
+        self._choice = FrameChoice(clip, shut, config.mouth_open_every)
         self.n_picked = 0
         self._half_products = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
         self._neighbours: tuple[Tensor, Tensor] | None = None
@@ -102,13 +99,8 @@ class EmbedTalkTraining(Trainable):
 
     def pick(self, at: float) -> tuple[int, int]:
         self.n_picked += 1
-        if self.n_picked % self.config.mouth_open_every == 0:
-            index = self.rng.choice(self._wide_open)
-        elif len(self._lids_shut) and self.n_picked % self.config.mouth_open_every == 3:
-            index = self.rng.choice(self._lids_shut)
-        else:
-            index = self.rng.integers(self.clip.n_train)
-        return int(index), 2 if at < self.config.coarse_until * self.iterations else 1
+        coarse = at < self.config.coarse_until * self.iterations
+        return self._choice.pick(self.n_picked, self.rng), 2 if coarse else 1
 
     def tidy(self, at: float) -> None:
         c = self.config
@@ -140,22 +132,16 @@ class EmbedTalkTraining(Trainable):
             terms["embedding"] = c.lambda_embedding * self._smoothness()
         if at >= c.warm_up and self._last is not None:
             if self.n_picked % 2:
-                terms["silence"] = 2 * c.lambda_silence * self._silence()
+                terms["silence"] = 2 * c.lambda_silence * self.hearing.silence()
             else:
                 terms["separate"] = 2 * c.lambda_separate * self._separation()
         return terms
 
     def shown(self, sample: Sample) -> Gaussians:
         with torch.no_grad():
-            code = self.codes(np.array([sample.time]))[0]
+            code = self.hearing.codes(np.array([sample.time]))[0]
             units = torch.from_numpy(self.unit_tracks[sample.index]).to(self.device)
             return self._with_colors(self._held_back(self._deformed(code, units, 1.0), sample.index), self.iterations)
-
-    def codes(self, times: np.ndarray, variant: int = 0) -> Tensor:
-        """Audio codes at some moments with all context, `[T, D]`, no gradient."""
-        windows, known = self.clip.windows(times, variant)
-        with torch.no_grad():
-            return self.networks.audio(*(torch.from_numpy(a).to(self.device) for a in (windows, known)))
 
     def raw_motion(self, code: Tensor, units: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of position in head heights `[M, 3]` and of the opacity logit `[M]` for some Gaussians."""
@@ -186,7 +172,7 @@ class EmbedTalkTraining(Trainable):
         if at < c.warm_up:
             self._last = None
             return self._canonical()
-        code = self._chance_code(sample.time)
+        code = self.hearing.by_chance(sample.time)
         units = self._chance_units(sample.index)
         self._last = (code, units)
         return self._deformed(code, units, min(1.0, (at - c.warm_up) / max(c.ramp, 1)))
@@ -221,19 +207,6 @@ class EmbedTalkTraining(Trainable):
         colors = torch.cat([self.splats["sh0"], self.splats["sh_rest"][:, : (degree + 1) ** 2 - 1]], dim=1)
         return replace(splats, colors=colors, sh_degree=degree)
 
-    def _chance_code(self, time: float) -> Tensor:
-        """The code of a moment, heard as live sound may be: another voice, less context ahead, a little off in time."""
-        n_variants = len(self.clip.voice.histories)
-        variant = 0 if n_variants == 1 or self.rng.random() < 0.5 else int(self.rng.integers(1, n_variants))
-        first = window_start(time) + self.rng.uniform(-0.005, 0.005)
-        window, known = self.clip.voice.window(first, N_STEPS, variant)
-        look_ahead = 160.0 if self.rng.random() < 0.4 else 20.0 * self.rng.integers(0, 9)
-        known = known & heard_until(look_ahead).numpy()
-        if self.rng.random() < 0.05:
-            known = known & (np.arange(N_STEPS) >= self.rng.integers(0, 8))
-        windows = torch.from_numpy(window)[None].to(self.device)
-        return self.networks.audio(windows, torch.from_numpy(known)[None].to(self.device))[0]
-
     def _chance_units(self, index: int) -> Tensor:
         units = self.unit_tracks[index].copy()
         if not self.clip.info.exact and self.rng.random() < self.config.unit_dropout:
@@ -243,10 +216,10 @@ class EmbedTalkTraining(Trainable):
     def _moments(self) -> list[tuple[Tensor, Tensor]]:
         n = self.clip.n_train
         ids = np.unique(np.linspace(0, n - 1, RANGE_FRAMES).astype(int))
-        codes = self.codes(self.clip.tracks["times"][ids])
+        codes = self.hearing.codes(self.clip.tracks["times"][ids])
         units = torch.from_numpy(self.unit_tracks).to(self.device)
         moments = [(code, units[i]) for code, i in zip(codes, ids, strict=True)]
-        rest = self.codes(self.clip.tracks["times"][:n][self.resting]).mean(dim=0)
+        rest = self.hearing.at_rest()
         still = torch.zeros_like(units[0])
         for column in range(units.shape[1]):
             pushed = still.clone()
@@ -274,19 +247,11 @@ class EmbedTalkTraining(Trainable):
         rows = torch.randint(len(neighbours), (min(SMOOTHNESS_ROWS, len(neighbours)),), device=self.device)
         return embedding_smoothness(self.splats["embeddings"], rows, neighbours[rows], weights[rows])
 
-    def _silence(self) -> Tensor:
-        """Silence should sound like the mouth at rest looks (ours)."""
-        ids = self.rng.choice(np.flatnonzero(self.resting), 6)
-        rest = self.codes(self.clip.tracks["times"][ids]).mean(dim=0)
-        window = torch.from_numpy(self.clip.voice.silence(self.rng, N_STEPS))[None].to(self.device)
-        known = heard_until(20.0 * self.rng.integers(0, 9))[None].to(self.device)
-        return (self.networks.audio(window, known)[0] - rest).square().mean()
-
     def _separation(self) -> Tensor:
         """Voice should leave brows and lids alone, brows and lids the mouth (ours): swapped inputs change nothing."""
         code, units = self._last
         index = int(self.rng.integers(self.clip.n_train))
-        other_code = self.codes(self.clip.tracks["times"][index : index + 1])[0]
+        other_code = self.hearing.codes(self.clip.tracks["times"][index : index + 1])[0]
         other_units = torch.from_numpy(self.unit_tracks[index].copy()).to(self.device)
         mouth = torch.tensor([name in MOUTH_UNITS for name in self.units], device=self.device)
         total = code.new_zeros(())

@@ -1,0 +1,155 @@
+"""From the training of any method with an audio code to its avatar file: what `engine.parts.coded_avatar` reads."""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.camera import Camera
+from engine.controls import ControlSchema, ControlSpec, SettingSpec
+from engine.manifest import Manifest
+from engine.parts.backdrop import Backdrop, make_backdrop
+from engine.parts.code_basis import CodeBasis, fit_basis, flip_towards
+from engine.parts.code_hull import fit_hull
+from engine.parts.common_fit import COMMON_NAMES, common_track, fit_common, name_components
+from engine.parts.head_pose import pose_specs, pose_weights
+from engine.training.clip import Clip
+from engine.training.trainable import Finished
+from engine.training.views import orbit_of, poses_between, view_coverage
+
+LIP_LIMIT = 4.0  # sigmas, unless the clip itself went further
+CHIN_Y, SHOULDER_Y = -0.55, -1.05  # head heights below the head's centre, where a bust shows no masks to tell
+
+
+@dataclass(frozen=True)
+class CodedModel:
+    """What a method hands in.
+
+    Attributes:
+        method, config: its name, and everything its loader needs to build the networks.
+        splats: tensors with a row for each Gaussian, in the precision they are kept in.
+        networks: kept as `network.*`.
+        codes: the audio codes of the training frames `[T, D]`; resting: bool `[T]`, frames with the mouth at rest.
+        face_specs: controls of the face beside the lips, in the order of `face_tracks` `[T, C]`.
+        gains, settings: further controls and settings.
+        motion: how far each Gaussian moved in training, head heights `[N]`; active: rows that ever move.
+        looseness: how little each follows the head `[N]`; None for a whole bust.
+    """
+
+    method: str
+    config: dict[str, Any]
+    sh_degree: int
+    splats: dict[str, Tensor]
+    networks: nn.Module
+    codes: np.ndarray
+    resting: np.ndarray
+    face_specs: list[ControlSpec]
+    face_tracks: np.ndarray
+    gains: tuple[ControlSpec, ...]
+    settings: tuple[SettingSpec, ...]
+    motion: Tensor
+    active: Tensor
+    looseness: Tensor | None
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+
+def finish_coded(clip: Clip, model: CodedModel, viewmats: Tensor, reference: int) -> Finished:
+    """Everything the avatar file holds.
+
+    Args:
+        viewmats: the corrected training cameras, `[T, 4, 4]`.
+        reference: the training frame whose camera is the avatar's own.
+    """
+    cameras = viewmats.cpu().numpy().astype(np.float64)
+    basis, coordinates = lip_basis(model.codes, model.resting, clip.opening()[: clip.n_train])
+    schema = ControlSchema((
+        *lip_specs(coordinates, name_components(coordinates, clip.tracks["arkit"][: clip.n_train])),
+        *model.face_specs, *_pose_specs(clip, poses_between(cameras, cameras[reference])), *model.gains,
+    ))  # fmt: skip
+    own = np.concatenate([coordinates, model.face_tracks], axis=1)
+    fit, hull = fit_common(own, _common(clip), len(model.gains)), fit_hull(coordinates)
+    tensors = {
+        **model.splats, **_placed(clip, model),
+        **{f"network.{name}": value for name, value in model.networks.state_dict().items()},
+        **{f"basis.{n}": torch.from_numpy(getattr(basis, n)) for n in ("rest", "directions", "sigma")},
+        **{f"hull.{n}": torch.from_numpy(getattr(hull, n)) for n in ("mean", "whitening", "low", "high")},
+        "hull.radius": torch.tensor([hull.radius]),
+        "training_viewmats": viewmats.cpu().float(),
+        "reference_viewmat": torch.tensor(clip.tracks["viewmats"][reference], dtype=torch.float32),
+        **{f"fit.{n}": torch.from_numpy(getattr(fit, n)) for n in ("to_common", "from_common", "explained")},
+    }  # fmt: skip
+    if not clip.has_alpha:
+        tensors |= {k: torch.from_numpy(v) for k, v in _backdrop(clip, cameras, reference).tensors().items()}
+    statistics = {
+        "lip_shares": [round(float(v), 5) for v in basis.shares],
+        "common_names": list(COMMON_NAMES),
+        "explained": {n: round(float(v), 3) for n, v in zip(COMMON_NAMES, fit.explained, strict=True)},
+        "n_active": len(model.active),
+        "n_train": clip.n_train,
+    }
+    camera = clip.camera(reference)
+    orbit = orbit_of(Camera(cameras[reference], camera.k, camera.width, camera.height))
+    manifest = Manifest(
+        name=clip.info.name, method=model.method, n_gaussians=len(model.splats["means"]), sh_degree=model.sh_degree,
+        schema_rows=schema.to_json(), settings_rows=[asdict(s) for s in model.settings],
+        encoders=[clip.encoder.row()], motion_hz=clip.info.fps, look_ahead_ms=160.0,
+        units={"head_height_mm": clip.info.units_mm}, camera=orbit.to_json(),
+        config=model.config | {"n_features": clip.voice.n_features}, statistics=statistics | model.statistics,
+        coverage=view_coverage(cameras), background=clip.info.background, licence=clip.info.licence,
+        consent=clip.info.consent,
+        provenance={"dataset": clip.info.name, "source": clip.info.source, "notes": clip.info.notes},
+    )  # fmt: skip
+    return Finished(manifest, tensors)
+
+
+def lip_basis(codes: np.ndarray, resting: np.ndarray, opening: np.ndarray) -> tuple[CodeBasis, np.ndarray]:
+    """The lip coordinates of a clip: their basis, and the clip's own coordinates `[T, D]`."""
+    basis = fit_basis(codes, resting)
+    basis = flip_towards(basis, basis.coordinates(codes), opening)
+    return basis, basis.coordinates(codes)
+
+
+def lip_specs(coordinates: np.ndarray, names: list[str]) -> list[ControlSpec]:
+    """A control for each lip coordinate, in sigmas, with the range the clip used."""
+    low, high = np.quantile(coordinates, [0.005, 0.995], axis=0)
+    specs = []
+    for i, name in enumerate(names):
+        least = -float(np.ceil(max(LIP_LIMIT, -1.5 * low[i])))
+        most = float(np.ceil(max(LIP_LIMIT, 1.5 * high[i])))
+        words = f"Direction {i + 1} of the audio code, by how much the voice used it."
+        specs.append(ControlSpec(f"lip.{i:02d}", "lip", name, words, least, most, unit="sigma",
+                                 low=float(low[i]), high=float(high[i])))  # fmt: skip
+    return specs
+
+
+def _pose_specs(clip: Clip, poses: np.ndarray) -> list[ControlSpec]:
+    return pose_specs(None if clip.has_alpha else np.quantile(poses, [0.01, 0.99], axis=0).T)
+
+
+def _common(clip: Clip) -> np.ndarray:
+    arkit, aus = (clip.tracks[name][: clip.n_train] for name in ("arkit", "aus"))
+    return common_track(arkit, {name: aus[:, i] for i, name in enumerate(clip.info.au_names)})
+
+
+def _placed(clip: Clip, model: CodedModel) -> dict[str, Tensor]:
+    """What pose, motion overlays and the live line know of each Gaussian."""
+    means = model.splats["means"]
+    if model.looseness is None:
+        weights = torch.from_numpy(pose_weights(means.numpy(), CHIN_Y, SHOULDER_Y))
+    else:
+        weights = 1 - model.looseness
+    return {
+        "active": model.active.to(torch.int32), "motion_range": model.motion.half(), "pose_weights": weights.half(),
+        "pose_pivot": torch.tensor([0.0, CHIN_Y, -0.1] if clip.has_alpha else [0.0, 0.0, 0.0]),
+    }  # fmt: skip
+
+
+def _backdrop(clip: Clip, cameras: np.ndarray, front: int) -> Backdrop:
+    class Behind:
+        def __getitem__(self, index: int) -> np.ndarray:
+            return clip.dataset.behind(index)
+
+    plate = clip.dataset.plate if (clip.dataset.path / "plate.png").is_file() else None
+    return make_backdrop(Behind(), cameras, clip.tracks["ks"][: clip.n_train].astype(np.float64), front, plate)

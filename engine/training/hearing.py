@@ -1,0 +1,86 @@
+"""How a method's audio coder hears a clip while it is trained: whole for statistics, by chance for learning."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.parts.audio_net import N_STEPS, AudioCoder, heard_until, window_start
+from engine.training.clip import Clip
+
+JITTER_S = 0.005
+CUT_SHARE = 0.05  # of windows that lose their first steps, as the first words after silence do
+
+
+class Hearing:
+    """The audio codes of one clip.
+
+    Args:
+        coder: its normalisation is set to the clip's statistics.
+        rng: the method's generator.
+
+    Attributes:
+        resting: bool `[n_train]`, the frames whose mouth is at rest.
+    """
+
+    def __init__(self, clip: Clip, coder: AudioCoder, device: torch.device, rng: np.random.Generator) -> None:
+        self._clip, self._coder, self._device, self._rng = clip, coder, device, rng
+        coder.feature_mean.copy_(torch.from_numpy(clip.voice.mean))
+        coder.feature_scale.copy_(torch.from_numpy(clip.voice.scale))
+        opening = clip.opening()[: clip.n_train]
+        self.resting = opening <= np.quantile(opening, 0.1)
+
+    def codes(self, times: np.ndarray, variant: int = 0) -> Tensor:
+        """Audio codes at some moments with all context, `[T, D]`, no gradient."""
+        windows, known = self._clip.windows(times, variant)
+        with torch.no_grad():
+            return self._coder(*(torch.from_numpy(a).to(self._device) for a in (windows, known)))
+
+    def by_chance(self, time: float) -> Tensor:
+        """The code `[D]` of a moment, heard as live sound may be: another voice, less context ahead, a little off in
+        time."""
+        rng, voice = self._rng, self._clip.voice
+        n_variants = len(voice.histories)
+        variant = 0 if n_variants == 1 or rng.random() < 0.5 else int(rng.integers(1, n_variants))
+        first = window_start(time) + rng.uniform(-JITTER_S, JITTER_S)
+        window, known = voice.window(first, N_STEPS, variant)
+        look_ahead = 160.0 if rng.random() < 0.4 else 20.0 * rng.integers(0, 9)
+        known = known & heard_until(look_ahead).numpy()
+        if rng.random() < CUT_SHARE:
+            known = known & (np.arange(N_STEPS) >= rng.integers(0, 8))
+        windows = torch.from_numpy(window)[None].to(self._device)
+        return self._coder(windows, torch.from_numpy(known)[None].to(self._device))[0]
+
+    def at_rest(self) -> Tensor:
+        """The mean code `[D]` of the resting mouth over the clip, no gradient."""
+        return self.codes(self._clip.tracks["times"][: self._clip.n_train][self.resting]).mean(dim=0)
+
+    def silence(self) -> Tensor:
+        """Silence should sound like the mouth at rest looks (ours): squared distance of a silent window's code."""
+        ids = self._rng.choice(np.flatnonzero(self.resting), 6)
+        rest = self.codes(self._clip.tracks["times"][ids]).mean(dim=0)
+        window = torch.from_numpy(self._clip.voice.silence(self._rng, N_STEPS))[None].to(self._device)
+        known = heard_until(20.0 * self._rng.integers(0, 9))[None].to(self._device)
+        return (self._coder(window, known)[0] - rest).square().mean()
+
+
+class FrameChoice:
+    """Which training frame comes next: any, but open mouths and shut lids more often than a clip shows them (ours).
+
+    Args:
+        shut: bool `[n_train]`, frames with shut lids.
+        every: one frame in so many is drawn from the fifth with the widest mouth, another from those with shut lids.
+    """
+
+    def __init__(self, clip: Clip, shut: np.ndarray, every: int) -> None:
+        opening = clip.opening()[: clip.n_train]
+        self._n_train, self._every = clip.n_train, every
+        self._wide_open = np.flatnonzero(opening >= np.quantile(opening, 0.8))
+        self._lids_shut = np.flatnonzero(shut)
+
+    def pick(self, n_picked: int, rng: np.random.Generator) -> int:
+        """The `n_picked`-th frame."""
+        if n_picked % self._every == 0:
+            return int(rng.choice(self._wide_open))
+        if len(self._lids_shut) and n_picked % self._every == 3:
+            return int(rng.choice(self._lids_shut))
+        return int(rng.integers(self._n_train))
