@@ -46,6 +46,7 @@ def train(
     minutes: Annotated[float | None, typer.Option(help="Stop after this long, schedules fitted to it.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda (default: the best there is).")] = None,
     fresh: Annotated[bool, typer.Option(help="Forget an earlier, unfinished training of this output.")] = False,
+    preset: Annotated[str | None, typer.Option(help="paper, or cpu: half an hour on two cores.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="A setting of the method, name=value.")] = None,
     json: Json = False,
 ) -> None:
@@ -55,7 +56,7 @@ def train(
 
         work = training(
             dataset, method, out, iterations=iterations, max_seconds=minutes * 60 if minutes else None, device=device,
-            resume=not fresh, config=_pairs(set_),
+            resume=not fresh, preset=preset, config=_pairs(set_),
         )  # fmt: skip
         say({"avatar": out, **follow(work, json).values}, json)
 

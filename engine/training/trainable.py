@@ -117,8 +117,13 @@ class Trainable(Protocol):
 
 
 class TrainingModule(Protocol):
-    """What the package of a method offers to the trainer."""
+    """What the package of a method offers to the trainer.
+
+    Attributes:
+        PRESETS: optional: settings by preset, such as `cpu`; without one the method has the paper's settings only.
+    """
 
     Config: type
+    PRESETS: dict[str, dict[str, Any]]
 
     def begin(self, clip: Clip, config: Any, device: torch.device, seed: int) -> Trainable: ...
