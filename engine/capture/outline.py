@@ -98,9 +98,9 @@ def certain_person(sample: Sample) -> np.ndarray:
 
 
 def _clear_of_person(sample: Sample) -> np.ndarray:
-    """Beside and above the head by a wide margin, booleans `[S, S]`."""
+    """Beside and above the head, out of the reach of nearly all hair, booleans `[S, S]`."""
     across, along = sample.place.coordinates(sample.picture.shape[0])
-    return (along > -0.3) & ((across / 0.85) ** 2 + (along / 0.9) ** 2 > 1)
+    return (along > -0.3) & ((across / 0.62) ** 2 + (along / 0.72) ** 2 > 1)
 
 
 def face_area(points: np.ndarray, size: int, grow: float = 1.0) -> np.ndarray:

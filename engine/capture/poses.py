@@ -76,7 +76,7 @@ def fit_head(track: FaceTrack, canonical: CanonicalFace, size: int) -> HeadFit:
     renumbered[keys] = np.arange(len(keys))
     kept = seen.where(renumbered[seen.frames] >= 0)
     kept = replace(kept, frames=renumbered[kept.frames])
-    still = replace(priors, turn=0.0, shift=0.0) if len(keys) < len(track.found) else priors
+    still = replace(priors, turn=0.0, shift=0.0)  # how smoothly a head moves says nothing of the lens
     coarse, costs = fit_focal(few, kept, still, FOCALS * size)
     best = int(np.argmin(costs))
     finer = np.geomspace(FOCALS[max(best - 1, 0)], FOCALS[min(best + 1, len(FOCALS) - 1)], 7)[1:-1] * size

@@ -64,7 +64,8 @@ def test_the_plate_is_the_wall_wherever_it_was_seen(clip):
     plate = background_plate(clip.read, clip.read_masks, np.arange(len(clip.frames)))
     free = ~np.array([cv2.dilate((h | t).astype(np.uint8), np.ones((11, 11))) for h, t in zip(clip.head, clip.torso)])
     seen = (free == 255).any(axis=0)
-    difference = np.abs(plate.astype(int) - clip.wall).max(axis=2)
+    filmed = cv2.GaussianBlur(clip.wall, (0, 0), 0.5)  # as soft as the made frames are
+    difference = np.abs(plate.astype(int) - filmed).max(axis=2)
     assert seen.mean() > 0.5
     assert np.percentile(difference[seen], 99) < 12
     assert np.isfinite(plate).all() and plate[~seen].std() > 0
