@@ -23,7 +23,8 @@ RING_RATE_HZ = 48_000
 PERFORMER_SILENCE_S = 90.0
 """The first start compiles for a minute; a performer silent for longer hangs."""
 
-VIEW_MODES = ("color", "alpha", "depth", "normals", "opacity", "points", "ellipsoids", "embedding", "motion")
+VIEW_MODES = ("color", "alpha", "depth", "normals", "opacity", "points", "ellipsoids", "embedding", "attention",
+              "motion", "reach", "coverage")  # fmt: skip
 
 
 class Session(QObject):
@@ -41,6 +42,7 @@ class Session(QObject):
         process_changed: name (performer, sound, recorder), state (starting, running, lost, stopped), a sentence.
         source_changed: SourceState. devices_changed: list of AudioDevice. controls_changed: see `controls`.
         recording_changed: bool. take_saved: Path. job_changed: JobState.
+        performer_said: an event that concerns one part of the window only, see `ask`.
         note: level (info, good, warn, err), title, sentence.
     """
 
@@ -54,6 +56,7 @@ class Session(QObject):
     recording_changed = Signal(bool)
     take_saved = Signal(object)
     job_changed = Signal(object)
+    performer_said = Signal(dict)
     note = Signal(str, str, str)
 
     def __init__(
@@ -75,6 +78,7 @@ class Session(QObject):
             "voice": {"gain_db": 0.0, "gate_db": None},
             "rate": {"rate_hz": 60.0},
             "backend": {"name": os.environ.get("MOUTHPIECE_BACKEND") or "auto"},
+            "marks": {},
         }
         self._opening: tuple[int, Path, Manifest] | None = None
         self._avatar_number = 0
@@ -204,6 +208,14 @@ class Session(QObject):
         else:
             whole = all(isinstance(value, int) for value in background)
             self._tell("view", background=[value / 255 if whole else float(value) for value in background])
+
+    def set_marks(self, **marks: Any) -> None:
+        """What Inspect marks in the picture; see `app.workers.inspecting.Inspecting.marks`."""
+        self._tell("marks", **marks)
+
+    def ask(self, do: str, **fields: Any) -> None:
+        """Asks the performer something once; `performer_said` brings the answer."""
+        self._performer.ask(do, **fields)
 
     def set_frame_rate(self, rate_hz: float) -> None:
         """Frames a second the performer aims at (60 unless set)."""
@@ -338,6 +350,8 @@ class Session(QObject):
             self.note.emit(event["level"], event["title"], event["sentence"])
         elif kind == "alive":
             self.drift_ppm = float(event.get("drift_ppm", 0.0))
+        else:
+            self.performer_said.emit(event)
 
     def _on_avatar_entered(self, number: int) -> None:
         if self._opening is None or self._opening[0] != number:
@@ -357,6 +371,7 @@ class Session(QObject):
         for names in (self.controls.values, self.controls.muted, self.controls.soloed, self.controls.locked):
             names.clear()
         self._tell("edits", edits=None)
+        self._told["marks"] = {}
         self._tell("look", **self.controls.request())
 
     def _on_process_changed(self, name: str, state: str, sentence: str) -> None:

@@ -194,7 +194,7 @@ class Performer:
         return self._animated[2]
 
     def _compose(self, rendered: Rendered, moment: Moment, camera: Camera, out: np.ndarray | None) -> np.ndarray:
-        if self.view is not None:
+        if self.view is not None and not self.view.is_color:
             picture = self.view.picture(rendered)
         else:
             picture = self.avatar.compose(rendered, moment.controls, camera, moment.time, self.background)

@@ -59,6 +59,7 @@ class PerformerProcess:
         self, folder: Path, lines: Any, load_avatar: Callable, make_rasterizer: Callable, rate_hz: float = 60.0
     ) -> None:
         from app.workers.frames import FRAMES, FrameWriter
+        from app.workers.inspecting import Inspecting
         from app.workers.stage import Stage
         from app.workers.voice_line import VoiceLine
         from engine.audio.ring import OUTPUT_RING, VOICE_RING, SampleRing
@@ -71,6 +72,7 @@ class PerformerProcess:
         self._frames = FrameWriter(folder / FRAMES)
         self.stage = Stage(self._frames, self._voice)
         self.stage.pace.rate_hz = rate_hz
+        self._inspecting = Inspecting(folder, self.stage, lines.say)
         self._records: Any = None
         self._rasterizer: Any = None
         self._backend: str | None = os.environ.get(BACKEND_VARIABLE) or None
@@ -88,6 +90,8 @@ class PerformerProcess:
                 self._obey(request)
             self._hear()
             self._let_enter()
+            if self._inspecting.take_news():
+                self._obey({"do": "view", "mode": self.stage.look.mode})
             self._show()
             self._rest()
         if self._file is not None:
@@ -142,11 +146,24 @@ class PerformerProcess:
     def _apply_view(self) -> None:
         from engine.errors import AvatarError
 
+        if self._inspecting.must_wait(self.stage.look.mode):
+            return
         try:
-            self.stage.apply_view()
+            self._inspecting.say_reach(self.stage.apply_view(self._inspecting.options()))
         except AvatarError:
             self.stage.look.mode = "color"  # this avatar has nothing to show there
+            self._lines.say("view_refused", mode="color")
             raise
+
+    def _on_inspect(self, request: dict[str, Any]) -> None:
+        self._inspecting.inspect()
+
+    def _on_select(self, request: dict[str, Any]) -> None:
+        self._inspecting.select(request)
+
+    def _on_marks(self, request: dict[str, Any]) -> None:
+        self._inspecting.marks(request)
+        self._apply_view()
 
     def _on_voice(self, request: dict[str, Any]) -> None:
         voice = self._voice.voice

@@ -10,11 +10,13 @@ import numpy as np
 from app.workers.frames import MAX_CONTROLS, MAX_SIDE_PX, FrameHeader, FrameWriter
 from app.workers.pace import Pace, RenderScale
 from app.workers.voice_line import VoiceLine
-from engine.camera import Orbit
+from engine.camera import Camera, Orbit
+from engine.controls import Controls
 from engine.edits import Edits
 from engine.errors import AvatarError, OutputError
+from engine.gaussians import Gaussians
 from engine.latency import LatencyLog
-from engine.live_view import LiveView
+from engine.live_view import LiveView, ViewOptions
 from engine.performer import Moment, Performer
 
 STILL = 1e-4
@@ -54,6 +56,7 @@ class Look:
     is_idle: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
     edits: Edits | None = None
+    options: ViewOptions = field(default_factory=ViewOptions)
 
 
 class Stage:
@@ -118,15 +121,29 @@ class Stage:
         fits = look.edits is not None and len(look.edits) == self.performer.avatar.manifest.n_gaussians
         self.performer.edits = look.edits if fits else None
 
-    def apply_view(self) -> None:
-        """Brings view mode and background in line with the look. Raises MouthpieceError for what it cannot show."""
+    def apply_view(self, options: ViewOptions | None = None) -> LiveView | None:
+        """Brings view mode and background in line with the look; the view, None for the plain picture.
+
+        Raises MouthpieceError for what it cannot show.
+        """
         self.redraw()
         if self.performer is None:
-            return
+            return None
+        options = options or self.look.options
         self.performer.background = background_of(self.look.background, *self._size())
         self.performer.view = None
-        if self.look.mode != "color":
-            self.performer.view = LiveView(self.look.mode, self.performer.avatar)
+        if self.look.mode != "color" or options.changes_color:
+            self.performer.view = LiveView(self.look.mode, self.performer.avatar, options)
+        return self.performer.view
+
+    def posed_layers(self, camera: Camera) -> list[Gaussians]:
+        """The splats as the newest picture shows them, edits applied."""
+        performer = self.performer
+        schema = performer.avatar.schema
+        values = self._drawn[1] if self._drawn is not None and len(self._drawn[1]) == len(schema) else None
+        controls = schema.rest() if values is None else Controls(schema, values)
+        layers = performer.avatar.deform(performer.avatar.animate(controls, performer.mixer.settings), camera)
+        return performer.edits.apply(layers) if performer.edits is not None else layers
 
     def tick(self) -> Moment | None:
         """One round of the picture loop: the moment as it now is, drawn and published if anything has changed."""
