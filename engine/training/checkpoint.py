@@ -101,7 +101,8 @@ class Checkpoint:
         with torch.no_grad():
             run.poses.twists.copy_(tensors["poses"])
         _restore_adam(run.pose_optimizer, "adam_poses", tensors, device)
-        run.density.restore({n: tensors[f"density.{n}"].to(device) for n in ("moved", "seen")})
+        run.density.restore({n.removeprefix("density."): t.to(device) for n, t in tensors.items()
+                             if n.startswith("density.")})  # fmt: skip
         torch.set_rng_state(tensors["torch_rng"])
         run.generator.set_state(tensors["split_rng"])
         run.iteration, run.seconds = int(state["iteration"]), float(state["seconds"])

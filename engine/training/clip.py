@@ -30,6 +30,7 @@ class Sample:
         mask: `[H, W]`, 1 where the splats should be: the head over a plate, the whole person otherwise.
         lip_box, head_box: y0, y1, x0, x1 in pixels of this size.
         viewmat, k: float32 `[4, 4]`, `[3, 3]`.
+        alpha: `[H, W]`, what the splats covered: known to losses, once the frame is drawn.
     """
 
     index: int
@@ -41,6 +42,7 @@ class Sample:
     head_box: tuple[int, int, int, int]
     viewmat: Tensor
     k: Tensor
+    alpha: Tensor | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -116,6 +118,11 @@ class Clip:
         if divisor == 1:
             return whole
         return whole.resized(whole.width // divisor, whole.height // divisor)
+
+    def pixel(self) -> float:
+        """Head heights in a pixel of a 512 picture, at the head."""
+        camera = self.camera(0)
+        return float(camera.viewmat[2, 3] / camera.k[1, 1]) * camera.height / 512
 
     def windows(self, times: np.ndarray, variant: int = 0) -> tuple[np.ndarray, np.ndarray]:
         """Raw feature windows `[T, 16, F]` round shown moments and which steps are known `[T, 16]`."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.camera import Camera
 from engine.controls import ControlSchema, ControlSpec, SettingSpec
@@ -30,7 +30,7 @@ class CodedModel:
     Attributes:
         method, config: its name, and everything its loader needs to build the networks.
         splats: tensors with a row for each Gaussian, in the precision they are kept in.
-        networks: kept as `network.*`.
+        networks: parameters and buffers by name, kept as `network.*`.
         codes: the audio codes of the training frames `[T, D]`; resting: bool `[T]`, frames with the mouth at rest.
         face_specs: controls of the face beside the lips, in the order of `face_tracks` `[T, C]`.
         gains, settings: further controls and settings.
@@ -42,7 +42,7 @@ class CodedModel:
     config: dict[str, Any]
     sh_degree: int
     splats: dict[str, Tensor]
-    networks: nn.Module
+    networks: dict[str, Tensor]
     codes: np.ndarray
     resting: np.ndarray
     face_specs: list[ControlSpec]
@@ -72,7 +72,7 @@ def finish_coded(clip: Clip, model: CodedModel, viewmats: Tensor, reference: int
     fit, hull = fit_common(own, _common(clip), len(model.gains)), fit_hull(coordinates)
     tensors = {
         **model.splats, **_placed(clip, model),
-        **{f"network.{name}": value for name, value in model.networks.state_dict().items()},
+        **{f"network.{name}": value for name, value in model.networks.items()},
         **{f"basis.{n}": torch.from_numpy(getattr(basis, n)) for n in ("rest", "directions", "sigma")},
         **{f"hull.{n}": torch.from_numpy(getattr(hull, n)) for n in ("mean", "whitening", "low", "high")},
         "hull.radius": torch.tensor([hull.radius]),

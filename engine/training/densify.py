@@ -36,12 +36,14 @@ class DensityControl:
     def __init__(self, n_gaussians: int, device: torch.device) -> None:
         self._moved = torch.zeros(n_gaussians, device=device)
         self._seen = torch.zeros(n_gaussians, device=device)
+        self._radii = torch.zeros(n_gaussians, device=device)
 
     def state(self) -> dict[str, Tensor]:
-        return {"moved": self._moved, "seen": self._seen}
+        return {"moved": self._moved, "seen": self._seen, "radii": self._radii}
 
     def restore(self, state: dict[str, Tensor]) -> None:
         self._moved, self._seen = state["moved"].clone(), state["seen"].clone()
+        self._radii = state.get("radii", torch.zeros_like(self._seen)).clone()
 
     def observe(self, means2d: Tensor, radii: Tensor, width: int, height: int) -> None:
         """Adds one picture's gradients; call after backward.
@@ -52,7 +54,9 @@ class DensityControl:
         if means2d.grad is None:
             return
         gradient = means2d.grad[0] * means2d.new_tensor([width / 2, height / 2])
-        seen = radii[0] > 0 if radii.dim() == 2 else (radii[0] > 0).all(dim=-1)
+        radii = radii[0].float() if radii.dim() == 2 else radii[0].amin(dim=-1).float()
+        seen = radii > 0
+        self._radii = torch.maximum(self._radii, radii)
         self._moved += torch.where(seen, gradient.norm(dim=-1), torch.zeros_like(self._moved))
         self._seen += seen
 
@@ -60,20 +64,26 @@ class DensityControl:
     def refine(
         self, splats: dict[str, Tensor], optimizers: dict[str, torch.optim.Optimizer], tags: dict[str, Tensor], *,
         gradient: float, prune_opacity: float, max_gaussians: int, grow: bool, generator: torch.Generator,
+        prune_scale: float = PRUNE_SCALE, prune_radius_px: float = float("inf"),
     ) -> Growth:  # fmt: skip
-        """One round: clones and splits where the mean gradient is over the threshold, then prunes the faint."""
+        """One round: clones and splits where the mean gradient is over the threshold, then prunes the faint and the
+        large. Sizes in a picture are those since the last round; what was split is judged anew."""
         n_cloned = n_split = 0
+        n_before = len(splats["means"])
+        tags["wide"] = self._radii > prune_radius_px
         if grow:
             n_cloned, n_split = self._grow(splats, optimizers, tags, gradient, max_gaussians, generator)
+        wide = tags.pop("wide")
+        wide[n_before - n_split :] = False
         sizes = torch.exp(splats["scales"]).amax(dim=-1)
-        keep = (torch.sigmoid(splats["opacities"]) >= prune_opacity) & (sizes < PRUNE_SCALE)
+        keep = (torch.sigmoid(splats["opacities"]) >= prune_opacity) & (sizes < prune_scale) & ~wide
         keep &= torch.isfinite(splats["means"]).all(dim=-1)
         n_pruned = int((~keep).sum())
         if n_pruned:
             rows = keep.nonzero()[:, 0]
             _carry(splats, optimizers, tags, rows, torch.zeros(len(rows), dtype=torch.bool, device=rows.device))
         n = len(splats["means"])
-        self._moved, self._seen = (torch.zeros(n, device=self._moved.device) for _ in range(2))
+        self._moved, self._seen, self._radii = (torch.zeros(n, device=self._moved.device) for _ in range(3))
         return Growth(n_cloned, n_split, n_pruned)
 
     def _grow(self, splats, optimizers, tags, threshold, max_gaussians, generator) -> tuple[int, int]:

@@ -101,8 +101,8 @@ class Lpips(nn.Module):
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        features = _weights(folder / ALEXNET_FILE, ALEXNET_URL)
-        heads = _weights(folder / LPIPS_FILE, LPIPS_URL)
+        features = read_weights(folder / ALEXNET_FILE, ALEXNET_URL)
+        heads = read_weights(folder / LPIPS_FILE, LPIPS_URL)
         try:
             self.convolutions = nn.ModuleList()
             for number, n_in, n_out, size, stride, padding in _ALEX_LAYERS:
@@ -135,7 +135,12 @@ class Lpips(nn.Module):
         return total
 
 
-def _weights(path: Path, url: str) -> dict[str, Tensor]:
+def read_weights(path: Path, url: str) -> dict[str, Tensor]:
+    """Tensors by name of a weight file of PyTorch, read without pickle's dangers.
+
+    Raises:
+        ModelMissingError: if it is missing or cannot be read; names the file and where to get it.
+    """
     if not path.is_file():
         raise ModelMissingError(f"{path}: the weights are not there; fetch them from {url} and put them there.")
     try:

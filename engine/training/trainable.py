@@ -14,17 +14,24 @@ from torch import Tensor, nn
 from engine.gaussians import Gaussians
 from engine.manifest import Manifest
 from engine.training.clip import Clip, Sample
+from engine.training.densify import PRUNE_SCALE
 
 
 @dataclass(frozen=True)
 class DensityPlan:
-    """Density control at one place of the schedule; None in its place means none."""
+    """Density control at one place of the schedule; None in its place means none.
+
+    Attributes:
+        prune_scale: head heights, prune_radius_px: pixels of a picture; what is larger is pruned.
+    """
 
     every: int
     gradient: float
     prune_opacity: float
     max_gaussians: int
     grow: bool
+    prune_scale: float = PRUNE_SCALE
+    prune_radius_px: float = float("inf")
 
 
 @dataclass(frozen=True)

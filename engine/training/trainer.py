@@ -192,7 +192,7 @@ class TrainingRun:
         seen, errors = [], []
         for frame in (sample, *(self._sample(*further) for further in model.also_seen(at))):
             image, meta = self.render(splats, frame, pose_rate > 0)
-            for name, value in model.losses(image, frame, at).items():
+            for name, value in model.losses(image, replace(frame, alpha=meta["alpha"]), at).items():
                 terms[name] = terms[name] + value if name in terms else value
             seen.append((meta, frame.size))
             errors.append((image.detach() - frame.target).square().mean())
@@ -226,7 +226,7 @@ class TrainingRun:
             splats.means, splats.quats, splats.scales, splats.opacities, splats.colors, viewmat[None], sample.k[None],
             width, height, sh_degree=splats.sh_degree, packed=False,
         )  # fmt: skip
-        return colors[0] + (1 - alphas[0]) * sample.behind, meta
+        return colors[0] + (1 - alphas[0]) * sample.behind, meta | {"alpha": alphas[0, ..., 0]}
 
     def preview(self) -> None:
         """Draws target and render of a training frame side by side, and the curve of the loss."""
@@ -272,7 +272,7 @@ class TrainingRun:
             self.density.refine(
                 model.splats, self.splat_optimizers, model.tags, gradient=plan.gradient,
                 prune_opacity=plan.prune_opacity, max_gaussians=plan.max_gaussians, grow=plan.grow,
-                generator=self.generator,
+                prune_scale=plan.prune_scale, prune_radius_px=plan.prune_radius_px, generator=self.generator,
             )  # fmt: skip
             self._refined_at, self._refined_iteration = at, self.iteration
         model.tidy(at)

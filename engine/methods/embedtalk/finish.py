@@ -52,7 +52,7 @@ def finish(training: "EmbedTalkTraining", viewmats: Tensor) -> Finished:
     }
     model = CodedModel(
         "embedtalk", asdict(training.config) | {"units": list(training.units)}, training.config.sh_degree, splats,
-        training.networks, training.hearing.codes(clip.tracks["times"][: clip.n_train]).cpu().numpy(),
+        training.networks.state_dict(), training.hearing.codes(clip.tracks["times"][: clip.n_train]).cpu().numpy(),
         training.hearing.resting, unit_specs(training.units, tracks), tracks, GAINS, SETTINGS, motion, active,
         looseness, {"perceptual": training.perceptual.name},
     )  # fmt: skip

@@ -231,16 +231,11 @@ class EmbedTalkTraining(Trainable):
         """Takes Gaussians that hardly move off the active list; their mean shift becomes part of their place."""
         mean_shift, mean_logit, distance, change = self.motion_range()
         rows = self.tags["active"].nonzero()[:, 0]
-        still = (distance < self.config.active_pixels * self._pixel()) & (change < STILL_OPACITY)
+        still = (distance < self.config.active_pixels * self.clip.pixel()) & (change < STILL_OPACITY)
         with torch.no_grad():
             self.splats["means"][rows[still]] += mean_shift[still]
             self.splats["opacities"][rows[still]] += mean_logit[still]
         self.tags["active"][rows[still]] = False
-
-    def _pixel(self) -> float:
-        """Head heights in a pixel of a 512 picture, at the head."""
-        camera = self.clip.camera(0)
-        return float(camera.viewmat[2, 3] / camera.k[1, 1]) * camera.height / 512
 
     def _smoothness(self) -> Tensor:
         neighbours, weights = self._neighbours

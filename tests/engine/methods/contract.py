@@ -11,6 +11,8 @@ from engine.controls import Combine, combine
 from engine.methods.base import Avatar, DriverInputs
 from engine.training.thumbnail import portrait
 
+SHOWN = ("means", "quats", "scales", "opacities", "colors")
+
 
 def assert_names_are_unique_and_defaults_inside_limits(avatar: Avatar) -> None:
     names = avatar.schema.names
@@ -94,7 +96,7 @@ def picture(avatar: Avatar, values: np.ndarray, size: int = 64) -> np.ndarray:
 
 def splats(avatar: Avatar, values: np.ndarray) -> list[np.ndarray]:
     layers = avatar.deform(avatar.animate(controls(avatar, values)), front(avatar))
-    return [getattr(layer, name).numpy() for layer in layers for name in ("means", "quats", "opacities", "colors")]
+    return [getattr(layer, name).numpy() for layer in layers for name in SHOWN]
 
 
 def controls(avatar: Avatar, values: np.ndarray):

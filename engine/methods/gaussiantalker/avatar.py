@@ -1,0 +1,196 @@
+"""GaussianTalker alive: controls and a camera in, Gaussians out."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.camera import Camera, pose_matrix
+from engine.controls import Controls
+from engine.gaussians import Gaussians
+from engine.manifest import Manifest
+from engine.methods.gaussiantalker.config import GaussianTalkerConfig
+from engine.methods.gaussiantalker.finish import BLINK, GAINS
+from engine.methods.gaussiantalker.live import LiveDeformation, displaced
+from engine.methods.gaussiantalker.network import TOKENS, GaussianTalkerNet, Offsets, ViewCodes, view_codes
+from engine.parts.avatar_tensors import AvatarTensors
+from engine.parts.coded_avatar import CodedAvatar
+from engine.parts.harmonics import view_colors
+from engine.raster.reference import sh_colors
+
+TOKEN_VIEWS = {
+    "attention": "What each splat listens to: voice red, blink green, view blue, nothing dark.",
+    **{f"attention_{token}": f"How much each splat listens to the {words}." for token, words in zip(
+        TOKENS, ("voice", "blink", "view", "empty token, that is to nothing"), strict=True)},
+}  # fmt: skip
+"""Per-Gaussian features a view mode can show."""
+
+
+@dataclass
+class GaussianTalkerState:
+    """One moment of the face; what the camera has a say in is worked out when a camera is known, and kept.
+
+    Attributes:
+        code: audio code `[D]`; eye: blink `[1]`; gains: of the five offset heads.
+        pose: the six pose controls.
+        view_token: which camera the view token stands for.
+    """
+
+    code: Tensor
+    eye: Tensor
+    gains: np.ndarray
+    pose: np.ndarray
+    view_token: str
+    _kept: tuple[bytes, Any] | None = field(default=None, repr=False)
+
+
+class GaussianTalkerAvatar(CodedAvatar):
+    """See `engine.methods.base.Avatar`. What depends on the avatar alone is worked out once, here."""
+
+    def __init__(self, manifest: Manifest, file: AvatarTensors, device: torch.device) -> None:
+        config, n_features = _config(manifest, file)
+        super().__init__(manifest, file, device, config.n_code)
+        self.config = config
+        n = manifest.n_gaussians
+        self.network = _network(file, config, n_features).to(device)
+        self.audio = self.network.audio
+        shapes = {"means": (3,), "quats": (4,), "log_scales": (3,), "opacity_logits": (), "sh": (config.n_harmonics, 3)}
+        c = {name: torch.from_numpy(file.array(name, (n, *sides))).to(device) for name, sides in shapes.items()}
+        self.canonical = c | {"scales": torch.exp(c["log_scales"]), "opacities": torch.sigmoid(c["opacity_logits"])}
+        self.active = file.indices("active", below=n)
+        self._eye_column = self.schema.index(BLINK)
+        self._gain_columns = self.columns(spec.name for spec in GAINS)
+        with torch.no_grad():
+            self.embeddings = self.network.triplane(self.canonical_means)
+            self._active = torch.from_numpy(self.active).to(device)
+            half = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+            self._live = LiveDeformation(self.network.deformation, self.embeddings[self._active], half)
+        own = torch.tensor(self.reference_viewmat, dtype=torch.float32, device=device)[None]
+        filmed = own if self.training_viewmats is None else _viewmats(file, self.training_viewmats).to(device)
+        self._own_code, self._views = view_codes(own)[0], ViewCodes.of(filmed)
+        self._still_colors: tuple[bytes, Tensor] | None = None
+
+    @property
+    def canonical_means(self) -> Tensor:
+        return self.canonical["means"]
+
+    def animate(self, controls: Controls, settings: dict[str, Any] | None = None) -> GaussianTalkerState:
+        values = controls.values
+        code = torch.from_numpy(self.basis.codes(values[self.lip_columns])).to(self.device)
+        eye = torch.tensor([values[self._eye_column]], device=self.device)
+        token = str((settings or {}).get("view_token", "camera"))
+        pose = values[self.pose_columns].astype(np.float64)
+        state = GaussianTalkerState(code, eye, values[self._gain_columns].copy(), pose, token)
+        if token == "frozen":
+            self._displaced(state, self._own_code)
+        return state
+
+    def deform(self, state: GaussianTalkerState, camera: Camera) -> list[Gaussians]:
+        means, quats, scales, opacities, sh = self._displaced(state, self._view_code(state, camera))
+        posed_means, posed_quats, position = self.posed(means, quats, state.pose, camera)
+        return [Gaussians(posed_means, posed_quats, scales, opacities, self._colors(means, sh, position))]
+
+    def view_features(self, name: str, state: GaussianTalkerState, camera: Camera) -> Tensor | None:
+        """What a view mode of `TOKEN_VIEWS` paints: colours `[N, 3]` or values `[N]`; None for another mode.
+
+        Attention is that of the first layer, mean over heads (suppl. B.2). What the network never moves attends to
+        nothing.
+        """
+        if name not in TOKEN_VIEWS:
+            return None
+        attention = self.attention(state, camera)
+        if name == "attention":
+            return attention[:, :3]
+        return attention[:, TOKENS.index(name.removeprefix("attention_"))]
+
+    def attention(self, state: GaussianTalkerState, camera: Camera) -> Tensor:
+        """Attention of every Gaussian to the four tokens, `[N, 4]`."""
+        attention = torch.zeros(len(self.canonical_means), len(TOKENS), device=self.device)
+        attention[:, -1] = 1
+        attention[self._active] = self._live.attention(self.tokens(state, self._view_code(state, camera)))
+        return attention
+
+    def tokens(self, state: GaussianTalkerState, view: Tensor) -> Tensor:
+        """The four tokens of a moment, `[4, D]`."""
+        with torch.no_grad():
+            return self.network.tokens(state.code[None], state.eye[None], view[None])[0]
+
+    def offsets(self, state: GaussianTalkerState, camera: Camera) -> Offsets:
+        """What the network adds to the canonical values of the moving Gaussians."""
+        return self._live.offsets(self.tokens(state, self._view_code(state, camera)))
+
+    def _displaced(self, state: GaussianTalkerState, view: Tensor) -> tuple[Tensor, ...]:
+        key = view.cpu().numpy().tobytes()
+        kept = state._kept
+        if kept is None or kept[0] != key:
+            offsets = self._live.offsets(self.tokens(state, view))
+            kept = state._kept = (key, displaced(self.canonical, self._active, offsets, state.gains))
+        return kept[1]
+
+    def _view_code(self, state: GaussianTalkerState, camera: Camera) -> Tensor:
+        if state.view_token == "frozen":
+            return self._own_code
+        move = np.eye(4)
+        if state.pose.any():  # the camera as the unmoved head sees it
+            there, back = np.eye(4), np.eye(4)
+            there[:3, 3], back[:3, 3] = self.pose_pivot, -self.pose_pivot
+            move = there @ pose_matrix(*(float(v) for v in state.pose)) @ back
+        viewmat = torch.tensor(camera.viewmat @ move, dtype=torch.float32, device=self.device)
+        code = view_codes(viewmat)
+        if state.view_token == "nearest":
+            return self._views.nearest(code, self.network.tokens.view_scale)
+        return self._views.within(code)
+
+    def _colors(self, means: Tensor, sh: Tensor, position: np.ndarray) -> Tensor:
+        """Colours `[N, 3]` as a camera position sees them; those of the still Gaussians are kept until it changes."""
+        key = np.asarray(position, dtype=np.float32).tobytes()
+        if self._still_colors is None or self._still_colors[0] != key:
+            self._still_colors = (key, self._seen(self.canonical_means, self.canonical["sh"], position))
+        colors = self._still_colors[1].clone()
+        colors[self._active] = self._seen(means[self._active], sh, position)
+        return colors
+
+    def _seen(self, means: Tensor, sh: Tensor, position: np.ndarray) -> Tensor:
+        degree = self.manifest.sh_degree
+        if self.device.type == "cpu":
+            return torch.from_numpy(view_colors(means.numpy(), np.ascontiguousarray(sh.numpy()), position, degree))
+        viewmat = torch.eye(4, device=self.device)
+        viewmat[:3, 3] = torch.as_tensor(-np.asarray(position), dtype=torch.float32)
+        return sh_colors(degree, sh, means, viewmat)
+
+
+def _viewmats(file: AvatarTensors, array: np.ndarray) -> Tensor:
+    if array.ndim != 3 or array.shape[1:] != (4, 4) or not 1 <= len(array) <= 1_000_000:
+        raise file.fault("its training cameras are not matrices")
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+
+
+def _config(manifest: Manifest, file: AvatarTensors) -> tuple[GaussianTalkerConfig, int]:
+    given = dict(manifest.config)
+    try:
+        n_features = int(given.pop("n_features"))
+        known = {f.name for f in fields(GaussianTalkerConfig)}
+        c = GaussianTalkerConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in known})
+        sizes = (c.n_channels, *c.resolutions, c.n_code, c.n_heads, c.n_hidden, n_features)
+        whole = all(isinstance(v, int) and 1 <= v <= 4096 for v in sizes) and c.width % c.n_heads == 0
+        whole = whole and c.n_layers in (1, 2) and len(c.resolutions) <= 4 and max(c.resolutions) <= 1024
+        whole = whole and c.sh_degree in (0, 1, 2, 3) and manifest.sh_degree == c.sh_degree
+        whole = whole and isinstance(c.position_scale, float) and c.eye_pe in ("smooth", "code")
+        whole = whole and isinstance(c.predicted, str)
+    except (KeyError, TypeError, ValueError) as error:
+        raise file.fault(f"its network's sizes cannot be read ({error})") from error
+    if not whole:
+        raise file.fault("its network's sizes make no sense")
+    return c, n_features
+
+
+def _network(file: AvatarTensors, config: GaussianTalkerConfig, n_features: int) -> GaussianTalkerNet:
+    network = GaussianTalkerNet(config, n_features, -torch.ones(3), torch.ones(3)).requires_grad_(False)
+    del network.predictor  # of the first stage only
+    shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+    network.load_state_dict({name: torch.from_numpy(file.array(f"network.{name}", s)) for name, s in shapes.items()})
+    if not (network.triplane.high > network.triplane.low).all():
+        raise file.fault("the box of its triplane is empty")
+    return network.eval()

@@ -1,0 +1,116 @@
+"""The numbers of a GaussianTalker training; the published ones by default, `PRESETS` for smaller machines."""
+
+from dataclasses import dataclass
+
+ATTRIBUTES = ("scale", "rotation", "opacity", "sh")
+
+
+@dataclass(frozen=True)
+class GaussianTalkerConfig:
+    """Iteration counts are of a run of `iterations`; shorter runs shrink all of them in proportion.
+
+    Attributes:
+        canonical_until: iteration at which the canonical stage ends and the deformation stage begins (suppl.: 8,000).
+        batch: frames a step of the deformation stage takes the mean gradient of.
+        encoder: the audio encoder's name.
+        n_channels, resolutions: of the triplane (suppl. A.1.1); box_margin: the start points' box is enlarged by it
+            (ours: hair and shoulders otherwise all see the clamped border).
+        n_code: width of the audio code; width: of tokens and attention, 2 `n_channels`; n_layers: of attention, 1 or 2.
+        n_heads, n_hidden, dropout: of an attention layer; n_hidden also of predictor and offset heads.
+        predicted: which canonical attributes the triplane predicts in the first stage, a comma-separated list of
+            `ATTRIBUTES` (the released configurations: opacity and sh).
+        colors_from_points: predicted colours are added to those of the start points (ours: short runs).
+        eye_pe: `smooth` (ours: doubling frequencies, the control is smooth) or `code` (as released).
+        position_scale: head heights for one unit of the position head (1: as published).
+        deform_all: every Gaussian may move; False leaves those outside the face alone (ours: fewer products).
+        extent: factor on the rates of places, planes and networks; 0 takes 1.1 times the largest distance of a training
+            camera from their mean, as the published code does.
+        sh_degree: of the colours; grows by one every `sh_every`.
+        lambda_*: weights of the loss terms; `lambda_lips_canonical` is the code's, `lambda_lips` the supplement's.
+            `lambda_mask` compares the mask with what the Gaussians cover. `lambda_tv`: total variation of the planes,
+            off as in the code. `lambda_silence`, `lambda_separate` (ours, off in the paper's preset): silence sounds
+            like the resting mouth; voice leaves the upper face alone and a blink the lower one.
+        ssim_side: pixels of the crop SSIM looks at; 0 takes the whole picture.
+        open_every: one frame in so many is of a wide open mouth, another of shut lids (ours); 0 draws evenly.
+        coarse_until: share of the run at half resolution.
+        pose_rate: learning rate of per-frame corrections of tracked cameras (ours); 0 leaves them as tracked.
+        still_pixels: a Gaussian that moves less than so many pixels of a 512 picture is kept still when alive.
+        rate_*: learning rates, from the first to the last over `rate_steps` iterations; those of places, planes and
+            networks times `extent`.
+    """
+
+    iterations: int = 18_000
+    canonical_until: int = 8_000
+    batch: int = 32
+    encoder: str = "mel"
+    n_channels: int = 32
+    resolutions: tuple[int, int] = (64, 128)
+    box_margin: float = 1.3
+    n_code: int = 32
+    n_layers: int = 2
+    n_heads: int = 2
+    n_hidden: int = 128
+    dropout: float = 0.2
+    predicted: str = "opacity,sh"
+    colors_from_points: bool = False
+    eye_pe: str = "smooth"
+    position_scale: float = 1.0
+    deform_all: bool = True
+    extent: float = 0.0
+    sh_degree: int = 3
+    sh_every: int = 1000
+    n_points: int = 34_650
+    max_gaussians: int = 50_000
+    densify_from: int = 1000
+    densify_until: int = 7000
+    densify_every: int = 100
+    densify_gradient: float = 0.001
+    prune_from: int = 500
+    prune_opacity: float = 0.005
+    prune_large_from: int = 3000
+    prune_scale: float = 0.1
+    prune_radius_px: float = 20.0
+    lambda_l1: float = 0.8
+    lambda_image: float = 0.01
+    lambda_ssim: float = 0.2
+    lambda_lips_canonical: float = 0.4
+    lambda_lips: float = 0.8
+    lambda_mask: float = 0.4
+    lambda_tv: float = 0.0
+    lambda_silence: float = 0.0
+    lambda_separate: float = 0.0
+    ssim_side: int = 0
+    open_every: int = 0
+    coarse_until: float = 0.0
+    pose_rate: float = 0.0
+    sound_variants: int = 6
+    still_pixels: float = 0.06
+    rate_steps: int = 20_000
+    rate_means: tuple[float, float] = (1.6e-4, 1.6e-6)
+    rate_network: tuple[float, float] = (1e-4, 1e-5)
+    rate_planes: tuple[float, float] = (1.6e-3, 1.6e-4)
+    rate_sh: float = 2.5e-3
+    rate_opacity: float = 0.05
+    rate_scale: float = 0.005
+    rate_quat: float = 0.001
+
+    @property
+    def width(self) -> int:
+        return self.n_channels * len(self.resolutions)
+
+    @property
+    def n_harmonics(self) -> int:
+        return (self.sh_degree + 1) ** 2
+
+
+PRESETS = {
+    "cpu": {
+        "iterations": 16_000, "canonical_until": 4_000, "batch": 1, "n_layers": 1, "dropout": 0.0,
+        "colors_from_points": True, "position_scale": 0.1, "deform_all": False, "extent": 1.0, "sh_degree": 1,
+        "n_points": 16_000, "max_gaussians": 24_000, "densify_from": 300, "densify_until": 4_000,
+        "densify_gradient": 3e-4, "prune_scale": 0.35, "prune_radius_px": 1e4, "lambda_silence": 1e-2,
+        "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "coarse_until": 0.5, "pose_rate": 1e-4,
+        "rate_steps": 16_000, "rate_network": (1e-3, 1e-4), "rate_planes": (5e-3, 5e-4),
+    },
+}  # fmt: skip
+"""`cpu`: half an hour on two cores: one layer, colours of degree 1, only the face moves, higher rates, fewer steps."""

@@ -1,0 +1,298 @@
+"""GaussianTalker in training: a canonical head from a triplane first, then deformed by attention to four tokens."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import TrainingError
+from engine.gaussians import Gaussians
+from engine.methods.gaussiantalker.config import ATTRIBUTES, GaussianTalkerConfig
+from engine.methods.gaussiantalker.finish import finish
+from engine.methods.gaussiantalker.network import GaussianTalkerNet, Offsets, ViewCodes, view_codes
+from engine.parts.harmonics import C0
+from engine.training.clip import Clip, Sample
+from engine.training.face_zones import face_zones
+from engine.training.hearing import FrameChoice, Hearing
+from engine.training.losses import ssim
+from engine.training.start_points import START_OPACITY, neighbour_distance, start_points
+from engine.training.trainable import DensityPlan, Finished, Trainable
+from engine.training.units import heard_units
+from engine.training.vgg import vgg_or_stand_in
+from engine.training.views import frontal_index
+
+CANONICAL, DEFORMATION = 0, 1
+BLINK = "au.45"
+SEPARATE_ROWS = 768
+RANGE_FRAMES = 48
+
+
+class GaussianTalkerTraining(Trainable):
+    """See `engine.training.trainable.Trainable`; two stages (suppl. A.1), each with optimizers of its own."""
+
+    def __init__(self, clip: Clip, config: GaussianTalkerConfig, device: torch.device, seed: int = 0) -> None:
+        _check(config)
+        self.clip, self.config, self.device = clip, config, device
+        self.iterations = config.iterations
+        self.rng = np.random.default_rng(seed)
+        torch.manual_seed(seed)
+        self.entered = CANONICAL
+        self.n_picked = 0
+        windows, _ = clip.windows(clip.tracks["times"])
+        self.blinks = heard_units((BLINK,), clip.info, clip.tracks, windows)  # [T, 1]
+        viewmats = clip.tracks["viewmats"][: clip.n_train]
+        self.reference = frontal_index(viewmats)
+        self.extent = config.extent or camera_extent(viewmats)
+        points, colors = start_points(clip, config.n_points, seed)
+        low, high = _box(points, config.box_margin)
+        self.networks = GaussianTalkerNet(config, clip.voice.n_features, low, high).to(device)
+        self.hearing = Hearing(clip, self.networks.audio, device, self.rng)
+        self.views = ViewCodes.of(torch.tensor(viewmats, dtype=torch.float32, device=device))
+        self.networks.tokens.view_mean.copy_(self.views.codes.mean(dim=0))
+        self.networks.tokens.view_scale.copy_(1 / self.views.codes.std(dim=0).clamp(min=1e-3))
+        zones = face_zones(clip, points)
+        if config.deform_all:
+            zones["active"][:] = True
+        self.splats = self._start(points, colors)
+        self.tags = {name: torch.from_numpy(zone).to(device) for name, zone in zones.items()}
+        start = (colors - 0.5) / C0 if config.colors_from_points else np.zeros_like(colors)
+        self.tags["start_color"] = torch.from_numpy(start.astype(np.float32)).to(device)
+        self.log_scale = float(self.splats["scales"].detach().mean())  # what predicted scales are added to
+        self.perceptual = vgg_or_stand_in(device)
+        self._choice = FrameChoice(clip, self.blinks[: clip.n_train, 0] > 0.6, config.open_every or clip.info.n_frames)
+        self._half_products = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def stage(self, at: float) -> int:
+        return CANONICAL if at < self.config.canonical_until else DEFORMATION
+
+    def enter(self, stage: int) -> None:
+        """The deformation stage takes over what the predictor has made of opacities and colours, and leaves it."""
+        if stage == DEFORMATION and self.entered == CANONICAL:
+            with torch.no_grad():
+                self._write_predicted(self._predicted())
+        self.entered = stage
+
+    def batch(self, at: float) -> int:
+        return self.config.batch if self.stage(at) == DEFORMATION else 1
+
+    def splat_rates(self, at: float) -> dict[str, float]:
+        c = self.config
+        return {
+            "means": self.extent * self._decayed(c.rate_means, at), "quats": c.rate_quat, "scales": c.rate_scale,
+            "opacities": c.rate_opacity, "sh0": c.rate_sh, "sh_rest": c.rate_sh / 20,
+        }  # fmt: skip
+
+    def network_groups(self, at: float) -> list[dict]:
+        c, net = self.config, self.networks
+        own = [net.predictor] if self.entered == CANONICAL else [net.audio, net.tokens, net.deformation]
+        planes, others = (self.extent * self._decayed(rate, at) for rate in (c.rate_planes, c.rate_network))
+        return [
+            {"params": list(net.triplane.parameters()), "lr": planes, "weight_decay": 0.0},
+            {"params": [p for module in own for p in module.parameters()], "lr": others, "weight_decay": 0.0},
+        ]
+
+    def pose_rate(self, at: float) -> float:
+        return 0.0 if self.clip.info.exact or at < self.config.densify_from else self.config.pose_rate
+
+    def density(self, at: float) -> DensityPlan | None:
+        """Clones, splits and prunes in the canonical stage only; opacities are never reset (suppl. A.2)."""
+        c = self.config
+        if self.stage(at) != CANONICAL or not min(c.densify_from, c.prune_from) <= at <= c.densify_until:
+            return None
+        large = (c.prune_scale, c.prune_radius_px) if at > c.prune_large_from else ()
+        return DensityPlan(c.densify_every, c.densify_gradient, c.prune_opacity, c.max_gaussians,
+                           at >= c.densify_from and self.n_gaussians < c.max_gaussians, *large)  # fmt: skip
+
+    def pick(self, at: float) -> tuple[int, int]:
+        self.n_picked += 1
+        divisor = 2 if at < self.config.coarse_until * self.iterations else 1
+        if not self.config.open_every:
+            return int(self.rng.integers(self.clip.n_train)), divisor
+        return self._choice.pick(self.n_picked, self.rng), divisor
+
+    def tidy(self, at: float) -> None:
+        """Nothing to keep: what is still is found at the end."""
+
+    def gaussians(self, sample: Sample, at: float) -> Gaussians:
+        if self.entered == CANONICAL:
+            predicted = self._predicted()
+            with torch.no_grad():
+                self._write_predicted(predicted)
+            return self._made({**self.splats, **predicted}, at)
+        code = self.hearing.by_chance(sample.time)
+        eye = torch.from_numpy(self.blinks[sample.index]).to(self.device)
+        view = view_codes(sample.viewmat)
+        self._last = code, eye, view
+        return self._made(self._deformed(code, eye, view), at)
+
+    def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
+        c, target = self.config, sample.target
+        y0, y1, x0, x1 = sample.lip_box
+        y, x = self._crop(sample)
+        deforms = self.entered == DEFORMATION
+        lips = c.lambda_lips if deforms else c.lambda_lips_canonical
+        terms = {
+            "l1": c.lambda_l1 * (image - target).abs().mean(),
+            "image": c.lambda_image * self.perceptual(image, target),
+            "ssim": c.lambda_ssim * (1 - ssim(image[y, x], target[y, x])),
+            "lips": lips * (image[y0:y1, x0:x1] - target[y0:y1, x0:x1]).abs().mean(),
+        }
+        if sample.alpha is not None:
+            # ours: the occupancy itself; the code's 2 sigmoid(depth) - 1 is the same loss, saturated by its units
+            terms["mask"] = c.lambda_mask * (sample.alpha - sample.mask).abs().mean()
+        if c.lambda_tv:
+            terms["tv"] = c.lambda_tv * self._variation()
+        if deforms and c.lambda_silence:
+            terms["silence"] = c.lambda_silence * self.hearing.silence()
+        if deforms and c.lambda_separate and self.n_picked % 2:
+            terms["separate"] = 2 * c.lambda_separate * self._separation()
+        return terms
+
+    def shown(self, sample: Sample) -> Gaussians:
+        with torch.no_grad():
+            if self.entered == CANONICAL:
+                return self._made({**self.splats, **self._predicted()}, self.iterations)
+            self.networks.eval()
+            code = self.hearing.codes(np.array([sample.time]))[0]
+            eye = torch.from_numpy(self.blinks[sample.index]).to(self.device)
+            made = self._made(self._deformed(code, eye, view_codes(sample.viewmat)), self.iterations)
+            self.networks.train()
+            return made
+
+    def offsets(self, rows: Tensor, code: Tensor, eye: Tensor, view: Tensor) -> Offsets:
+        """Offsets of some Gaussians in one moment, `[M, k]` each."""
+        net = self.networks
+        features = net.triplane(self.splats["means"][rows])
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
+            offsets, _ = net.deformation(features, net.tokens(code[None], eye[None], view[None]))
+        return Offsets(*(value[0].float() for value in offsets))
+
+    def finish(self, viewmats: Tensor) -> Finished:
+        if self.entered == CANONICAL:
+            self.enter(DEFORMATION)  # a run that ended early: the head as it is, moved by an untrained network
+        self.networks.eval()
+        return finish(self, viewmats)
+
+    def moments(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Conditions over the training frames and at the ends of the blink, for the range of motion."""
+        ids = np.unique(np.linspace(0, self.clip.n_train - 1, RANGE_FRAMES).astype(int))
+        codes = self.hearing.codes(self.clip.tracks["times"][ids])
+        eyes = torch.from_numpy(self.blinks[ids]).to(self.device)
+        moments = [(code, eye, self.views.codes[i]) for code, eye, i in zip(codes, eyes, ids, strict=True)]
+        shut = torch.ones(1, device=self.device)
+        return [*moments, (self.hearing.at_rest(), shut, self.views.codes[self.reference])]
+
+    def _predicted(self) -> dict[str, Tensor]:
+        """What F_can says of the canonical head, raw, under the names of `splats` (suppl. A.1.2)."""
+        raw = self.networks.predictor(self.networks.triplane(self.splats["means"]))
+        values: dict[str, Tensor] = {}
+        if "sh" in raw:
+            sh = raw["sh"].unflatten(1, (-1, 3))
+            values |= {"sh0": sh[:, :1] + self.tags["start_color"][:, None], "sh_rest": sh[:, 1:]}
+        if "opacity" in raw:
+            values["opacities"] = raw["opacity"][:, 0]
+        if "scale" in raw:
+            values["scales"] = raw["scale"] + self.log_scale  # the code takes 2 off, which is in its own units
+        if "rotation" in raw:
+            values["quats"] = raw["rotation"] + raw["rotation"].new_tensor([1.0, 0, 0, 0])
+        return values
+
+    def _write_predicted(self, predicted: dict[str, Tensor]) -> None:
+        """Into the Gaussians' own tensors: density control and the second stage go on from them."""
+        for name, value in predicted.items():
+            self.splats[name].copy_(value)
+
+    def _deformed(self, code: Tensor, eye: Tensor, view: Tensor) -> dict[str, Tensor]:
+        """Raw values with their offsets (before activation), under the names of `splats`."""
+        s, rows = self.splats, self.tags["active"].nonzero()[:, 0]
+        offsets = self.offsets(rows, code, eye, view)
+        sh = offsets.sh.unflatten(1, (-1, 3))
+        added = {"means": offsets.means, "quats": offsets.quats, "scales": offsets.log_scales, "sh0": sh[:, :1],
+                 "sh_rest": sh[:, 1:], "opacities": offsets.opacity_logits[:, 0]}  # fmt: skip
+        if len(rows) == len(s["means"]):
+            return {name: value + added[name] for name, value in s.items()}
+        return {name: value.index_add(0, rows, added[name]) for name, value in s.items()}
+
+    def _made(self, raw: dict[str, Tensor], at: float) -> Gaussians:
+        degree = min(self.config.sh_degree, int(at // self.config.sh_every))
+        colors = raw["sh0"]
+        if degree:
+            colors = torch.cat([colors, raw["sh_rest"][:, : (degree + 1) ** 2 - 1]], dim=1)
+        return Gaussians(
+            raw["means"], raw["quats"], torch.exp(raw["scales"]), torch.sigmoid(raw["opacities"]), colors, degree
+        )
+
+    def _separation(self) -> Tensor:
+        """Voice should leave the upper face alone and a blink the lower one (ours): swapped inputs change nothing."""
+        code, eye, view = (value.detach() for value in self._last)
+        index = int(self.rng.integers(self.clip.n_train))
+        other_code = self.hearing.codes(self.clip.tracks["times"][index : index + 1])[0]
+        other_eye = torch.from_numpy(self.blinks[index]).to(self.device)
+        total = code.new_zeros(())
+        for zone, (a, e) in {"upper": (other_code, eye), "lower": (code, other_eye)}.items():
+            rows = (self.tags[zone] & self.tags["active"]).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            rows = rows[torch.randint(len(rows), (SEPARATE_ROWS,), device=self.device)]
+            one, two = (self.offsets(rows, *inputs) for inputs in ((code, eye, view), (a, e, view)))
+            total = total + sum((x - y).abs().mean() for x, y in zip(one, two, strict=True))
+        return total
+
+    def _variation(self) -> Tensor:
+        """Total variation of the planes: mean squared difference of neighbouring cells."""
+        terms = []
+        for planes in self.networks.triplane.planes:
+            terms += [(planes[..., 1:, :] - planes[..., :-1, :]).square().mean(),
+                      (planes[..., 1:] - planes[..., :-1]).square().mean()]  # fmt: skip
+        return sum(terms)
+
+    def _crop(self, sample: Sample) -> tuple[slice, slice]:
+        """The part of the picture SSIM looks at: all of it, or a random square of the head."""
+        (height, width), side = sample.size, self.config.ssim_side
+        if not side or side >= min(height, width):
+            return slice(0, height), slice(0, width)
+        top, bottom, left, right = sample.head_box
+        y = min(self.rng.integers(top, max(bottom - side, top) + 1), height - side)
+        x = min(self.rng.integers(left, max(right - side, left) + 1), width - side)
+        return slice(int(y), int(y) + side), slice(int(x), int(x) + side)
+
+    def _start(self, points: np.ndarray, colors: np.ndarray) -> dict[str, Tensor]:
+        c, n = self.config, len(points)
+        scales = np.log(neighbour_distance(points))
+        start = {
+            "means": torch.from_numpy(points),
+            "quats": torch.tensor([1.0, 0, 0, 0]).repeat(n, 1),
+            "scales": torch.from_numpy(scales).float()[:, None].repeat(1, 3),
+            "opacities": torch.full((n,), float(np.log(START_OPACITY / (1 - START_OPACITY)))),
+            "sh0": torch.from_numpy((colors - 0.5) / C0).float()[:, None],
+            "sh_rest": torch.zeros(n, c.n_harmonics - 1, 3),
+        }
+        return {name: value.to(self.device).requires_grad_() for name, value in start.items()}
+
+    def _decayed(self, span: tuple[float, float], at: float) -> float:
+        """Exponentially from the first to the second over `rate_steps`, longer than the run as published."""
+        part = min(1.0, at / self.config.rate_steps)
+        return float(np.exp((1 - part) * np.log(span[0]) + part * np.log(span[1])))
+
+
+def camera_extent(viewmats: np.ndarray) -> float:
+    """1.1 times the largest distance of a camera from their mean, head heights: what the published code multiplies
+    its rates with."""
+    centres = -np.einsum("tji,tj->ti", viewmats[:, :3, :3], viewmats[:, :3, 3])
+    return max(1e-2, 1.1 * float(np.linalg.norm(centres - centres.mean(axis=0), axis=1).max()))
+
+
+def _box(points: np.ndarray, margin: float) -> tuple[Tensor, Tensor]:
+    low, high = torch.from_numpy(points.min(axis=0)), torch.from_numpy(points.max(axis=0))
+    middle, half = (low + high) / 2, (high - low).clamp(min=1e-3) / 2 * margin
+    return middle - half, middle + half
+
+
+def _check(config: GaussianTalkerConfig) -> None:
+    unknown = [name for name in config.predicted.split(",") if name and name not in ATTRIBUTES]
+    if unknown:
+        raise TrainingError(f"predicted {config.predicted!r}: use a list of {', '.join(ATTRIBUTES)}.")
+    if config.eye_pe not in ("smooth", "code"):
+        raise TrainingError(f"eye_pe {config.eye_pe!r}: use smooth or code.")
+    if config.width % config.n_heads or config.n_layers not in (1, 2) or not 0 <= config.sh_degree <= 3:
+        raise TrainingError("the heads must divide the width, layers are 1 or 2 and the colours' degree is 0 to 3.")

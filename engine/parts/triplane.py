@@ -1,0 +1,64 @@
+"""A multi-resolution triplane: three feature planes whose lookups are multiplied, at several resolutions side by side.
+
+Of GaussianTalker's supplement A.1.1; sampled as its code does: bilinear, corners aligned, clamped at the border.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+PLANES = ((0, 1), (0, 2), (1, 2))
+"""The axes of each plane: xy, xz, yz; the first runs along a plane's width."""
+
+START = (0.1, 0.5)  # uniform: products of three stay positive and alive
+
+
+class TriPlane(nn.Module):
+    """Features of places in a box.
+
+    Args:
+        n_channels: of each plane; the features are `len(resolutions)` times as wide.
+        resolutions: side of the planes, one set of three for each.
+        low, high: corners of the box `[3]`; what lies outside sees the border.
+    """
+
+    def __init__(self, n_channels: int, resolutions: tuple[int, ...], low: Tensor, high: Tensor) -> None:
+        super().__init__()
+        self.planes = nn.ParameterList(
+            nn.Parameter(torch.empty(3, n_channels, side, side).uniform_(*START)) for side in resolutions
+        )
+        self.register_buffer("low", low.float().clone())
+        self.register_buffer("high", high.float().clone())
+
+    @property
+    def width(self) -> int:
+        return sum(planes.shape[1] for planes in self.planes)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Places `[N, 3]` -> features `[N, width]`; differentiable in both the planes and the places."""
+        unit = 2 * (points - self.low) / (self.high - self.low) - 1
+        where = torch.stack([unit[:, axes] for axes in PLANES])[:, None]  # [3, 1, N, 2]
+        features = []
+        for planes in self.planes:
+            looked_up = F.grid_sample(planes, where, mode="bilinear", padding_mode="border", align_corners=True)
+            features.append(looked_up[:, :, 0].prod(dim=0).t())  # [N, C]
+        return torch.cat(features, dim=1)
+
+
+def plane_pictures(planes: list[Tensor]) -> Tensor:
+    """The planes as a picture to look at, `[H, W, 3]`, 0 to 1: a column for each plane (xy, xz, yz), a row for each
+    resolution, enlarged to the finest; colours are the three principal components of a row's features.
+
+    Args:
+        planes: `[3, C, R, R]` for each resolution.
+    """
+    from engine.raster.views import feature_colors
+
+    side = max(p.shape[-1] for p in planes)
+    rows = []
+    for one in planes:
+        n_channels, resolution = one.shape[1:3]
+        colors = feature_colors(one.permute(0, 2, 3, 1).reshape(-1, n_channels)).reshape(3, resolution, resolution, 3)
+        large = F.interpolate(colors.permute(0, 3, 1, 2), size=(side, side), mode="nearest").permute(0, 2, 3, 1)
+        rows.append(torch.cat(list(large.flip(1)), dim=1))  # up is up
+    return torch.cat(rows, dim=0)
