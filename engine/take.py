@@ -12,6 +12,9 @@ and `Take` metadata as JSON. While recording, the same data is a journal (`engin
 
 import io
 import json
+import os
+import shutil
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,8 +184,18 @@ def load_take(path: Path) -> Take:
 
 
 def rewrite_take_info(path: Path, **changes: Any) -> TakeInfo:
-    """Changes a take's name, notes or rating in place (atomically); returns the new description."""
-    take = load_take(path)
-    take.info = TakeInfo(**{**take.info.model_dump(), **changes})
-    save_take(path, take)
-    return take.info
+    """Changes a take's name, notes or rating in place (atomically); returns the new description.
+
+    Its samples are copied as they are, however long the take is.
+    """
+    info = read_take_info(path)
+    info = TakeInfo(**{**info.model_dump(), **changes})
+    header, n_bytes = read_header(path)
+    header["__metadata__"] = {"format": FORMAT, "take": info.model_dump_json()}
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the samples stay aligned
+    with atomic_file(path) as temporary, open(path, "rb") as source, open(temporary, "wb") as copy:
+        source.seek(os.path.getsize(path) - n_bytes)
+        copy.write(struct.pack("<Q", len(text)) + text)
+        shutil.copyfileobj(source, copy, 1 << 20)
+    return info

@@ -39,6 +39,13 @@ class TakeEdit:
     last: float | None = None
     ignored_lips: tuple[float, ...] = ()
 
+    def __post_init__(self) -> None:
+        for name in ("blinks", "gazes"):  # marks stand in order, one at a time
+            marks = getattr(self, name)
+            if marks:
+                by_time = {mark.time: mark for mark in marks}
+                object.__setattr__(self, name, tuple(by_time[time] for time in sorted(by_time)))
+
     @property
     def is_empty(self) -> bool:
         return self == TakeEdit()

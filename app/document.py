@@ -1,0 +1,187 @@
+"""The open project as the window edits it: one state, one undo history, autosaved."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from engine.errors import MouthpieceError, OutputError
+from engine.paths import data_dir
+from engine.performance.take_edit import TakeEdit
+from engine.project import SUFFIX, Project, ProjectState, ProjectTake
+
+AUTOSAVE_MS = 2_000
+MERGE_ID = 0x4D50
+
+
+class Document(QObject):
+    """Every change of the project goes through `change`, which puts it into the window's one undo history.
+
+    Args:
+        project: the project to begin with.
+        undo_stack: the history that sliders and camera share.
+
+    Signals:
+        changed: the state is another one. replaced: another project is open.
+        saved_changed: bool, whether all is saved. failed: one sentence.
+    """
+
+    changed = Signal()
+    replaced = Signal()
+    saved_changed = Signal(bool)
+    failed = Signal(str)
+
+    def __init__(self, project: Project, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.project, self.undo_stack = project, undo_stack
+        self.autosaved_at: float | None = None
+        self._merging = ""
+        self._timer = QTimer(self, interval=AUTOSAVE_MS, singleShot=True)
+        self._timer.timeout.connect(self.autosave)
+
+    @property
+    def state(self) -> ProjectState:
+        return self.project.state
+
+    @property
+    def name(self) -> str:
+        return self.project.name
+
+    @property
+    def take(self) -> ProjectTake | None:
+        """The take that is being edited."""
+        return next((take for take in self.state.takes if take.key == self.state.current), None)
+
+    def change(self, words: str, state: ProjectState, merge: str = "") -> None:
+        """Makes `state` the present one, as one step of the history.
+
+        Args:
+            words: what the step is called in the Edit menu.
+            merge: steps with the same word that follow one another are one step (a drag); empty for none.
+        """
+        if state != self.state:
+            self.undo_stack.push(_StateChange(self, words, self.state, state, merge))
+
+    def edit_take(self, words: str, edit: TakeEdit | Callable[[TakeEdit], TakeEdit], merge: str = "") -> bool:
+        """Gives the current take another edit; an edit that cannot be made says why and changes nothing."""
+        take = self.take
+        if take is None:
+            return False
+        try:
+            made = edit(take.edit) if callable(edit) else edit
+            self.change(words, self.state.edited(take.key, made), merge and f"{merge} {take.key}")
+        except MouthpieceError as error:
+            self.failed.emit(str(error))
+            return False
+        return True
+
+    def open_take(self, path: Path) -> ProjectTake:
+        """Puts a take into the project, if it is not there, and makes it the one that is edited; no step of history.
+
+        Raises:
+            TakeError, OutputError: one sentence.
+        """
+        take = self.project.add_take(path)
+        self._set(ProjectState(**{**vars(self.state), "current": take.key}))
+        return take
+
+    # Files
+
+    def save(self) -> bool:
+        try:
+            self.project.save()
+        except OutputError as error:
+            self.failed.emit(str(error))
+            return False
+        self.autosaved_at = time.time()
+        self.saved_changed.emit(True)
+        return True
+
+    def save_as(self, folder: Path) -> bool:
+        """Saves under another name and goes on there; an untitled project moves."""
+        try:
+            self._replace(self.project.save_as(_with_suffix(folder)), keep_history=True)
+        except OutputError as error:
+            self.failed.emit(str(error))
+            return False
+        return True
+
+    def open(self, folder: Path) -> bool:
+        """Opens another project; the present one must be saved or given up before."""
+        try:
+            self._replace(Project.open(folder))
+        except MouthpieceError as error:
+            self.failed.emit(str(error))
+            return False
+        return True
+
+    def new(self) -> None:
+        self._replace(untitled(fresh=True))
+
+    def autosave(self) -> None:
+        try:
+            if self.project.autosave():
+                self.autosaved_at = time.time()
+        except OutputError as error:
+            self.failed.emit(str(error))
+
+    def close(self) -> None:
+        """Keeps what is not saved, for the next start."""
+        self._timer.stop()
+        self.autosave()
+
+    def _replace(self, project: Project, keep_history: bool = False) -> None:
+        self.autosave()
+        self.project = project
+        if not keep_history:
+            self.undo_stack.clear()
+        self.replaced.emit()
+        self.changed.emit()
+        self.saved_changed.emit(project.is_saved)
+
+    def _set(self, state: ProjectState) -> None:
+        self.project.state = state
+        self._timer.start()
+        self.changed.emit()
+        self.saved_changed.emit(self.project.is_saved)
+
+
+class _StateChange(QUndoCommand):
+    """From one immutable state to another."""
+
+    def __init__(self, document: Document, words: str, before: ProjectState, after: ProjectState, merge: str) -> None:
+        super().__init__(words)
+        self._document, self._before, self._after, self._merge = document, before, after, merge
+
+    def redo(self) -> None:
+        self._document._set(self._after)
+
+    def undo(self) -> None:
+        self._document._set(self._before)
+
+    def id(self) -> int:
+        return MERGE_ID if self._merge else -1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, _StateChange) or other._merge != self._merge:
+            return False
+        self._after = other._after
+        return True
+
+
+def untitled(fresh: bool = False) -> Project:
+    """The project of those who never made one: the last untitled one, or a new one."""
+    folder = data_dir() / "projects"
+    folder.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while (path := folder / f"Untitled{'' if number == 1 else f' {number}'}{SUFFIX}").exists():
+        if not fresh:
+            return Project.open(path)
+        number += 1
+    return Project.create(path)
+
+
+def _with_suffix(folder: Path) -> Path:
+    return folder if folder.suffix == SUFFIX else folder.with_name(folder.name + SUFFIX)
