@@ -8,6 +8,7 @@ CHILDREN = {
     "_sound": "app.audio.sound_process",
     "_recorder": "app.workers.recorder",
     "_job": "app.workers.job",
+    "_microphone": "app.trials.piped_voice",
 }
 WINDOW_OPTIONS = ("--avatar", "--screenshot", "--after", "--theme", "--voice", "--size")
 
@@ -21,8 +22,10 @@ def main(argv: list[str] | None = None) -> int:
         from app.application import run
 
         return run(argv[1:] if argv[:1] == ["window"] else argv)
-    from engine.__main__ import cli
+    from app.trials.commands import register
+    from engine.__main__ import bench_cli, cli
 
+    register(cli, bench_cli)
     cli(argv, prog_name="mouthpiece")
     return 0
 

@@ -186,6 +186,17 @@ def doctor(json: Json = False) -> None:
             show(findings)
 
 
+@cli.command(name="_step-response", hidden=True)
+def step_response(avatar: Path, look_ahead_ms: float) -> None:
+    """Say when an avatar's mouth begins to answer a sudden vowel, in the sound's own time."""
+    with one_line_errors(as_json=True):
+        from engine.avatar import load_avatar
+        from engine.evaluation.step_response import picture_response_ms
+        from engine.raster import pick_rasterizer
+
+        say({"ms": picture_response_ms(load_avatar(avatar), pick_rasterizer(), look_ahead_ms)}, as_json=True)
+
+
 @cli.command(name="_warm", hidden=True)
 def warm(training: bool = False, json: Json = False) -> None:
     """Compile what compiles on first use, so that the first picture does not wait for it."""

@@ -10,6 +10,7 @@ from app.theme.buttons import KeyCap, Words, rule
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, SEMIBOLD, STAGE_LABELS, TYPE
 from app.workers.frames import STAGES, FrameHeader
+from engine.latency import LatencyLog
 
 NOTICED_MS, LOST_MS = 75.0, 125.0
 """A performer notices; a performer loses control (Waltemate 2016)."""
@@ -28,6 +29,11 @@ class Latency:
     @classmethod
     def of(cls, header: FrameHeader) -> "Latency":
         return cls(header.total_p50_ms, header.total_p95_ms, header.stages_p50_ms, header.stages_p95_ms)
+
+    @classmethod
+    def of_log(cls, log: LatencyLog) -> "Latency":
+        stages_p50, stages_p95, p50, p95 = log.percentiles()
+        return cls(p50, p95, stages_p50, stages_p95)
 
     @property
     def is_known(self) -> bool:

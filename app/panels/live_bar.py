@@ -56,6 +56,7 @@ class LiveBar(QFrame):
         self._text_timer.timeout.connect(self._show_texts)
         self._text_timer.start()
         self.seconds = lambda: 0.0
+        self.latency = lambda: None
 
     def _build(self) -> None:
         theme = self._theme
@@ -228,7 +229,7 @@ class LiveBar(QFrame):
         seconds = self.seconds() if self._is_recording else 0.0
         self._timer.setText(timer_text(seconds))
         if self._header is not None:
-            self.chip.show_latency(Latency.of(self._header))
+            self.chip.show_latency(self.latency() or Latency.of(self._header))
 
     def _choose_look_ahead(self, item: str) -> None:
         self.show_look_ahead(LOOK_AHEADS_MS[item])

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 import moderngl
 import numpy as np
@@ -13,7 +14,7 @@ from PySide6.QtWidgets import QWidget
 from app.viewport.ground import Ground, ground_image
 from app.viewport.guides import Guides, draw_guides
 from app.viewport.raster_canvas import N_MEASURED, frame_rect
-from app.workers.frames import FrameView
+from app.workers.frames import FrameHeader, FrameView
 
 VERTEX = """
 #version 330
@@ -94,6 +95,8 @@ class GlCanvas(QOpenGLWidget):
         self._ground = Ground()
         self._guides = Guides()
         self._view: FrameView | None = None
+        self.on_painted: Callable[[FrameHeader], None] = lambda header: None
+        self._painted_sequence = -1
         self._drawer: TextureDrawer | None = None
         self._ground_key: tuple | None = None
         self._guides_key: tuple | None = None
@@ -139,6 +142,9 @@ class GlCanvas(QOpenGLWidget):
             self._upload_guides(width, height, scale)
             self._drawer.draw("guides", (0.0, 0.0, 1.0, 1.0), blend=True)
         self.paint_ms.append((time.perf_counter() - start) * 1000.0)
+        if self._view is not None and self._view.header.picture_sequence != self._painted_sequence:
+            self._painted_sequence = self._view.header.picture_sequence
+            self.on_painted(self._view.header)
 
     def _draw_frame(self) -> None:
         pixels = self._view.image

@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
@@ -9,7 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.viewport.ground import Ground, ground_image
 from app.viewport.guides import Guides, draw_guides
-from app.workers.frames import FrameView
+from app.workers.frames import FrameHeader, FrameView
 
 N_MEASURED = 120
 
@@ -19,6 +20,7 @@ class RasterCanvas(QWidget):
 
     Attributes:
         paint_ms: durations of the last paints.
+        on_painted: called with the header of each picture when it has been drawn for the first time.
     """
 
     kind = "raster"
@@ -33,6 +35,8 @@ class RasterCanvas(QWidget):
         self._ground_image: QImage | None = None
         self._guides = Guides()
         self._view: FrameView | None = None
+        self.on_painted: Callable[[FrameHeader], None] = lambda header: None
+        self._painted_sequence = -1
 
     def set_tokens(self, tokens) -> None:
         self._tokens, self._ground_image = tokens, None
@@ -69,6 +73,9 @@ class RasterCanvas(QWidget):
             draw_guides(painter, QRectF(self.rect()), self._guides)
         painter.end()
         self.paint_ms.append((time.perf_counter() - start) * 1000.0)
+        if self._view is not None and self._view.header.picture_sequence != self._painted_sequence:
+            self._painted_sequence = self._view.header.picture_sequence
+            self.on_painted(self._view.header)
 
     def resizeEvent(self, event) -> None:
         self._ground_image = None

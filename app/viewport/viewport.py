@@ -1,5 +1,6 @@
 """The viewport: the newest frame of the face, the camera in the user's hand, and what lies over the picture."""
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +22,14 @@ from app.viewport.resolution import ResolutionGovernor
 from app.viewport.stills import avatar_words, still_picture
 from app.viewport.view_keys import camera_command
 from app.viewport.view_menus import VIEW_MODES
+from app.workers.frames import FrameHeader
 from engine.errors import MouthpieceError
+from engine.latency import LatencyLog
 
 RESIZE_SETTLES_MS = 40
 MINIMUM = QSize(480, 320)
+LONGEST_BETWEEN_S = 0.1
+"""Pictures farther apart than this stood still in between."""
 
 
 class Viewport(QWidget):
@@ -33,6 +38,9 @@ class Viewport(QWidget):
     Args:
         undo_stack: where camera gestures become undo steps; the session's own, else one of the viewport's.
         canvas: `raster` or `opengl` to fix the painter, None to choose it by measuring.
+
+    Attributes:
+        latency: where the milliseconds of the pictures went that were drawn here, the window's own share included.
 
     Signals: `camera_moved(Orbit)` with every step of the camera; `pointer_moved(point, size)` over the picture.
     """
@@ -56,6 +64,8 @@ class Viewport(QWidget):
         self.hand = CameraHand(self.controller, stack, self)
         self.governor = ResolutionGovernor()
         self._guides, self._ground, self._mode = Guides(), Ground(), "color"
+        self.latency = LatencyLog()
+        self._painted_motion_time = 0.0
         self.canvas_choice: CanvasChoice = pick_canvas(canvas)
         self.canvas = self._make_canvas(self.canvas_choice.kind)
         self.edge = EdgeFrame(theme, self)
@@ -236,7 +246,17 @@ class Viewport(QWidget):
         if self.governor.judge(view.header.fps):
             self._ask_size()
 
+    def _on_painted(self, header: FrameHeader) -> None:
+        """A sound waits for the first picture that stands for it, half the time between two; then for the window."""
+        stages = dict(header.stages_ms)
+        waited_s = max(0.0, time.perf_counter() - header.shown_time)  # in the slot, for the window, and its painting
+        between_s = min(max(0.0, header.motion_sample_time - self._painted_motion_time), LONGEST_BETWEEN_S)
+        self._painted_motion_time = header.motion_sample_time
+        stages["present"] = stages.get("present", 0.0) + 1e3 * (waited_s + between_s / 2)
+        self.latency.add(stages)
+
     def _on_avatar_opened(self, manifest) -> None:
+        self.latency.clear()
         self._show_avatar(manifest)
 
     def _show_avatar(self, manifest) -> None:
@@ -327,6 +347,7 @@ class Viewport(QWidget):
             canvas = GlCanvas(self._theme.tokens, self)
         else:
             canvas = RasterCanvas(self._theme.tokens, self)
+        canvas.on_painted = self._on_painted
         canvas.set_ground(self._ground)
         canvas.set_guides(self._guides)
         return canvas

@@ -92,7 +92,12 @@ class SessionWiring(QObject):
         window.timeline.show_frame(view.header)
         window.status.show_frame(view.header)
         if window.stage_panel.isVisible() and view.header.sequence % STAGES_EVERY_FRAMES == 0:
-            window.stage_panel.show_latency(Latency.of(view.header))
+            window.stage_panel.show_latency(self._latency() or Latency.of(view.header))
+
+    def _latency(self) -> Latency | None:
+        """Up to the painted picture; None while the viewport has drawn none."""
+        log = getattr(self._window.viewport, "latency", None)
+        return Latency.of_log(log) if log else None
 
     def _on_avatar_opened(self, manifest) -> None:
         self._window.timeline.show_avatar(manifest.schema)
@@ -178,6 +183,7 @@ class SessionWiring(QObject):
     def _join_live_bar(self) -> None:
         bar, session = self._window.live_bar, self._session
         bar.seconds = lambda: session.recording_seconds
+        bar.latency = self._latency
         bar.show_can_record(session.manifest is not None, "Open an avatar first.")
         bar.show_look_ahead(self._settings.sound.look_ahead_ms)
         bar.meter.show_gate(self._settings.sound.gate_db)

@@ -98,9 +98,9 @@ def loudness(times: np.ndarray, samples: np.ndarray, rate_hz: int) -> np.ndarray
     return np.maximum(_level_db(times, samples, rate_hz, 0.06), -45.0)
 
 
-def is_pause(times: np.ndarray, samples: np.ndarray, rate_hz: int) -> np.ndarray:
-    """Which times have no voice for `PAUSE_S` before and after them."""
-    around = [_level_db(times + offset, samples, rate_hz, 0.04) for offset in np.linspace(-PAUSE_S, PAUSE_S, 9)]
+def is_pause(times: np.ndarray, samples: np.ndarray, rate_hz: int, hold_s: float = PAUSE_S) -> np.ndarray:
+    """Which times have no voice for `hold_s` before and after them."""
+    around = [_level_db(times + offset, samples, rate_hz, 0.04) for offset in np.linspace(-hold_s, hold_s, 9)]
     return np.max(around, axis=0) < PAUSE_DB
 
 

@@ -1,17 +1,19 @@
 """Does a voice nobody trained on open the jaw as the speaker did, and keep it shut in the pauses.
 
 The jaw is that of the drive: an avatar's lip controls carried to the common vocabulary by the fit it stores, or,
-without an avatar, what the `phones` encoder itself says of the jaw.
+without an avatar, what the `phones` encoder itself says of the jaw. It is the opening that a camera sees: what closed
+lips hide of it (ARKit's mouthClose) is taken off.
 """
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLE_RATE_HZ
 from engine.audio.history import FeatureHistory
-from engine.audio.phones import PhonesConfig, PhonesEncoder
+from engine.audio.phones import WEIGHTS, PhonesConfig, PhonesEncoder
 from engine.audio.phones_net import ARTICULATORS, LOOK_AHEAD_STEPS
 from engine.audio.wav import read_sound
 from engine.evaluation.speech import is_pause, loudness, watch
@@ -19,7 +21,13 @@ from engine.methods.base import Avatar, DriverInputs
 from engine.parts.common_fit import COMMON_NAMES
 from engine.progress import Progress
 
-MAX_LAG_S = 0.12
+MAX_LAG_S = 0.4
+SMOOTHING_S = 0.08
+"""Standard deviation of the smoothing: the tracker smooths over frames, too, and syllables take longer."""
+
+HOLD_S = 0.08
+"""A frame is silent when there is no voice for so long before and after it."""
+
 BLOCK_S = 0.5
 """Frames of speech depend on each other for about a syllable or two; the bootstrap draws stretches of this length."""
 
@@ -55,15 +63,17 @@ def evaluate_voice(jaw: Jaw, clip: Path | None, face_landmarker: Path | None, sp
     yield Progress("Done", 1, 1, values=values | {"silence": silence})
 
 
-def jaw_of_encoder(look_ahead_ms: float = 40.0) -> Jaw:
-    """The jaw as the shipped `phones` encoder hears it, with the longest trained look-ahead within the given one."""
+def jaw_of_encoder(look_ahead_ms: float = 40.0, weights: Path = WEIGHTS) -> Jaw:
+    """The jaw as the `phones` encoder hears it, with the longest trained look-ahead within the given one."""
     step_ms = 1000 / FEATURE_RATE_HZ
     allowed = max(steps * step_ms for steps in LOOK_AHEAD_STEPS if steps * step_ms <= max(look_ahead_ms, 0))
-    encoder = PhonesEncoder(PhonesConfig(round(allowed)))
+    encoder = PhonesEncoder(PhonesConfig(round(allowed)), weights)
+    open_column, shut_column = (ARTICULATORS.index(name) for name in ("jawOpen", "shut"))
 
     def jaw(samples: np.ndarray, times: np.ndarray) -> np.ndarray:
         features = encoder.encode(samples)
-        opening = encoder.articulators(features)[:, ARTICULATORS.index("jawOpen")]
+        mouth = encoder.articulators(features)
+        opening = mouth[:, open_column] * (1 - mouth[:, shut_column])
         return np.interp(times, features.times + 0.5 / FEATURE_RATE_HZ, opening)
 
     return jaw
@@ -71,7 +81,7 @@ def jaw_of_encoder(look_ahead_ms: float = 40.0) -> Jaw:
 
 def jaw_of_avatar(avatar: Avatar, look_ahead_ms: float = 40.0) -> Jaw:
     """The jaw an avatar's driver asks for, in the common vocabulary: exactly what it does live at that look-ahead."""
-    column = COMMON_NAMES.index("jawOpen")
+    open_column, close_column = (COMMON_NAMES.index(name) for name in ("jawOpen", "mouthClose"))
     neutral = avatar.schema.column("neutral")
     inputs = DriverInputs(look_ahead_ms, {setting.name: setting.default for setting in avatar.settings})
 
@@ -82,30 +92,36 @@ def jaw_of_avatar(avatar: Avatar, look_ahead_ms: float = 40.0) -> Jaw:
             histories[-1].extend(encoder.encode(samples))
         driver = avatar.driver(histories)
         own = np.stack([driver.at(float(time), inputs).values for time in times])
-        return avatar.fit.common_of(own - neutral)[:, column]
+        common = avatar.fit.common_of(own - neutral)
+        return np.maximum(common[:, open_column] - np.maximum(common[:, close_column], 0), 0)
 
     return jaw
 
 
 def agreement(jaw: Jaw, samples: np.ndarray, times: np.ndarray, tracked: np.ndarray) -> dict[str, float]:
-    """How the drive's jaw follows a tracked one `[T]` (NaN where unknown).
+    """How the drive's jaw follows a tracked one `[T]` (NaN where unknown), both smoothed alike.
+
+    Clips come with sound and picture up to 0.2 s apart, so one lag for the whole clip is looked for.
 
     Returns:
-        `r` and its 95 % interval `r_low`, `r_high` (moving-block bootstrap) at the one lag within 120 ms that fits
-        best, `lag_ms` (positive when the drive is late), `r_at_zero` without any, and `r_loudness`, what loudness
-        alone gives at its own best lag: the figure to beat.
+        `r` and its 95 % interval `r_low`, `r_high` (moving-block bootstrap) at the lag that fits best; `lag_ms`,
+        positive when the drive is late; `r_unsmoothed` there; `r_loudness`, what loudness alone gives at its own best
+        lag: the figure to beat.
     """
     known = np.isfinite(tracked)
     times, tracked = times[known], tracked[known]
+    step_s = float(np.median(np.diff(times)))
+    smoothed = _smoothed(tracked, step_s)
     lags = np.arange(-MAX_LAG_S, MAX_LAG_S + 1e-9, 0.01)
     openings = {lag: jaw(samples, times + lag) for lag in lags}
-    scores = {lag: _correlation(opening, tracked) for lag, opening in openings.items()}
+    scores = {lag: _correlation(_smoothed(opening, step_s), smoothed) for lag, opening in openings.items()}
     best = max(scores, key=scores.get)
-    low, high = bootstrap_interval(openings[best], tracked, float(np.median(np.diff(times))))
-    by_loudness = max(_correlation(loudness(times + lag, samples, SAMPLE_RATE_HZ), tracked) for lag in lags)
+    low, high = bootstrap_interval(_smoothed(openings[best], step_s), smoothed, step_s)
+    loud = (_smoothed(loudness(times + lag, samples, SAMPLE_RATE_HZ), step_s) for lag in lags)
     return {
         "r": scores[best], "r_low": low, "r_high": high, "lag_ms": float(best * 1e3),
-        "r_at_zero": scores[min(lags, key=abs)], "r_loudness": by_loudness, "n_frames": len(times),
+        "r_unsmoothed": _correlation(openings[best], tracked),
+        "r_loudness": max(_correlation(one, smoothed) for one in loud), "n_frames": len(times),
     }  # fmt: skip
 
 
@@ -114,20 +130,20 @@ def pauses_of(jaw: Jaw, samples: np.ndarray) -> dict[str, float]:
 
     Returns:
         `shut`: part of the silent frames that open the jaw by less than a tenth of its range, from where it rests in
-        lasting silence to the 99th percentile of the sound; NaN where there is no pause. `p95`: the opening that
-        95 % of the silent frames stay below, as a part of that range. `r_loudness`: correlation of jaw and loudness.
+        lasting silence to the 99th percentile of the sound; NaN where there is no pause. `p95`: the opening that 95 %
+        of the silent frames stay below, as a part of that range. `r_loudness`: correlation of jaw and loudness.
     """
     times = np.arange(0.04, len(samples) / SAMPLE_RATE_HZ - 0.04, 0.02)
     opening = jaw(samples, times)
     rest = float(np.median(jaw(np.zeros(2 * SAMPLE_RATE_HZ, dtype=np.float32), np.arange(1.0, 1.9, 0.02))))
     top = float(np.percentile(opening, 99))
     part = (opening - rest) / max(top - rest, 1e-6)
-    silent = is_pause(times, samples, SAMPLE_RATE_HZ)
+    silent = is_pause(times, samples, SAMPLE_RATE_HZ, HOLD_S)
     return {
         "seconds": len(samples) / SAMPLE_RATE_HZ, "silent_frames": int(silent.sum()),
         "shut": float((part[silent] < SHUT_PART).mean()) if silent.any() else float("nan"),
         "p95": float(np.percentile(part[silent], 95)) if silent.any() else float("nan"),
-        "r_loudness": _correlation(opening, loudness(times, samples, SAMPLE_RATE_HZ)),
+        "rest": rest, "top": top, "r_loudness": _correlation(opening, loudness(times, samples, SAMPLE_RATE_HZ)),
     }  # fmt: skip
 
 
@@ -140,6 +156,10 @@ def bootstrap_interval(a: np.ndarray, b: np.ndarray, step_s: float, seed: int = 
     rows = (starts[:, :, None] + np.arange(size)).reshape(N_BOOTSTRAP, -1)[:, :n]
     scores = [_correlation(a[row], b[row]) for row in rows]
     return float(np.percentile(scores, 2.5)), float(np.percentile(scores, 97.5))
+
+
+def _smoothed(track: np.ndarray, step_s: float) -> np.ndarray:
+    return gaussian_filter1d(track, SMOOTHING_S / step_s, mode="nearest")
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

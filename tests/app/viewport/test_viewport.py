@@ -78,6 +78,18 @@ def test_the_newest_frame_fills_the_picture(any_view, live_session, qtbot):
     qtbot.waitUntil(lambda: is_near(picture(any_view).pixelColor(CENTRE), (20, 200, 60)), timeout=10_000)
 
 
+def test_the_latency_counts_up_to_the_painted_picture_and_each_picture_once(any_view, live_session, qtbot):
+    any_view.latency.clear()
+    live_session.show(rgba=(200, 120, 90, 255))
+    qtbot.waitUntil(lambda: len(any_view.latency) == 1, timeout=10_000)
+    stages = live_session.frames.newest().header.stages_ms
+    any_view.canvas.update()
+    live_session.show(rgba=(20, 200, 60, 255))
+    qtbot.waitUntil(lambda: len(any_view.latency) == 2, timeout=10_000)
+    p50, *_ = any_view.latency.percentiles()
+    assert p50["present"] > stages.get("present", 0.0)
+
+
 def test_a_frame_with_alpha_lies_over_the_studio_ground(any_view, live_session, theme, qtbot):
     live_session.show(rgba=(255, 255, 255, 0))
     wanted = QColor(theme.tokens.ground_centre).getRgb()[:3]

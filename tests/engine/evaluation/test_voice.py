@@ -19,18 +19,18 @@ def opening(times):
     return np.where((times > 3) & (times < 5), 0.0, np.maximum(0, np.sin(2 * np.pi * 1.7 * times)))
 
 
-@pytest.mark.parametrize("late", [0.0, 0.05])
+@pytest.mark.parametrize("late", [0.0, -0.22])
 def test_a_drive_that_moves_as_the_speaker_did_is_found_with_its_lag(late):
     found = agreement(lambda _, times: opening(times - late), voice(), TIMES, opening(TIMES))
     assert found["r"] > 0.99 and found["lag_ms"] == pytest.approx(late * 1e3, abs=10)
     assert found["r_low"] > 0.98 and found["r_low"] <= found["r"] <= found["r_high"] + 1e-9
-    assert found["r_at_zero"] <= found["r"] and found["r_loudness"] > 0.5
+    assert found["r_unsmoothed"] > 0.99 and found["r_loudness"] > 0.5
 
 
 def test_a_drive_that_moves_by_itself_agrees_with_nobody_and_its_interval_says_so():
     rng = np.random.default_rng(3)
     found = agreement(lambda _, times: rng.random(len(times)), voice(), TIMES, opening(TIMES))
-    assert found["r"] < 0.4 and found["r_low"] < 0.05
+    assert found["r_unsmoothed"] < 0.4 and found["r_low"] < 0.2
 
 
 def test_frames_without_a_face_are_left_out():

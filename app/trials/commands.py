@@ -1,0 +1,44 @@
+"""The commands that try out the whole program: they open the real window on a virtual microphone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from engine.console import follow, one_line_errors, say
+from engine.errors import AvatarError
+
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines.")]
+AvatarFile = Annotated[Path | None, typer.Argument(help="An .avatar (default: one that came along).")]
+
+
+def register(cli: typer.Typer, bench_cli: typer.Typer) -> None:
+    """Adds the window's commands to the engine's."""
+    bench_cli.command("latency")(latency)
+
+
+def latency(
+    avatar: AvatarFile = None,
+    look_ahead: Annotated[list[float] | None, typer.Option(help="Milliseconds (default: 0 and 40).")] = None,
+    steps: Annotated[int, typer.Option(help="Vowels at each look-ahead.")] = 40,
+    json: Json = False,
+) -> None:
+    """Measure microphone to changed pixel: a virtual microphone, the real window, the screen read back."""
+    with one_line_errors(json):
+        from app.trials.latency import measure_latency
+
+        values = follow(measure_latency(_avatar(avatar), tuple(look_ahead or (0.0, 40.0)), steps), json).values
+        if json:
+            say(values, json)
+            return
+        for name, row in values.items():
+            say(row, json, title=f"Look-ahead {name} ms")
+
+
+def _avatar(given: Path | None) -> Path:
+    from app.application import first_avatar
+
+    found = first_avatar(given, None)
+    if found is None or not found.is_file():
+        raise AvatarError(f"{found or 'no avatar'}: is not here; name an .avatar file.")
+    return found
