@@ -24,7 +24,8 @@ PERFORMER_SILENCE_S = 90.0
 """The first start compiles for a minute; a performer silent for longer hangs."""
 
 VIEW_MODES = ("color", "alpha", "depth", "normals", "opacity", "points", "ellipsoids", "embedding", "attention",
-              "motion", "reach", "coverage")  # fmt: skip
+              "attention_audio", "attention_eye", "attention_view", "attention_null", "motion", "reach",
+              "coverage")  # fmt: skip
 
 
 class Session(QObject):

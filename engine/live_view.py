@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,8 @@ from engine.raster.base import Rendered
 from engine.raster.views import HARD_EDGED, feature_colors, heat_colors, normals, plain_colors, view_picture, viewed
 
 SPLAT_VIEWS = ("alpha", "depth", "normals", "opacity", "points", "ellipsoids")
-VIEW_MODES = ("color", *SPLAT_VIEWS, "embedding", "attention", "motion", "reach", "coverage")
+TOKEN_VIEWS = ("attention_audio", "attention_eye", "attention_view", "attention_null")
+VIEW_MODES = ("color", *SPLAT_VIEWS, "embedding", "attention", *TOKEN_VIEWS, "motion", "reach", "coverage")
 SOLID_VIEWS = ("ellipsoids", "reach")
 MOTION_FULL = 0.02
 """Shift in head heights that is painted brightest."""
@@ -62,8 +64,9 @@ class LiveView:
 
     Args:
         mode: of `VIEW_MODES`. `embedding` paints each Gaussian by the main directions of its learnt embedding,
-            `attention` by how much it listens to the voice, `motion` by how far it is from where it rests, `reach` by
-            how far one control moves it, `coverage` by how many training views saw it.
+            `attention` by what it listens to (voice red, blink green, view blue, nothing dark), `attention_audio` and
+            its kin by how much it listens to one token, least to most; `motion` by how far it is from where it rests,
+            `reach` by how far one control moves it, `coverage` by how many training views saw it.
 
     Attributes:
         reach_mm: how far each Gaussian is moved by the control, `[N]`, in mode `reach`.
@@ -80,17 +83,17 @@ class LiveView:
         self.is_color = mode == "color"
         self._avatar = avatar
         self._colors: Tensor | None = None
-        self._attention: Callable[[Controls], Tensor] | None = None
+        self._attention: Callable[[Any, Camera], Tensor] | None = None
         self.reach_mm: np.ndarray | None = None
         self._prepare(avatar)
 
-    def layers(self, layers: list[Gaussians], controls: Controls, camera: Camera) -> list[Gaussians]:
-        """The Gaussians to draw in place of the avatar's."""
+    def layers(self, layers: list[Gaussians], controls: Controls, camera: Camera, state: Any = None) -> list[Gaussians]:
+        """The Gaussians to draw in place of the avatar's, which are those of `state`."""
         colors = self._colors
         if self.mode == "motion":
             colors = self._motion_colors(layers, controls, camera)
-        elif self.mode == "attention":
-            colors = heat_colors(self._attention(controls))
+        elif self._attention is not None:
+            colors = self._attention_colors(self._avatar.animate(controls) if state is None else state, camera)
         painted, start = [], 0
         for layer in layers:
             part = slice(start, start + len(layer))
@@ -117,7 +120,7 @@ class LiveView:
             if embeddings is None:
                 raise AvatarError(f"{name}avatars of the method {avatar.manifest.method} have no embeddings to show.")
             self._colors = feature_colors(embeddings)
-        elif self.mode == "attention":
+        elif self.mode == "attention" or self.mode in TOKEN_VIEWS:
             self._attention = getattr(avatar, "attention", None)
             if self._attention is None:
                 raise AvatarError(f"{name}avatars of the method {avatar.manifest.method} have no attention to show.")
@@ -165,6 +168,12 @@ class LiveView:
         moved = torch.from_numpy(self.reach_mm[part]).to(grey)[:, None]
         heat = ramp(moved[:, 0] / max(float(self.reach_mm.max()), 1e-6)).to(grey) * (0.55 + 0.45 * light)
         return torch.where(moved > MOVES_MM, heat, grey * 0.8).clamp(0, 1)
+
+    def _attention_colors(self, state: Any, camera: Camera) -> Tensor:
+        attention = self._attention(state, camera)  # [N, 4]: audio, eye, view, null
+        if self.mode == "attention":
+            return attention[:, :3]
+        return heat_colors(attention[:, TOKEN_VIEWS.index(self.mode)])
 
     def _motion_colors(self, layers: list[Gaussians], controls: Controls, camera: Camera) -> Tensor:
         """How far each Gaussian is from where it would be with the face at rest and the head as it is."""

@@ -163,7 +163,7 @@ class Performer:
             if self.edits is not None:
                 layers = self.edits.apply(layers)
             if self.view is not None:
-                layers = self.view.layers(layers, moment.controls, camera)
+                layers = self.view.layers(layers, moment.controls, camera, state)
         with stage("raster"):
             look = {"hard_edged": True} if self.view is not None and self.view.is_hard_edged else {}
             rendered = self.rasterizer.render(layers, camera, **look)

@@ -21,10 +21,20 @@ VIEW_MODES = (
     ViewMode("color", "Colour", "palette-outline", "The face as it is."),
     ViewMode("alpha", "Alpha", "checkerboard", "How opaque the picture is."),
     ViewMode("depth", "Depth", "gradient-horizontal", "Near is light, far is dark."),
+    ViewMode("normals", "Normals", "axis-arrow", "Where each splat's thin side points."),
     ViewMode("points", "Points", "dots-grid", "The centre of every splat."),
     ViewMode("ellipsoids", "Ellipsoids", "ellipse-outline", "Every splat as a solid body."),
+    ViewMode("opacity", "Opacity", "blur", "How opaque each splat is."),
     ViewMode("embedding", "Embedding", "brain", "What the network knows each splat by, as colours."),
+    ViewMode("attention", "Attention", "eye-circle-outline",
+             "What each splat listens to: voice red, blink green, view blue, nothing dark."),
+    ViewMode("attention_audio", "Attention: voice", "account-voice", "How much each splat listens to the voice."),
+    ViewMode("attention_eye", "Attention: blink", "eye-outline", "How much each splat listens to the blink."),
+    ViewMode("attention_view", "Attention: view", "video-outline", "How much each splat listens to the camera."),
+    ViewMode("attention_null", "Attention: nothing", "circle-off-outline", "How much each splat listens to nothing."),
     ViewMode("motion", "Motion", "motion-outline", "How far each splat moves now."),
+    ViewMode("reach", "Slider reach", "tune-variant", "Which splats the slider you drag moves, and how far."),
+    ViewMode("coverage", "Coverage", "target", "How many training views saw each splat."),
 )
 
 LENSES = (("Long", 12.0), ("Portrait", 20.0), ("Normal", 35.0), ("Wide", 50.0))

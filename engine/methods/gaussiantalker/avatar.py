@@ -20,13 +20,6 @@ from engine.parts.coded_avatar import CodedAvatar
 from engine.parts.harmonics import view_colors
 from engine.raster.reference import sh_colors
 
-TOKEN_VIEWS = {
-    "attention": "What each splat listens to: voice red, blink green, view blue, nothing dark.",
-    **{f"attention_{token}": f"How much each splat listens to the {words}." for token, words in zip(
-        TOKENS, ("voice", "blink", "view", "empty token, that is to nothing"), strict=True)},
-}  # fmt: skip
-"""Per-Gaussian features a view mode can show."""
-
 
 @dataclass
 class GaussianTalkerState:
@@ -82,31 +75,18 @@ class GaussianTalkerAvatar(CodedAvatar):
         eye = torch.tensor([values[self._eye_column]], device=self.device)
         token = str((settings or {}).get("view_token", "camera"))
         pose = values[self.pose_columns].astype(np.float64)
-        state = GaussianTalkerState(code, eye, values[self._gain_columns].copy(), pose, token)
-        if token == "frozen":
-            self._displaced(state, self._own_code)
-        return state
+        return GaussianTalkerState(code, eye, values[self._gain_columns].copy(), pose, token)
 
     def deform(self, state: GaussianTalkerState, camera: Camera) -> list[Gaussians]:
         means, quats, scales, opacities, sh = self._displaced(state, self._view_code(state, camera))
         posed_means, posed_quats, position = self.posed(means, quats, state.pose, camera)
         return [Gaussians(posed_means, posed_quats, scales, opacities, self._colors(means, sh, position))]
 
-    def view_features(self, name: str, state: GaussianTalkerState, camera: Camera) -> Tensor | None:
-        """What a view mode of `TOKEN_VIEWS` paints: colours `[N, 3]` or values `[N]`; None for another mode.
-
-        Attention is that of the first layer, mean over heads (suppl. B.2). What the network never moves attends to
-        nothing.
-        """
-        if name not in TOKEN_VIEWS:
-            return None
-        attention = self.attention(state, camera)
-        if name == "attention":
-            return attention[:, :3]
-        return attention[:, TOKENS.index(name.removeprefix("attention_"))]
-
     def attention(self, state: GaussianTalkerState, camera: Camera) -> Tensor:
-        """Attention of every Gaussian to the four tokens, `[N, 4]`."""
+        """What every Gaussian listens to: audio, eye, view, null, `[N, 4]`, each row sums to one.
+
+        That of the first layer, mean over heads (suppl. B.2). What the network never moves attends to nothing.
+        """
         attention = torch.zeros(len(self.canonical_means), len(TOKENS), device=self.device)
         attention[:, -1] = 1
         attention[self._active] = self._live.attention(self.tokens(state, self._view_code(state, camera)))

@@ -212,10 +212,22 @@ def test_attention_is_shown_for_each_token_and_what_never_moves_attends_to_nothi
     still = torch.ones(len(attention), dtype=torch.bool)
     still[torch.from_numpy(avatar.active)] = False
     assert still.any() and (attention[still] == torch.tensor([0.0, 0, 0, 1])).all()
-    for i, token in enumerate(("audio", "eye", "view", "null")):
-        assert torch.equal(avatar.view_features(f"attention_{token}", state, front(avatar)), attention[:, i])
-    assert avatar.view_features("attention", state, front(avatar)).shape == (len(attention), 3)
-    assert avatar.view_features("depth", state, front(avatar)) is None
+
+
+def test_what_a_splat_listens_to_is_painted_on_the_talking_face(avatar, toy_dataset):
+    from engine.live_view import TOKEN_VIEWS, LiveView
+
+    moment = controls(avatar, driven_moment(avatar, toy_dataset))
+    camera, state = front(avatar), avatar.animate(moment)
+    layers = avatar.deform(state, camera)
+    attention = avatar.attention(state, camera)
+    painted = LiveView("attention", avatar).layers(layers, moment, camera, state)[0]
+    assert torch.equal(painted.colors, attention[:, :3]) and torch.equal(painted.means, layers[0].means)
+    brightness = [LiveView(mode, avatar).layers(layers, moment, camera, state)[0].colors.sum(dim=1)
+                  for mode in TOKEN_VIEWS]  # fmt: skip
+    for i, bright in enumerate(brightness):
+        assert bright.argmax() == attention[:, i].argmax() or attention[:, i].max() == attention[bright.argmax(), i]
+    assert brightness[0].std() > 0.01
 
 
 def test_the_deformation_stage_leaves_the_predictor_and_the_number_of_gaussians_alone(toy_dataset):
