@@ -23,15 +23,15 @@ class LiveDeform:
         self._opacities = torch.sigmoid(logits)
         self._on_cpu = means.device.type == "cpu"
         heads = (net.position_head, net.opacity_head)
-        hidden = [head[1] for head in heads]
+        hidden = [head[0] for head in heads]
         n_hidden = hidden[0].out_features
         self._hidden_weights = torch.cat([layer.weight for layer in hidden]).t().contiguous()  # [H, 2 H]
         self._hidden_bias = torch.cat([layer.bias for layer in hidden])
         last = torch.zeros(2 * n_hidden, 4, device=means.device)
-        last[:n_hidden, :3] = position_scale * net.position_head[3].weight.t()
-        last[n_hidden:, 3:] = net.opacity_head[3].weight.t()
+        last[:n_hidden, :3] = position_scale * net.position_head[2].weight.t()
+        last[n_hidden:, 3:] = net.opacity_head[2].weight.t()
         self._last_weights = last
-        self._last_bias = torch.cat([position_scale * net.position_head[3].bias, net.opacity_head[3].bias])
+        self._last_bias = torch.cat([position_scale * net.position_head[2].bias, net.opacity_head[2].bias])
         self._cached = net.embedding_part(embeddings[active]).contiguous()  # [A, H]
         n_rows = max(1, min(ROWS_AT_ONCE, len(active)) if self._on_cpu else len(active))
         self._first = torch.empty(n_rows, n_hidden, device=means.device)

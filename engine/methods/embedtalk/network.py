@@ -52,7 +52,10 @@ class DeformNet(nn.Module):
 
     def heads(self, embedding_part: Tensor, motion_part: Tensor) -> tuple[Tensor, Tensor]:
         hidden = torch.relu(embedding_part + motion_part)
-        return self.position_head(hidden), self.opacity_head(hidden).squeeze(-1)
+        layers = [head[0] for head in (self.position_head, self.opacity_head)]  # both heads' as one product
+        both = torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
+        position, opacity = torch.relu(nn.functional.linear(hidden, *both)).chunk(2, dim=-1)
+        return self.position_head[2](position), self.opacity_head[2](opacity).squeeze(-1)
 
 
 class EmbedTalkNet(nn.Module):
@@ -100,4 +103,4 @@ def _head(n_hidden: int, n_outputs: int) -> nn.Sequential:
     last = nn.Linear(n_hidden, n_outputs)
     nn.init.xavier_uniform_(last.weight, gain=0.1)
     nn.init.zeros_(last.bias)
-    return nn.Sequential(nn.ReLU(), nn.Linear(n_hidden, n_hidden), nn.ReLU(), last)
+    return nn.Sequential(nn.Linear(n_hidden, n_hidden), nn.ReLU(), last)

@@ -54,3 +54,17 @@ def test_encoding_holds_the_value_and_doubling_waves():
     expected = torch.cat([x, *waves], dim=1)
     assert torch.allclose(encoded, expected, atol=1e-12)
     assert torch.equal(encode_position(x, 0), x)
+
+
+def test_the_compiled_encoding_has_the_values_and_gradients_of_the_plain_one():
+    generator = torch.Generator().manual_seed(3)
+    x = (3 * torch.randn(300, 7, generator=generator)).requires_grad_()
+    weights = torch.randn(300, encoded_width(7, 4), generator=generator)
+    compiled = encode_position(x, 4)
+    (compiled * weights).sum().backward()
+    plain = torch.stack([encode_position(row, 4) for row in x.detach()])
+    assert torch.allclose(compiled, plain, atol=1e-5)
+    exact = x.detach().double().requires_grad_()
+    parts = [exact] + [f for k in range(4) for f in (torch.sin(2**k * exact), torch.cos(2**k * exact) - 1)]
+    (torch.cat(parts, dim=1) * weights).sum().backward()
+    assert torch.allclose(x.grad, exact.grad.float(), rtol=1e-4, atol=1e-3)
