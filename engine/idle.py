@@ -25,6 +25,7 @@ BLINK_CONTROLS = ("au.45", "au.45l", "au.45r", "eyeBlinkLeft", "eyeBlinkRight")
 GAZE_CONTROLS = {
     # control: which way of (right, up) it turns the eye, as the viewer sees it
     "gaze.yaw": (6.0, 0.0), "gaze.pitch": (0.0, 4.0),
+    "au.61": (0.35, 0.0), "au.62": (-0.35, 0.0), "au.63": (0.0, 0.25), "au.64": (0.0, -0.25),
     "eyeLookOutLeft": (0.35, 0.0), "eyeLookInRight": (0.35, 0.0), "eyeLookInLeft": (-0.35, 0.0),
     "eyeLookOutRight": (-0.35, 0.0), "eyeLookUpLeft": (0.0, 0.25), "eyeLookUpRight": (0.0, 0.25),
     "eyeLookDownLeft": (0.0, -0.25), "eyeLookDownRight": (0.0, -0.25),

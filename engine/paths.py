@@ -18,6 +18,9 @@ FACE_LANDMARKER_FILE = "face_landmarker.task"
 FACE_LANDMARKER_VARIABLE = "MOUTHPIECE_FACE_LANDMARKER"
 FACE_LANDMARKER_URL = "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/latest/face_landmarker.task"
 
+ICT_FACEKIT_VARIABLE = "MOUTHPIECE_ICT_FACEKIT"
+ICT_FACEKIT_URL = "https://github.com/ICT-VGL/ICT-FaceKit"
+
 
 def cache_dir() -> Path:
     """Folder for what can be made or fetched again: models, compiled kernels."""
@@ -47,6 +50,22 @@ def find_face_landmarker(given: Path | None = None) -> Path:
     raise ModelMissingError(
         f"{path}: the face landmarker model is not there; fetch it from {FACE_LANDMARKER_URL} and put it in "
         f"{cache_dir() / 'models'}, or name it with --face-landmarker or {FACE_LANDMARKER_VARIABLE}."
+    )
+
+
+def find_ict_facekit(given: Path | None = None) -> Path:
+    """The folder of ICT-FaceKit: the given path, the environment variable, else the user's cache.
+
+    Raises:
+        ModelMissingError: if it is in none of these places; says where to get it and where to put it.
+    """
+    wanted = given or os.environ.get(ICT_FACEKIT_VARIABLE)
+    path = Path(wanted) if wanted else cache_dir() / "models" / "ict-facekit"
+    if path.is_dir():
+        return path
+    raise ModelMissingError(
+        f"{path}: ICT-FaceKit is not there; fetch it from {ICT_FACEKIT_URL} and put it in {cache_dir() / 'models'}, "
+        f"or name its folder with --kit or {ICT_FACEKIT_VARIABLE}."
     )
 
 

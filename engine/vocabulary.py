@@ -50,6 +50,12 @@ ACTION_UNITS = (
     ActionUnit("au.45", "Blink", "FACS 45: both lids close", ("eyeBlinkLeft", "eyeBlinkRight")),
     ActionUnit("au.45l", "Blink left", "FACS 45, the person's left eye", ("eyeBlinkLeft",), "au.45r"),
     ActionUnit("au.45r", "Blink right", "FACS 45, the person's right eye", ("eyeBlinkRight",), "au.45l"),
+    ActionUnit("au.61", "Eyes turn left", "FACS 61: both eyes look to the person's left",
+               ("eyeLookOutLeft", "eyeLookInRight"), "au.62"),
+    ActionUnit("au.62", "Eyes turn right", "FACS 62: both eyes look to the person's right",
+               ("eyeLookInLeft", "eyeLookOutRight"), "au.61"),
+    ActionUnit("au.63", "Eyes up", "FACS 63: both eyes look up", ("eyeLookUpLeft", "eyeLookUpRight")),
+    ActionUnit("au.64", "Eyes down", "FACS 64: both eyes look down", ("eyeLookDownLeft", "eyeLookDownRight")),
 )  # fmt: skip
 
 ACTION_UNIT = {unit.name: unit for unit in ACTION_UNITS}
@@ -57,7 +63,7 @@ ACTION_UNIT = {unit.name: unit for unit in ACTION_UNITS}
 AU_PRESETS = {
     "paper": ("au.01", "au.04", "au.05", "au.06", "au.07", "au.45"),
     "shipped": ("au.01", "au.02", "au.04", "au.05", "au.06", "au.07", "au.12", "au.15", "au.17", "au.20", "au.26",
-                "au.45l", "au.45r"),
+                "au.45l", "au.45r", "au.61", "au.62", "au.63", "au.64"),
 }  # fmt: skip
 """Which action units an avatar hears: the six of the EmbedTalk paper, or the wider set of the shipped avatars."""
 

@@ -11,26 +11,32 @@ from pathlib import Path
 
 from engine.console import follow
 from engine.paths import ASSETS
-from engine.synth.studio import studio
+from engine.synth.studio import CameraMotion, studio
 from engine.training.trainer import train
+
+TURN_S = 8.0
+"""How long the camera takes for its one turn all the way round, so that the avatar has a back to its head."""
 
 
 @dataclass(frozen=True)
 class Role:
-    """A made person: the identity's seed in the population, and the length of the film."""
+    """A made person of the cast, the head model it is filmed on, and the length of the film in seconds."""
 
     name: str
-    identity: int
-    seconds: float = 60.0
+    head: str
+    seconds: float = 90.0
 
 
-ROLES = (Role("Noa", 1),)
+ROLES = (Role("Noa", "ict"), Role("Iris", "house"), Role("Marlow", "ict"), Role("Teo", "ict"))
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("names", nargs="*", help="which roles (default: all)")
     options.add_argument("--minutes", type=float, default=60, help="training time of each on this machine")
+    options.add_argument("--seconds", type=float, help="length of each film (default: the role's own)")
+    options.add_argument("--kit", type=Path, help="the folder of ICT-FaceKit (default: where the program looks for it)")
+    options.add_argument("--only-film", action="store_true", help="film, and train nothing")
     options.add_argument("--work", type=Path, default=Path("out/default_avatars"))
     chosen = options.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
@@ -39,7 +45,11 @@ def main() -> None:
             continue
         film = chosen.work / f"{role.name}.dataset"
         if not film.is_dir():
-            follow(studio(role.identity, role.seconds, film), as_json=False)
+            seconds = chosen.seconds or role.seconds
+            motion = CameraMotion(turn_at_s=0.4 * seconds, turn_s=min(TURN_S, 0.2 * seconds))
+            follow(studio(role.name, seconds, film, head=role.head, kit=chosen.kit, motion=motion), as_json=False)
+        if chosen.only_film:
+            continue
         avatar = ASSETS / "avatars" / f"{role.name}.avatar"
         avatar.parent.mkdir(parents=True, exist_ok=True)
         config = {"au_set": "shipped"}

@@ -123,6 +123,7 @@ class HeadModel(ABC):
         vertices: at rest, `[V, 3]`; faces: `[F, 3]` int32; uv: `[V, 2]`; kinds, regions: `[F]` (`Kind`, `Region`).
         joints: name to pivot in the world: jaw, neck, eye_left, eye_right.
         expression_names: what `pose` understands, ARKit names first.
+        licence: what a film of it says about where it comes from.
     """
 
     name: str
@@ -137,6 +138,7 @@ class HeadModel(ABC):
     strands: tuple[Strands, ...]
     joints: dict[str, np.ndarray]
     expression_names: tuple[str, ...] = ARKIT_52
+    licence: str = "made by the studio; no real person is shown"
 
     @abstractmethod
     def pose(

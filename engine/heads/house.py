@@ -28,7 +28,7 @@ from engine.heads.sculpt.expressions import JAW_FORWARD_MM, JAW_JOINT, JAW_OPEN_
 from engine.heads.sculpt.fields import Fields
 from engine.heads.sculpt.hair import STYLES
 from engine.heads.sculpt.identity import Identity
-from engine.heads.sculpt.scalp import Grown
+from engine.heads.sculpt.scalp import Grown, Scalp
 from engine.heads.sculpt.short_hair import stubble
 from engine.heads.sculpt.surface import EYE, EYE_R
 from engine.heads.sculpt.template import Template, template
@@ -125,9 +125,7 @@ class HouseHead(HeadModel):
             return posed.vertices[marks.sixty_eight(self.template)]
         if order != "mediapipe":
             raise ControlError(f"{order!r} is not a landmark order; use 68 or mediapipe.")
-        rows, weights = marks.mediapipe()
-        irises = [marks.iris(eye) for eye in posed.eyes[::-1]]  # the person's right eye comes first
-        return np.concatenate([np.einsum("lk,lkc->lc", weights, posed.vertices[rows]), *irises])
+        return marks.mediapipe(posed.vertices, posed.eyes, marks.HOUSE_TABLE)
 
     # building
 
@@ -224,12 +222,13 @@ class HouseHead(HeadModel):
     def _strands(self) -> list[Strands]:
         color = pick(appearance.HAIR_COLORS, self.look.hair_color)
         bundles = []
+        scalp = Scalp(self.template.vertices, self.template.faces)
         grow = STYLES[self.look.hair_style]
         if grow is not None:
-            grown = grow(self.template.vertices, self.template.faces, length=self.look.hair_length)
+            grown = grow(scalp, length=self.look.hair_length)
             bundles.append(self._bundle("hair", grown, color, to_skin=0))
         if self.look.stubble > 0.05:
-            beard = stubble(self.template.vertices, self.template.faces, self.look.stubble)
+            beard = stubble(scalp, self.look.stubble)
             bundles.append(self._bundle("beard", beard, color * 0.8, to_skin=4, slack=0.003))
         brow = color * 0.55 + appearance.BROW_SHADE * 0.30
         bundles.append(self._bundle("brows", brows(self.look.brow_thickness), brow, to_skin=4, slack=0.0035))

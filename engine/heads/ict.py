@@ -1,19 +1,17 @@
-"""ICT-FaceKit behind the `HeadModel` interface, read from the user's folder of OBJ files (MIT licence, not shipped).
+"""ICT-FaceKit behind the `HeadModel` interface, with skin, hair and clothes painted and grown in code.
 
-Li et al., Learning Formation of Physically-Based Face Attributes, CVPR 2020; vertex ranges from its README.
+Li et al., Learning Formation of Physically-Based Face Attributes, CVPR 2020. The mesh is read from the user's own
+folder (MIT licence, not shipped).
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from scipy.interpolate import PchipInterpolator
 
-from engine.errors import ControlError, ModelMissingError
+from engine.errors import ControlError
 from engine.heads.base import (
     Eye,
     HeadModel,
@@ -22,29 +20,62 @@ from engine.heads.base import (
     Materials,
     PosedHead,
     Region,
-    Strands,
     expression_vector,
     rotation,
 )  # fmt: skip
-from engine.heads.sculpt import appearance, parts
+from engine.heads.facekit import growth
+from engine.heads.facekit.kit import (
+    EYES,
+    FLUID,
+    LASHES,
+    MOUTH,
+    N_IDENTITY,
+    N_VERTICES,
+    SKIN,
+    TEETH,
+    on_tongue,
+    part_of,
+    read_kit,
+)
+from engine.heads.facekit.paint import Paint
+from engine.heads.occlusion import sky_share
+from engine.heads.sculpt import appearance, marks, parts
 from engine.heads.sculpt.fields import ramp
 from engine.heads.sculpt.identity import Look
-from engine.paths import atomic_file, cache_dir
 from engine.vocabulary import ARKIT_52, ARKIT_INDEX
 
-SOURCE = "https://github.com/ICT-VGL/ICT-FaceKit"
-NEUTRAL = "generic_neutral_mesh"
-FACE, SCALP, MOUTH, SOCKETS = slice(0, 9409), slice(9409, 11248), slice(11248, 13294), slice(13294, 14062)
-GUMS, TEETH = slice(14062, 17039), slice(17039, 21451)
-EYES = (slice(21451, 23021), slice(23021, 24591))
-LASHES, N_VERTICES = slice(25351, 26719), 26719
-N_IDENTITY = 20
 UNITS_MM = 230.0
 EYE_HEIGHT, EYE_DEPTH = 0.02, 0.24  # where the middle of the eyeballs lies in the world, head heights
 GAZE_YAW_DEG, GAZE_PITCH_DEG = 28.0, 22.0
-NECK_CUT = -0.62  # skin below is hidden by the clothes, head heights
-IRIS_SHARE, PUPIL_SHARE = 0.44, 0.36
-OUTER_LIPS, BROWS = slice(48, 60), (slice(17, 22), slice(22, 27))
+JAW_DEG = 20.0  # what jawOpen at 1 amounts to
+NECK_CUT = -0.68  # skin below is hidden by the clothes, head heights
+NECK_AXIS_Z = -0.115
+COLLAR_HEIGHTS = (-0.70, -0.62, -0.54, -0.46, -0.38, -0.30, -0.22)
+COLLAR_RADII = (0.174, 0.177, 0.196, 0.232, 0.283, 0.36, 0.60)
+COLLAR_SOFT = 0.018
+"""How far from the neck's axis its skin may stand at each height, and over what width it is drawn in, head heights."""
+COLLAR_DROP = 0.022  # of the garment below where the house head wears it, head heights
+IRIS_SHARE, PUPIL_SHARE = 0.43, 0.36
+UPPER_LIP, LOWER_LIP = 62, 66  # landmarks where the lips meet
+LIP_OVERLAP = 0.0015
+REST_LIDS, REST_SQUINT = 0.10, 0.10  # the kit's neutral face stares
+TONGUE_ROOT_Z, TONGUE_OUT = (0.06, 0.29), np.array([0.0, 0.020, 0.105])
+"""The kit has no `tongueOut`: the tongue slides out over the lower teeth, its root stays."""
+
+KINDS = {
+    "skin": Kind.SKIN, "sockets": Kind.SKIN, "mouth": Kind.WET, "gums": Kind.WET, "teeth": Kind.WET,
+    "eye_left": Kind.EYE_LEFT, "eye_right": Kind.EYE_RIGHT,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FaceIdentity:
+    """One person of the kit: weights of its identity modes (standard deviations), look, and the resting smile."""
+
+    name: str = "default"
+    modes: tuple[float, ...] = ()
+    look: Look = field(default_factory=Look)
+    rest_smile: float = 0.12
 
 
 class IctHead(HeadModel):
@@ -52,45 +83,47 @@ class IctHead(HeadModel):
 
     Args:
         folder: the kit's folder, or the one that holds `FaceXModel`.
-        identity: weights of its identity modes, up to `N_IDENTITY`.
-        look: colours; hair styles are the house head's own and are not grown here.
+        identity: who it is; at most `N_IDENTITY` modes.
 
     Raises:
         ModelMissingError: when the folder does not hold the kit.
+        ControlError: for more modes than the kit has.
     """
 
     name = "ict"
     units_mm = UNITS_MM
     expression_names = ARKIT_52
+    licence = "made by the studio from ICT-FaceKit, (c) 2020 USC Institute for Creative Technologies, MIT licence"
 
-    def __init__(self, folder: Path, identity: Sequence[float] = (), look: Look | None = None) -> None:
-        self.look = look or Look()
+    def __init__(self, folder: Path, identity: FaceIdentity | None = None) -> None:
+        self.identity = identity or FaceIdentity()
+        self.person, self.look = self.identity.name, self.identity.look
+        if len(self.identity.modes) > N_IDENTITY:
+            raise ControlError(
+                f"{self.person}: ICT-FaceKit has {N_IDENTITY} identity modes, not {len(self.identity.modes)}."
+            )
         kit = read_kit(Path(folder))
-        weights = np.zeros(N_IDENTITY)
-        weights[: len(identity)] = identity
-        raw = kit["neutral"].astype(np.float64) + np.tensordot(weights, kit["identity"].astype(np.float64), 1)
         self._marks = kit["landmarks"]
-        self._to_world(raw, kit)
-        self._join(kit)
-        self.strands = (self._lashes(kit),)
+        self._shape(kit)
+        self._dress(kit)
+        skin_faces = kit["faces"][kit["faces"].max(1) < SKIN.stop]
+        self.strands = growth.grow(
+            self.vertices, skin_faces, self.vertices[self._marks], kit["uv"], self._ear, self.look, UNITS_MM
+        )
 
     def pose(
         self,
         expression: Mapping[str, float] | Sequence[float] | np.ndarray | None = None,
         joints: JointAngles | None = None,
     ) -> PosedHead:
-        """See `HeadModel.pose`; `tongueOut` has no shape in this kit."""
+        """The head with an expression and joint angles; see `HeadModel.pose`."""
         weights, notes = expression_vector({} if expression is None else expression)
-        if weights[ARKIT_INDEX["tongueOut"]] > 0:
-            notes = (*notes, "tongueOut has no shape in ICT-FaceKit")
         joints = joints or JointAngles()
+        weights[ARKIT_INDEX["jawOpen"]] += joints.jaw / JAW_DEG
         vertices = self.vertices.copy()
         active = np.nonzero(weights)[0]
         if len(active):
             vertices[:N_VERTICES] += np.einsum("a,avc->vc", weights[active], self._moves[active])
-        if joints.jaw:
-            opened = self._moves[ARKIT_INDEX["jawOpen"]]
-            vertices[:N_VERTICES] += opened * (joints.jaw / 20.0)
         gazes = []
         for side, part, name, extra in zip((1, -1), EYES, ("Left", "Right"), (joints.eye_left, joints.eye_right)):
             at = {k: weights[ARKIT_INDEX[f"eyeLook{k}{name}"]] for k in ("In", "Out", "Up", "Down")}
@@ -104,116 +137,94 @@ class IctHead(HeadModel):
         skull = np.eye(4)
         if any(joints.neck):
             skull, vertices, gazes = self._nod(vertices, gazes, joints.neck)
-        return PosedHead(
-            vertices, skull, tuple(self._eye(vertices, skull, k, gaze) for k, gaze in enumerate(gazes)), notes
-        )
+        eyes = tuple(self._eye(vertices, skull, k, gaze) for k, gaze in enumerate(gazes))
+        return PosedHead(vertices, skull, eyes, notes)
 
     def landmarks(self, posed: PosedHead, order: str = "68") -> np.ndarray:
-        if order != "68":
-            raise ControlError(f"{order!r} is not a landmark order of ICT-FaceKit heads; use 68.")
-        return posed.vertices[self._marks]
+        """See `HeadModel.landmarks`. Raises ControlError for an unknown order."""
+        if order == "68":
+            return posed.vertices[self._marks]
+        if order == "mediapipe":
+            return marks.mediapipe(posed.vertices, posed.eyes, marks.ICT_TABLE)
+        raise ControlError(f"{order!r} is not a landmark order; use 68 or mediapipe.")
 
     # building
 
-    def _to_world(self, raw: np.ndarray, kit: dict[str, np.ndarray]) -> None:
-        chin = raw[self._marks[8], 1]
-        scale = 1.0 / (raw[SCALP, 1].max() - chin)
+    def _shape(self, kit: dict[str, np.ndarray]) -> None:
+        """Identity and resting face in the world, blendshapes, joints."""
+        modes = np.zeros(N_IDENTITY)
+        modes[: len(self.identity.modes)] = self.identity.modes
+        raw = kit["neutral"].astype(np.float64) + np.tensordot(modes, kit["identity"].astype(np.float64), 1)
+        scale = 1.0 / (raw[SKIN, 1].max() - raw[self._marks[8], 1])
         middle = np.mean([raw[part].mean(0) for part in EYES], axis=0)
-        self._world = lambda points: (points - middle) * scale + [0.0, EYE_HEIGHT, EYE_DEPTH]
+        neutral = kit["neutral"].astype(np.float64)
+        self._ear = growth.on_ear((neutral - middle) * scale + [0.0, EYE_HEIGHT, EYE_DEPTH])
         moves = kit["expressions"].astype(np.float32) * np.float32(scale)
         for part in EYES:
             moves[:, part] = 0  # eyeballs are turned, not bent
         self._moves = moves
+        self._moves[ARKIT_INDEX["mouthClose"]] *= self._parted("jawOpen") / -self._parted("mouthClose")
+        rest = (raw - middle) * scale + [0.0, EYE_HEIGHT, EYE_DEPTH]
+        smile = moves[ARKIT_INDEX["mouthSmileLeft"]] + moves[ARKIT_INDEX["mouthSmileRight"]]
+        rest = rest + self.identity.rest_smile * smile
+        for side in ("Left", "Right"):
+            blink = moves[ARKIT_INDEX["eyeBlink" + side]]
+            rest = rest + REST_LIDS * blink + REST_SQUINT * moves[ARKIT_INDEX["eyeSquint" + side]]
+            blink *= 1 - REST_LIDS  # so that 1 still closes the lids exactly
+        rest = rest + self._seal(rest) * moves[ARKIT_INDEX["mouthClose"]]
+        tongue = on_tongue(kit["uv"])
+        moves[ARKIT_INDEX["tongueOut"], tongue] = ramp(*TONGUE_ROOT_Z, rest[tongue, 2])[:, None] * TONGUE_OUT
+        self._rest = _into_collar(rest)
         self.joints = {
-            "eye_left": _sphere_centre(self._world(raw[EYES[0]])),
-            "eye_right": _sphere_centre(self._world(raw[EYES[1]])),
+            "eye_left": _sphere_centre(rest[EYES[0]]), "eye_right": _sphere_centre(rest[EYES[1]]),
             "jaw": np.array([0.0, -0.10, 0.02]), "neck": np.array([0.0, -0.42, -0.10]),
         }  # fmt: skip
-        self._radius = float(np.median(np.linalg.norm(self._world(raw[EYES[0]]) - self.joints["eye_left"], axis=1)))
-        self._raw = raw
+        self._radius = float(np.median(np.linalg.norm(rest[EYES[0]] - self.joints["eye_left"], axis=1)))
 
-    def _join(self, kit: dict[str, np.ndarray]) -> None:
-        skin = _into_collar(self._world(self._raw))
+    def _seal(self, rest: np.ndarray) -> float:
+        """How much `mouthClose` brings the resting lips together; the kit's neutral face parts them by a hair."""
+        upper, lower = self._marks[UPPER_LIP], self._marks[LOWER_LIP]
+        gap = rest[upper, 1] - rest[lower, 1] + LIP_OVERLAP
+        return float(max(gap, 0) / -self._parted("mouthClose"))
+
+    def _parted(self, name: str) -> float:
+        """How far a shape moves the lips apart in the middle; the kit's `mouthClose` goes beyond closing `jawOpen`."""
+        move = self._moves[ARKIT_INDEX[name]]
+        return float(move[self._marks[UPPER_LIP], 1] - move[self._marks[LOWER_LIP], 1])
+
+    def _dress(self, kit: dict[str, np.ndarray]) -> None:
+        """Joins the head with its clothes, paints both, and says which part is which."""
+        rest = self._rest
         cloth, cloth_faces, shade = parts.torso()
-        below_chin = skin[self._marks[8], 1]
-        cloth = (cloth - [0, -101.0, 0]) / UNITS_MM + [0.0, below_chin, -0.02]
-        faces = kit["faces"]
-        kept = (faces.max(1) < LASHES.start) & ~np.isin(_part_of(faces), ("fluid",))
-        kept &= skin[faces][:, :, 1].max(1) > NECK_CUT
-        faces = faces[kept]
-        self.vertices = np.concatenate([skin, cloth])
+        chin = rest[self._marks[8], 1]
+        cloth = (cloth - [0, -101.0, -26.0]) / UNITS_MM + [0.0, chin - COLLAR_DROP, NECK_AXIS_Z]
+        names = part_of(kit["faces"])
+        kept = ~np.isin(names, ("fluid", "lashes")) & (rest[kit["faces"]][:, :, 1].max(1) > NECK_CUT)
+        faces, names = kit["faces"][kept], names[kept]
+        self.vertices = np.concatenate([rest, cloth])
         self.faces = np.concatenate([faces, cloth_faces + N_VERTICES]).astype(np.int32)
-        names = _part_of(faces)
-        kinds = {
-            "skin": Kind.SKIN,
-            "mouth": Kind.WET,
-            "teeth": Kind.WET,
-            "eye_left": Kind.EYE_LEFT,
-            "eye_right": Kind.EYE_RIGHT,
-        }
-        self.kinds = np.array([*(int(kinds[n]) for n in names), *[int(Kind.CLOTH)] * len(cloth_faces)], np.int8)
-        middle = skin[faces].mean(1)
-        neck = (names == "skin") & (middle[:, 1] < np.minimum(below_chin - 0.02 + 0.6 * (0.3 - middle[:, 2]), -0.25))
-        self.regions = np.concatenate([np.where(neck, 1, 0), np.ones(len(cloth_faces))]).astype(np.int8)
-        assert int(Region.TORSO) == 1
+        self.kinds = np.array([*(int(KINDS[n]) for n in names), *[int(Kind.CLOTH)] * len(cloth_faces)], np.int8)
+        middle = rest[faces].mean(1)
+        neck = (names == "skin") & (middle[:, 1] < np.minimum(chin - 0.02 + 0.6 * (0.3 - middle[:, 2]), -0.25))
+        self.regions = np.where(
+            np.concatenate([neck, np.ones(len(cloth_faces), bool)]), int(Region.TORSO), int(Region.HEAD)
+        ).astype(np.int8)
         self.uv = np.concatenate([kit["uv"], np.zeros((len(cloth), 2), np.float32)])
-        self.materials = self._paint(skin, cloth, shade)
-
-    def _paint(self, skin: np.ndarray, cloth: np.ndarray, shade: np.ndarray) -> Materials:
-        tone = appearance.pick(appearance.SKIN_TONES, self.look.skin_tone)
-        albedo = np.tile(tone, (N_VERTICES, 1))
-        params = np.tile([0.95, 0.5, 1.0, 0.47, 0.0], (N_VERTICES, 1))
-        anchors = skin * UNITS_MM
-        marks = skin[self._marks]
-
-        def coat(weight: np.ndarray, color: np.ndarray) -> None:
-            albedo[:] = albedo * (1 - weight[:, None]) + color * weight[:, None]
-
-        mirrored = skin * [1, 1, 1]
-        mirrored[:, 0] = np.abs(mirrored[:, 0])
-        cheek = np.abs(marks[[31, 35]]).mean(0) + [0.09, 0.0, -0.08]
-        coat(0.5 * self.look.blush * np.exp(-(((mirrored - cheek) / 0.075) ** 2).sum(1)), tone * [1.0, 0.64, 0.60])
-        nose = np.exp(-(((skin - marks[30]) / 0.05) ** 2).sum(1))
-        coat(0.4 * self.look.blush * nose, tone * [1.0, 0.66, 0.62])
-        params[:, 1] += 0.35 * nose
-        front = (np.arange(N_VERTICES) < FACE.stop) & (skin[:, 2] > 0.1)
-        lips = np.where(front, ramp(-0.006, 0.006, _inside_depth(skin[:, :2], marks[OUTER_LIPS, :2])), 0.0)
-        coat(0.9 * lips, tone * [0.76, 0.42, 0.43] * 0.9)
-        params[:, 1] = params[:, 1] * (1 - lips) + 1.3 * lips
-        params[:, 3] = params[:, 3] * (1 - lips) + 0.3 * lips
-        hair = appearance.pick(appearance.HAIR_COLORS, self.look.hair_color)
-        for rows in BROWS:
-            gap = _line_distance(skin[:, :2], marks[rows, :2] - [0, 0.006])
-            coat(np.where(front, 0.75 * ramp(0.021, 0.006, gap), 0.0), hair * 0.8)
-        albedo[MOUTH], params[MOUTH] = appearance.INSIDE, [0.35, 1.1, 0.6, 0.25, 0]
-        depth = ramp(0.20, 0.36, skin[MOUTH][:, 2])
-        params[MOUTH, 0] = 0.06 + 0.4 * depth
-        albedo[SOCKETS] = tone * 0.5
-        albedo[GUMS], params[GUMS] = appearance.GUMS, [0.6, 1.0, 0.5, 0.3, 0]
-        albedo[TEETH], params[TEETH] = appearance.WHITE_OF_TEETH, [0.85, 1.5, 0.25, 0.22, 0]
-        for part, name in zip(EYES, ("eye_left", "eye_right")):
-            out = skin[part] - self.joints[name]
-            anchors[part] = out / np.linalg.norm(out, axis=1, keepdims=True)
+        opened = self.vertices.copy()
+        opened[:N_VERTICES] += 0.7 * self._moves[ARKIT_INDEX["jawOpen"]]
+        sky = sky_share(self.vertices, self.faces)[:N_VERTICES]
+        within = slice(MOUTH.start, TEETH.stop)
+        sky[within] = sky_share(opened, self.faces)[within]
+        centres = [self.joints["eye_left"], self.joints["eye_right"]]
+        skin = growth.to_sculpt(rest[SKIN])
+        paint = Paint(rest, rest[self._marks], skin, sky, centres, self._ear, on_tongue(kit["uv"]), UNITS_MM, self.look)
         dressed = np.stack(np.broadcast_arrays(shade, 0.25, 0.12, 0.85, 0.0), 1)
-        return Materials(
-            np.concatenate([albedo, np.tile(appearance.linear(*self.look.cloth), (len(cloth), 1))]).astype(np.float32),
-            np.concatenate([params, dressed]).astype(np.float32),
-            np.concatenate([anchors, cloth * UNITS_MM]).astype(np.float32),
+        albedo = np.tile(appearance.linear(*self.look.cloth), (len(cloth), 1))
+        self.materials = Materials(
+            np.concatenate([paint.albedo, albedo]).astype(np.float32),
+            np.concatenate([paint.params, dressed]).astype(np.float32),
+            np.concatenate([paint.anchors, cloth * UNITS_MM]).astype(np.float32),
         )
-
-    def _lashes(self, kit: dict[str, np.ndarray]) -> Strands:
-        faces = kit["faces"]
-        rows = faces[(faces.min(1) >= LASHES.start) & (faces.max(1) < LASHES.stop)][:, :2]
-        upper = self.vertices[rows[:, 0], 1] > self.joints["eye_left"][1]
-        rows = rows[upper]
-        points = self.vertices[rows]
-        shell = np.tile(np.array([0.0, 0.2, 0.98]), (len(rows), 2, 1))
-        width = np.tile([0.3, 0.15], (len(rows), 1)) / UNITS_MM
-        color = np.tile(appearance.LASH, (len(rows), 2, 1))
-        bound = rows[..., None]
-        opacity = np.full(width.shape, 0.22)
-        return Strands("lashes", points, shell, color, width, opacity, np.full(len(rows), 0.1), bound,
-                       np.ones(bound.shape), slack=0.002)  # fmt: skip
 
     # posing
 
@@ -222,16 +233,9 @@ class IctHead(HeadModel):
         centre = self.joints["eye_left" if k == 0 else "eye_right"] @ skull[:3, :3].T + skull[:3, 3]
         iris = appearance.pick(appearance.IRIS_COLORS, self.look.eye_color)
         return Eye(
-            centre,
-            gaze,
-            self._radius,
-            IRIS_SHARE * self._radius,
-            PUPIL_SHARE,
-            lids.max(),
-            lids.min(),
-            iris * 0.3,
-            iris * 0.8,
-        )
+            centre=centre, gaze=gaze, radius=self._radius, iris_radius=IRIS_SHARE * self._radius, pupil=PUPIL_SHARE,
+            upper_lid_y=lids.max(), lower_lid_y=lids.min(), rim_color=iris * 0.3, inner_color=iris * 0.8,
+        )  # fmt: skip
 
     def _nod(self, vertices: np.ndarray, gazes: list[np.ndarray], neck_deg: tuple[float, float, float]):
         turn, pivot = rotation(*neck_deg), self.joints["neck"]
@@ -246,88 +250,6 @@ class IctHead(HeadModel):
         return skull, vertices + share[:, None] * (moved - vertices), [turn @ gaze for gaze in gazes]
 
 
-def read_kit(folder: Path) -> dict[str, np.ndarray]:
-    """The kit's arrays: neutral, faces, uv, landmarks, identity `[20, V, 3]`, expressions `[52, V, 3]` (ARKit)."""
-    model = folder / "FaceXModel" if (folder / "FaceXModel").is_dir() else folder
-    neutral = model / f"{NEUTRAL}.obj"
-    if not neutral.is_file():
-        raise ModelMissingError(f"{folder}: holds no ICT-FaceKit; fetch it from {SOURCE} and name its folder.")
-    stat = neutral.stat()
-    key = hashlib.sha256(f"{neutral.resolve()}:{stat.st_size}:{stat.st_mtime_ns}".encode()).hexdigest()[:16]
-    cached = cache_dir() / "heads" / f"ict-{key}.safetensors"
-    try:
-        return load_file(cached)
-    except (OSError, SafetensorError):
-        kit = _read_folder(model)
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(cached) as temporary:
-        save_file(kit, temporary)
-    return kit
-
-
-def _read_folder(model: Path) -> dict[str, np.ndarray]:
-    neutral, faces, uv = _read_obj(model / f"{NEUTRAL}.obj", with_faces=True)
-    expressions = np.zeros((52, *neutral.shape), np.float32)
-    for name in ARKIT_52:
-        for file in _files_of(name):
-            path = model / f"{file}.obj"
-            if path.is_file():
-                expressions[ARKIT_INDEX[name]] += _read_obj(path)[0] - neutral
-    identity = np.stack([_read_obj(model / f"identity{i:03d}.obj")[0] - neutral for i in range(N_IDENTITY)])
-    try:
-        marks = json.loads((model / "vertex_indices.json").read_text(encoding="utf-8"))["idx_to_landmark_verts"]
-    except (OSError, ValueError, KeyError) as error:
-        raise ModelMissingError(f"{model}: vertex_indices.json cannot be read; fetch the kit again.") from error
-    return {"neutral": neutral, "faces": faces, "uv": uv, "identity": identity.astype(np.float32),
-            "expressions": expressions, "landmarks": np.array(marks, np.int32)}  # fmt: skip
-
-
-def _files_of(name: str) -> tuple[str, ...]:
-    """The kit's files of an ARKit shape; what ARKit has once and the kit per side is added up."""
-    for side, mark in (("Left", "_L"), ("Right", "_R")):
-        if name.endswith(side) and name not in ("jawLeft", "jawRight", "mouthLeft", "mouthRight"):
-            return (name[: -len(side)] + mark,)
-    return (name + "_L", name + "_R") if name in ("browInnerUp", "cheekPuff") else (name,)
-
-
-def _read_obj(path: Path, with_faces: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vertices float32 `[V, 3]`; with faces also triangles `[F, 3]` and one texture point per vertex `[V, 2]`."""
-    try:
-        lines = path.read_text(encoding="ascii", errors="replace").splitlines()
-        vertices = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], np.float32)
-        if vertices.shape != (N_VERTICES, 3):
-            raise ModelMissingError(f"{path}: has {len(vertices)} vertices, not {N_VERTICES}; fetch the kit again.")
-        if not with_faces:
-            return vertices, np.empty((0, 3), np.int32), np.empty((0, 2), np.float32)
-        texture = np.array([line.split()[1:3] for line in lines if line.startswith("vt ")], np.float32)
-        faces, uv = [], np.zeros((N_VERTICES, 2), np.float32)
-        for line in lines:
-            if line.startswith("f "):
-                corners = [[int(v) - 1 for v in corner.split("/")[:2]] for corner in line.split()[1:]]
-                faces += [(corners[0][0], corners[k][0], corners[k + 1][0]) for k in range(1, len(corners) - 1)]
-                for vertex, at in corners:
-                    uv[vertex] = texture[at]
-    except (OSError, ValueError, IndexError) as error:
-        raise ModelMissingError(f"{path}: cannot be read ({error}); fetch the kit again from {SOURCE}.") from error
-    return vertices, np.array(faces, np.int32), uv
-
-
-def _part_of(faces: np.ndarray) -> np.ndarray:
-    first = faces[:, 0]
-    edges = [
-        MOUTH.start,
-        SOCKETS.start,
-        GUMS.start,
-        TEETH.start,
-        EYES[0].start,
-        EYES[1].start,
-        EYES[1].stop,
-        LASHES.start,
-    ]
-    names = np.array(["skin", "mouth", "skin", "mouth", "teeth", "eye_left", "eye_right", "fluid", "lashes"])
-    return names[np.searchsorted(edges, first, side="right")]
-
-
 def _sphere_centre(points: np.ndarray) -> np.ndarray:
     """Centre of the sphere that fits points best (linear least squares)."""
     system = np.concatenate([2 * points, np.ones((len(points), 1))], 1)
@@ -335,28 +257,15 @@ def _sphere_centre(points: np.ndarray) -> np.ndarray:
 
 
 def _into_collar(points: np.ndarray) -> np.ndarray:
-    """Draws the neck in so that it stands inside the collar."""
-    radius = np.hypot(points[:, 0], points[:, 2] + 0.10)
-    limit = np.interp(points[:, 1], [-0.66, -0.56, -0.44], [0.19, 0.225, 0.32])
-    shrink = np.where(
-        (points[:, 1] < -0.44) & (points[:, 2] < 0.12), np.minimum(1, limit / np.maximum(radius, 1e-6)), 1
-    )
-    return np.stack([points[:, 0] * shrink, points[:, 1], (points[:, 2] + 0.10) * shrink - 0.10], 1)
+    """Draws the neck in, smoothly from the jaw down, so that it stands inside the collar."""
+    x, y, z = points.T
+    radius = np.maximum(np.hypot(x, z - NECK_AXIS_Z), 1e-6)
+    limit = PchipInterpolator(COLLAR_HEIGHTS, COLLAR_RADII)(np.clip(y, COLLAR_HEIGHTS[0], COLLAR_HEIGHTS[-1]))
+    over = (radius - limit) / COLLAR_SOFT
+    shrink = 1 - COLLAR_SOFT * np.logaddexp(0, over) / radius * ramp(COLLAR_HEIGHTS[-1], COLLAR_HEIGHTS[-2], y)
+    chin = ramp(0.02, 0.12, z) * ramp(-0.56, -0.50, y)
+    shrink = shrink + (1 - shrink) * chin
+    return np.stack([x * shrink, y, (z - NECK_AXIS_Z) * shrink + NECK_AXIS_Z], 1)
 
 
-def _line_distance(points: np.ndarray, line: np.ndarray) -> np.ndarray:
-    best = np.full(len(points), np.inf)
-    for a, b in pairwise(line):
-        t = np.clip((points - a) @ (b - a) / ((b - a) @ (b - a)), 0, 1)[:, None]
-        best = np.minimum(best, np.linalg.norm(points - (a + t * (b - a)), axis=1))
-    return best
-
-
-def _inside_depth(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """Distance to a closed polygon, positive inside."""
-    closed = np.concatenate([polygon, polygon[:1]])
-    inside = np.zeros(len(points), bool)
-    for (x0, y0), (x1, y1) in pairwise(closed):
-        crosses = (y0 > points[:, 1]) != (y1 > points[:, 1])
-        inside ^= crosses & (points[:, 0] < (x1 - x0) * (points[:, 1] - y0) / (y1 - y0 + 1e-12) + x0)
-    return np.where(inside, 1, -1) * _line_distance(points, closed)
+assert FLUID.stop == LASHES.start

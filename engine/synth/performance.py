@@ -91,6 +91,7 @@ def resampled(speech: Speech) -> Speech:
     return Speech(samples, AUDIO_RATE_HZ, speech.phones, speech.voice, speech.text)
 
 
+GLANCE_S = 0.08  # how long the eyes take to jump
 LAYERS = (
     # shapes, mean gap s, shortest and longest hold s, largest weight
     (("browInnerUp",), 5.0, 0.4, 1.8, 0.9),
@@ -125,8 +126,30 @@ def _express(times: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     for side in ("Left", "Right"):
         out[:, ARKIT_INDEX["mouthFrown" + side]] *= 1 - np.clip(happy * 1.6, 0, 1)
         out[:, ARKIT_INDEX["eyeWide" + side]] *= 1 - np.clip(out[:, ARKIT_INDEX["eyeSquint" + side]] * 1.6, 0, 1)
+    _look(times, rng, out)
     _blink(times, rng, out)
     return np.clip(out, 0, 1)
+
+
+def _look(times: np.ndarray, rng: np.random.Generator, out: np.ndarray) -> None:
+    """Glances: both eyes jump to a place and stay; most return to the camera."""
+    places = [(0.0, 0.0)]
+    begins = [0.0]
+    while begins[-1] < times[-1]:
+        away = rng.random() < (0.75 if places[-1] == (0.0, 0.0) else 0.35)
+        places.append((rng.uniform(-0.85, 0.85), rng.uniform(-0.7, 0.7)) if away else (0.0, 0.0))
+        begins.append(begins[-1] + rng.uniform(0.35, 1.6))
+    places = np.array(places)
+    index = np.searchsorted(begins, times, side="right") - 1
+    part = np.clip((times - np.array(begins)[index]) / GLANCE_S, 0, 1)[:, None]
+    part = part * part * (3 - 2 * part)
+    left, up = (places[np.maximum(index - 1, 0)] * (1 - part) + places[index] * part).T
+    turns = {
+        "Out{0} In{1}": left, "In{0} Out{1}": -left, "Up{0} Up{1}": up, "Down{0} Down{1}": -up,
+    }  # fmt: skip
+    for shapes, way in turns.items():
+        for shape in shapes.format("Left", "Right").split():
+            out[:, ARKIT_INDEX["eyeLook" + shape]] = np.maximum(way, 0)
 
 
 def _blink(times: np.ndarray, rng: np.random.Generator, out: np.ndarray) -> None:

@@ -13,11 +13,10 @@ import soundfile
 from engine.camera import Camera, Orbit
 from engine.capture.dataset import DatasetInfo, write_picture, write_tracks
 from engine.heads.base import HeadModel
-from engine.heads.house import HouseHead
 from engine.paths import atomic_folder
 from engine.progress import Progress
+from engine.synth.casting import cast_head
 from engine.synth.performance import AUDIO_RATE_HZ, Performance, perform
-from engine.synth.population import person
 from engine.synth.renderer import HeadRenderer, Shot
 from engine.vocabulary import ACTION_UNITS
 
@@ -33,16 +32,19 @@ class CameraMotion:
         azimuth_deg, elevation_deg: the largest swing to either side; most of the time is spent within 0.6 of it.
         elevation_middle_deg: what the elevation swings round.
         speed: 1 is a full sweep from side to side in about 12 s.
+        turn_at_s, turn_s: when it goes once all the way round the head, and how long that takes; 0 is never.
     """
 
-    azimuth_deg: float = 50.0
-    elevation_deg: float = 22.5
-    elevation_middle_deg: float = 2.5
+    azimuth_deg: float = 60.0
+    elevation_deg: float = 28.0
+    elevation_middle_deg: float = 2.0
     distance: float = 4.15
     distance_swing: float = 0.12
     fov_deg: float = 20.0
     target: tuple[float, float, float] = (0.0, -0.10, 0.0)
     speed: float = 1.0
+    turn_at_s: float = 0.0
+    turn_s: float = 0.0
 
     def orbit(self, t: float, seed: int = 0) -> Orbit:
         """Where the camera is at `t` seconds."""
@@ -53,25 +55,41 @@ class CameraMotion:
         )
         lift = 0.62 * np.sin(w / 8.3 + phase[3]) + 0.38 * np.sin(w / 19.0 + phase[4])
         return Orbit(
-            target=self.target, azimuth_deg=float(self.azimuth_deg * sway),
+            target=self.target, azimuth_deg=float(self.azimuth_deg * sway + self._turned(t)),
             elevation_deg=float(self.elevation_middle_deg + self.elevation_deg * lift),
             distance=float(self.distance + self.distance_swing * np.sin(w / 15.0 + phase[5])), fov_deg=self.fov_deg,
         )  # fmt: skip
 
+    def _turned(self, t: float) -> float:
+        if self.turn_s <= 0:
+            return 0.0
+        part = float(np.clip((t - self.turn_at_s) / self.turn_s, 0, 1))
+        return 360.0 * part * part * (3 - 2 * part)
+
 
 def studio(
-    identity: int | str, seconds: float, out: Path, *, size: int = 512, fps: float = 25.0, seed: int | None = None
+    identity: int | str,
+    seconds: float,
+    out: Path,
+    *,
+    head: str = "house",
+    kit: Path | None = None,
+    size: int = 512,
+    fps: float = 25.0,
+    seed: int | None = None,
+    motion: CameraMotion | None = None,
 ) -> Iterator[Progress]:
-    """Films one person of the house talking for `seconds` into the dataset `out`.
+    """Films one made person talking for `seconds` into the dataset `out`.
 
     Args:
-        identity: a seed of the population, or a name of `population.CAST`.
-        seed: of the performance and the camera; the identity's own by default.
+        identity: a seed of the population, or the name of one of the cast.
+        head, kit: the head model, and the folder of ICT-FaceKit for "ict" (see `casting.cast_head`).
+        seed: of the performance and the camera; the person's own by default.
     """
-    who = person(str(identity))
-    seed = zlib.crc32(who.name.encode()) if seed is None else seed
-    yield Progress("Speaking", message=f"{who.name}, {seconds:g} s")
-    yield from film(HouseHead(who), perform(seconds, fps, seed), out, size=size, fps=fps, seed=seed)
+    model = cast_head(str(identity), head, kit)
+    seed = zlib.crc32(model.person.encode()) if seed is None else seed
+    yield Progress("Speaking", message=f"{model.person}, {seconds:g} s")
+    yield from film(model, perform(seconds, fps, seed), out, size=size, fps=fps, seed=seed, motion=motion)
 
 
 def film(
@@ -114,7 +132,7 @@ def film(
             background="alpha", background_color=BACKGROUND, au_names=[unit.name for unit in ACTION_UNITS],
             expression_backend="arkit52", exact=True, units_mm=head.units_mm,
             source={"studio": head.name, "person": head.person, "seed": seed, "sentences": performance.texts},
-            licence="made by the studio; no real person is shown", notes=notes,
+            licence=head.licence, notes=notes,
         )  # fmt: skip
         write_tracks(folder, info, _tracks(head, performance, cameras, rows, seed))
     yield Progress("Filmed", n_frames, n_frames, values={"path": str(out)})

@@ -9,4 +9,4 @@ from engine.heads.sculpt.short_hair import buzz, crop, curls, fringe, quiff
 STYLES: dict[str, Callable[..., Grown] | None] = {
     "crop": crop, "quiff": quiff, "fringe": fringe, "buzz": buzz, "curls": curls, "bob": bob, "bun": bun, "bald": None,
 }  # fmt: skip
-"""Style name to what grows it from the template's vertices, faces and a length factor; None grows nothing."""
+"""Style name to what grows it on a `Scalp` with a length factor; None grows nothing."""

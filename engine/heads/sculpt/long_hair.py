@@ -4,33 +4,22 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from engine.heads.sculpt.fields import ramp
-from engine.heads.sculpt.scalp import (
-    Grown,
-    clumps,
-    gather,
-    hairline,
-    joined,
-    outside,
-    sample_roots,
-    unit,
-    within_surface,
-)
-from engine.heads.sculpt.surface import Shape, direction, distance
+from engine.heads.sculpt.scalp import Grown, Scalp, clumps, gather, hairline, joined, unit, within_surface
 
 BUN = np.array([0.0, 62.0, -92.0])
 BUN_RADIUS = 25.0
 
 
-def bob(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int = 9, count: int = 9500) -> Grown:
+def bob(scalp: Scalp, length: float = 1.0, seed: int = 9, count: int = 9500) -> Grown:
     """Hair parted on the left that falls to the jaw (length 1) or the shoulders (1.6), turned in at the end."""
     rng = np.random.default_rng(seed)
     parting = 17.0
-    guides = sample_roots(vertices, faces, 900, rng)
+    guides = scalp.sample_roots(900, rng)
     guides = guides[_grows_long(guides)]
     forehead = (guides[:, 2] > 40) & ((hairline(guides) < 9) | (np.abs(guides[:, 0] - parting) < 5))
     guides = guides[~forehead]  # would wander over the forehead; the hair there follows what grows behind
-    paths, layer = _fall(guides, parting, length, rng)
-    roots = sample_roots(vertices, faces, count, rng)
+    paths, layer = _fall(scalp, guides, parting, length, rng)
+    roots = scalp.sample_roots(count, rng)
     roots = roots[_grows_long(roots)]
     n = len(roots)
     apart = np.array([400.0, 0, 0])  # keeps roots from guides across the parting
@@ -40,8 +29,8 @@ def bob(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int 
     points = paths[guide] + (roots - guides[guide])[:, None] * (1 - 0.35 * s**1.1)[None, :, None]
     phase, swing = rng.random((n, 3)) * 6.28, (0.25 + 0.9 * rng.random(n)) * (1 + 2.0 * (rng.random(n) < 0.06))
     wave = np.sin(phase[:, None] + s[None, :, None] * (4 + 4 * rng.random(n))[:, None, None])
-    points = outside(points + wave * (swing[:, None] * s**1.2)[..., None], 0.7)
-    shell = direction(points.reshape(-1, 3), Shape.HAIR, 1.0).reshape(points.shape)
+    points = scalp.outside(points + wave * (swing[:, None] * s**1.2)[..., None], 0.7)
+    shell = scalp.direction(points.reshape(-1, 3), 1.0).reshape(points.shape)
     lock = (0.80 + 0.34 * rng.random(len(guides)))[guide]
     shell = unit(shell + 0.30 * rng.normal(0, 1, (len(guides), 3))[guide][:, None])
     tint = (
@@ -60,7 +49,7 @@ def _grows_long(roots: np.ndarray) -> np.ndarray:
     return ~((roots[:, 1] < 26) & (azimuth < 88))
 
 
-def _fall(roots: np.ndarray, parting: float, length: float, rng: np.random.Generator, n_points: int = 18):
+def _fall(scalp: Scalp, roots: np.ndarray, parting: float, length: float, rng: np.random.Generator, n_points: int = 18):
     """Guides grown step by step: away from the parting, round the skull, then down; points and layer 0 (inner) to 1."""
     n = len(roots)
     x, y, z = roots.T
@@ -71,7 +60,7 @@ def _fall(roots: np.ndarray, parting: float, length: float, rng: np.random.Gener
     long = (y - end) + 26 * top + 0.12 * np.abs(x)
     long = long * (0.93 + 0.10 * rng.random(n) + 0.05 * (layer - 0.5))
     lift = (2.5 + 6.5 * ramp(0, 70, hairline(roots))) * (0.45 + 0.55 * layer)
-    normal = direction(roots, Shape.HAIR, 0.6)
+    normal = scalp.direction(roots)
     head = np.stack([side, 0.25 * ramp(30, 60, z), -0.10 - 0.60 * ramp(30, 70, z)], 1) * top[:, None] + (1 - top)[
         :, None
     ] * [0, -1.2, -0.1]
@@ -79,7 +68,7 @@ def _fall(roots: np.ndarray, parting: float, length: float, rng: np.random.Gener
     points, at, step = [roots], roots, (long / (n_points - 1))[:, None]
     for k in range(1, n_points):
         s = k / (n_points - 1)
-        normal = direction(at, Shape.HAIR, 0.8)
+        normal = scalp.direction(at, 0.8)
         turned = within_surface(head, normal) if k > 2 else head
         low = ramp(20, -30, at[:, 1])[:, None]
         turned = turned * (1 - 0.5 * low) + np.array([0, -1.0, 0]) * (0.12 + 0.8 * low)
@@ -89,7 +78,7 @@ def _fall(roots: np.ndarray, parting: float, length: float, rng: np.random.Gener
         turned = turned + inwards * (0.55 * ramp(0.72, 1.0, np.full(n, s)) * (at[:, 1] < -35))[:, None]
         head = unit(turned)
         at = at + head * step
-        gap = distance(at, Shape.HAIR)
+        gap = scalp.distance(at)
         wished = (
             lift * min(1.0, s * 3.2) ** 0.8
             + np.where(at[:, 1] < -118, 11.0, 0)
@@ -98,15 +87,15 @@ def _fall(roots: np.ndarray, parting: float, length: float, rng: np.random.Gener
         short = wished - gap
         hanging = ramp(4, -28, at[:, 1])
         move = np.where(short > 0, short * 0.8, short * 0.5 * (1 - hanging))
-        at = at + direction(at, Shape.HAIR, 0.8) * move[:, None]
+        at = at + scalp.direction(at, 0.8) * move[:, None]
         points.append(at)
     return np.stack(points, 1), layer
 
 
-def bun(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int = 11, count: int = 9000) -> Grown:
+def bun(scalp: Scalp, length: float = 1.0, seed: int = 11, count: int = 9000) -> Grown:
     """Hair combed back from the face into a bun high at the back; `length` swells the bun."""
     rng = np.random.default_rng(seed)
-    roots = sample_roots(vertices, faces, count, rng)
+    roots = scalp.sample_roots(count, rng)
     n, k = len(roots), 14
     clump = clumps(roots, 500, 1.5, rng)
     s = np.linspace(0, 1, k)
@@ -118,10 +107,10 @@ def bun(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int 
     ]
     for _ in range(4):
         flat = points.reshape(-1, 3)
-        away = direction(flat, Shape.HAIR, 0.8) * (wished.ravel() - distance(flat, Shape.HAIR))[:, None]
+        away = scalp.direction(flat, 0.8) * (wished.ravel() - scalp.distance(flat))[:, None]
         points = points + away.reshape(points.shape) * (s > 0)[None, :, None]
     points = gather(points, clump, 0.3 * np.ones(n), 0.7)
-    shell = direction(points.reshape(-1, 3), Shape.HAIR, 1.0).reshape(points.shape)
+    shell = scalp.direction(points.reshape(-1, 3), 1.0).reshape(points.shape)
     shell = unit(shell + 0.28 * rng.normal(0, 1, (500, 3))[clump][:, None])
     rise = hairline(roots)
     tint = (

@@ -1,4 +1,7 @@
-"""Landmarks of the house head on its skin, in the 68-point order and in MediaPipe's."""
+"""Landmarks of the heads on their skin: the house head's in the 68-point order, both in MediaPipe's."""
+
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import load_file
@@ -27,7 +30,7 @@ NOSTRILS = ((11, -43, 88), (5.5, -45, 94))
 COLUMELLA = (0, -46, 96)
 """Template millimetres; side points are the person's left."""
 
-MEDIAPIPE_TABLE = ASSETS / "heads" / "house_mediapipe.safetensors"
+HOUSE_TABLE, ICT_TABLE = (ASSETS / "heads" / f"{name}_mediapipe.safetensors" for name in ("house", "ict"))
 N_ON_SKIN, N_IRIS = 468, 5
 IRIS_TURNS_DEG = (0, 90, 180, 270)
 """Where MediaPipe has the four rim points of an iris, seen from the front: 0 is the picture's right, 90 up."""
@@ -51,9 +54,17 @@ def sixty_eight(template: Template) -> np.ndarray:
     return np.array(rows)
 
 
-def mediapipe() -> tuple[np.ndarray, np.ndarray]:
-    """Skin rows `[468, 3]` and weights `[468, 3]` of MediaPipe's landmarks but the irises."""
-    table = load_file(MEDIAPIPE_TABLE)
+def mediapipe(vertices: np.ndarray, eyes: tuple[Eye, Eye], table: Path) -> np.ndarray:
+    """MediaPipe's landmarks `[478, 3]` of a posed head, by a table of `engine.heads.mediapipe_marks`."""
+    rows, weights = _table(table)
+    irises = [iris(eye) for eye in eyes[::-1]]  # the person's right eye comes first
+    return np.concatenate([np.einsum("lk,lkc->lc", weights, vertices[rows]), *irises])
+
+
+@cache
+def _table(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Skin rows `[468, 3]` and weights `[468, 3]` of all landmarks but the irises."""
+    table = load_file(path)
     return table["rows"], table["weights"]
 
 

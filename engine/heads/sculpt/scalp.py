@@ -1,12 +1,14 @@
-"""Where hair grows: the hairline, roots sampled over the scalp, and what every style shares."""
+"""Where hair grows: the scalp of a head, its hairline, and what every style shares."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import cKDTree
 
+from engine.heads.sculpt import surface
 from engine.heads.sculpt.fields import ramp
-from engine.heads.sculpt.surface import Shape, direction, distance
+from engine.heads.sculpt.surface import Shape
 
 AZIMUTH_DEG = (0, 12, 24, 34, 42, 50, 58, 66, 74, 80, 86, 94, 102, 112, 125, 145, 180)
 HAIRLINE_MM = (56, 56, 56, 53, 45, 32, 20, 9, -3, -14, -14, -12, -14, -26, -44, -58, -62.0)
@@ -27,6 +29,80 @@ class Grown:
     width: np.ndarray
     opacity: np.ndarray
     gloss: np.ndarray
+
+
+class Scalp:
+    """A head as hair sees it: a mesh in the sculpt's millimetres, `[V, 3]` and `[F, 3]`, and its distance field.
+
+    Args:
+        growing: faces on which hair may grow, `[F]` (default: all above the hairline).
+    """
+
+    def __init__(self, vertices: np.ndarray, faces: np.ndarray, growing: np.ndarray | None = None) -> None:
+        self.vertices, self.faces = vertices, faces
+        self._growing = np.ones(len(faces), bool) if growing is None else growing
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        """Signed distance (mm, negative inside) of points `[N, 3]` from what hair must not enter."""
+        return surface.distance(points, Shape.HAIR)
+
+    def direction(self, points: np.ndarray, step: float = 0.6) -> np.ndarray:
+        """Unit vectors `[N, 3]` away from the head; a larger `step` (mm) looks at the field more coarsely."""
+        return surface.direction(points, Shape.HAIR, step)
+
+    def outside(self, points: np.ndarray, margin: float) -> np.ndarray:
+        """Points `[..., 3]` pushed out of the head by at least `margin`."""
+        flat = points.reshape(-1, 3).copy()
+        depth = self.distance(flat)
+        deep = np.nonzero(depth < margin)[0]
+        flat[deep] += self.direction(flat[deep]) * (margin - depth[deep])[:, None]
+        return flat.reshape(points.shape)
+
+    def sample_roots(self, count: int, rng: np.random.Generator) -> np.ndarray:
+        """About `count` points `[N, 3]` on the scalp, denser and ragged along the hairline."""
+        inside = self.faces[self._growing & (hairline(self.vertices[self.faces].mean(1)) > -3)]
+        corner = self.vertices[inside[:, 0]]
+        edge1, edge2 = self.vertices[inside[:, 1]] - corner, self.vertices[inside[:, 2]] - corner
+        area = np.linalg.norm(np.cross(edge1, edge2), axis=1)
+        weight = area * (1 + 0.8 * np.exp(-((hairline(self.vertices[inside].mean(1)) / 10) ** 2)))
+        picked = rng.choice(len(inside), count, p=weight / weight.sum())
+        u = rng.random((count, 2))
+        u = np.where(u.sum(1, keepdims=True) > 1, 1 - u, u)
+        roots = corner[picked] + edge1[picked] * u[:, :1] + edge2[picked] * u[:, 1:]
+        return roots[hairline(roots) > rng.normal(0.5, 1.6, count)]
+
+
+class MeshScalp(Scalp):
+    """A scalp whose distance field is measured from its mesh: planes through the nearest vertices, blended."""
+
+    N_NEAR = 6
+
+    def distance(self, points: np.ndarray) -> np.ndarray:
+        return self._field(points)[0]
+
+    def direction(self, points: np.ndarray, step: float = 0.6) -> np.ndarray:
+        return self._field(points)[1]
+
+    def _field(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        gap, near = self._tree.query(points, self.N_NEAR)
+        weight = 1 / (gap + 1.0) ** 2
+        weight /= weight.sum(1, keepdims=True)
+        normal = self._normals[near]
+        height = ((points[:, None] - self.vertices[near]) * normal).sum(-1)
+        return (weight * height).sum(1), unit((weight[..., None] * normal).sum(1))
+
+    @cached_property
+    def _tree(self) -> cKDTree:
+        return cKDTree(self.vertices)
+
+    @cached_property
+    def _normals(self) -> np.ndarray:
+        corner = self.vertices[self.faces]
+        wide = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        normal = np.zeros_like(self.vertices)
+        for k in range(3):
+            np.add.at(normal, self.faces[:, k], wide)
+        return unit(normal)
 
 
 def joined(*bundles: Grown) -> Grown:
@@ -56,20 +132,6 @@ def beard_area(points: np.ndarray) -> np.ndarray:
     return ramp(2, -9, y - line) * ramp(-116, -100, y) * ramp(-2, 12, z) * (1 - lips) * (1 - 0.6 * under_lip)
 
 
-def sample_roots(vertices: np.ndarray, faces: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """About `count` points `[N, 3]` on the scalp of a mesh, denser and ragged along the hairline."""
-    inside = faces[hairline(vertices[faces].mean(1)) > -3]
-    corner = vertices[inside[:, 0]]
-    edge1, edge2 = vertices[inside[:, 1]] - corner, vertices[inside[:, 2]] - corner
-    area = np.linalg.norm(np.cross(edge1, edge2), axis=1)
-    weight = area * (1 + 0.8 * np.exp(-((hairline(vertices[inside].mean(1)) / 10) ** 2)))
-    picked = rng.choice(len(inside), count, p=weight / weight.sum())
-    u = rng.random((count, 2))
-    u = np.where(u.sum(1, keepdims=True) > 1, 1 - u, u)
-    roots = corner[picked] + edge1[picked] * u[:, :1] + edge2[picked] * u[:, 1:]
-    return roots[hairline(roots) > rng.normal(0.5, 1.6, count)]
-
-
 def clumps(roots: np.ndarray, count: int, scatter_mm: float, rng: np.random.Generator) -> np.ndarray:
     """The lock each root belongs to, `[N]`, out of `count`."""
     centres = roots[rng.choice(len(roots), count, replace=False)]
@@ -84,15 +146,6 @@ def gather(points: np.ndarray, clump: np.ndarray, strength: np.ndarray, power: f
     middle /= np.maximum(np.bincount(clump, minlength=len(middle)), 1)[:, None]
     s = np.linspace(0, 1, points.shape[1])[None, :, None]
     return points + ((middle[clump] - tip) * strength[:, None])[:, None] * s**power
-
-
-def outside(points: np.ndarray, margin: float) -> np.ndarray:
-    """Points `[..., 3]` pushed out of the head by at least `margin`."""
-    flat = points.reshape(-1, 3).copy()
-    depth = distance(flat, Shape.HAIR)
-    deep = np.nonzero(depth < margin)[0]
-    flat[deep] += direction(flat[deep], Shape.HAIR, 0.6) * (margin - depth[deep])[:, None]
-    return flat.reshape(points.shape)
 
 
 def within_surface(vectors: np.ndarray, normal: np.ndarray) -> np.ndarray:

@@ -5,18 +5,7 @@ from functools import partial
 import numpy as np
 
 from engine.heads.sculpt.fields import ramp
-from engine.heads.sculpt.scalp import (
-    Grown,
-    beard_area,
-    clumps,
-    gather,
-    hairline,
-    outside,
-    sample_roots,
-    unit,
-    within_surface,
-)
-from engine.heads.sculpt.surface import Shape, direction
+from engine.heads.sculpt.scalp import Grown, Scalp, beard_area, clumps, gather, hairline, unit, within_surface
 
 SWEEPS = {
     # direction on top, and what is added along the forehead
@@ -27,8 +16,7 @@ SWEEPS = {
 
 
 def crop(
-    vertices: np.ndarray,
-    faces: np.ndarray,
+    scalp: Scalp,
     length: float = 1.0,
     sweep: str = "aside",
     seed: int = 3,
@@ -36,9 +24,9 @@ def crop(
 ) -> Grown:
     """Short hair: tight at the sides and nape, longer and swept on top."""
     rng = np.random.default_rng(seed)
-    roots = sample_roots(vertices, faces, count, rng)
+    roots = scalp.sample_roots(count, rng)
     n = len(roots)
-    normal = direction(roots, Shape.HAIR, 0.6)
+    normal = scalp.direction(roots)
     clump = clumps(roots, 420, 2.5, rng)
     y, z = roots[:, 1], roots[:, 2]
     top = ramp(40, 72, y + 0.10 * z)
@@ -56,7 +44,7 @@ def crop(
     s = np.linspace(0, 1, 7)[None, :, None]
     points = roots[:, None] + (normal * (lift * long)[:, None])[:, None] * (1.25 * s - 0.72 * s * s)
     points = points + (flow * long[:, None])[:, None] * (0.25 * s + 0.72 * s * s)
-    points = outside(gather(points, clump, 0.42 * top * (0.6 + 0.4 * rng.random(n))), 0.5)
+    points = scalp.outside(gather(points, clump, 0.42 * top * (0.6 + 0.4 * rng.random(n))), 0.5)
     shell = normal[:, None] + 0.35 * (points - roots[:, None]) / np.maximum(long, 1)[:, None, None]
     shell = unit(shell + 0.55 * (lock * top[:, None])[:, None])
     tint = (0.80 + 0.36 * rng.random(420)[clump]) * (0.82 + 0.36 * rng.random(n))
@@ -65,12 +53,12 @@ def crop(
     return Grown(points, shell, tint[:, None] * (0.62 + 0.5 * s[..., 0]), width, opacity, 0.55 + 0.5 * rng.random(n))
 
 
-def buzz(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int = 5, count: int = 19000) -> Grown:
+def buzz(scalp: Scalp, length: float = 1.0, seed: int = 5, count: int = 19000) -> Grown:
     """A few millimetres all over."""
     rng = np.random.default_rng(seed)
-    roots = sample_roots(vertices, faces, count, rng)
+    roots = scalp.sample_roots(count, rng)
     n = len(roots)
-    normal = direction(roots, Shape.HAIR, 0.6)
+    normal = scalp.direction(roots)
     forward = np.array([0.0, -0.4, 0.7]) * ramp(40, 70, roots[:, 1])[:, None] + np.array([0, -1.0, -0.2])
     flow = within_surface(forward + rng.normal(0, 0.35, roots.shape), normal)
     long = (2.4 + 2.2 * rng.random(n)) * length * np.clip(0.5 + hairline(roots) / 20, 0.5, 1)
@@ -84,12 +72,12 @@ def buzz(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int
     return Grown(points, np.repeat(normal[:, None], 3, 1), tint, width, opacity, np.full(n, 0.35))
 
 
-def curls(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: int = 7, count: int = 6500) -> Grown:
+def curls(scalp: Scalp, length: float = 1.0, seed: int = 7, count: int = 6500) -> Grown:
     """Tight curls standing away from the head, shorter at the temples and the nape."""
     rng = np.random.default_rng(seed)
-    roots = sample_roots(vertices, faces, count, rng)
+    roots = scalp.sample_roots(count, rng)
     n = len(roots)
-    normal = direction(roots, Shape.HAIR, 0.6)
+    normal = scalp.direction(roots)
     clump = clumps(roots, 520, 1.0, rng)
     top = ramp(15, 70, roots[:, 1])
     rise = hairline(roots)
@@ -103,7 +91,7 @@ def curls(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: in
     radius = (2.6 + 1.2 * rng.random(n))[:, None] * np.minimum(1, 3 * s)
     coil = np.cos(angle)[..., None] * across[:, None] + np.sin(angle)[..., None] * beside[:, None]
     points = roots[:, None] + lean[:, None] * (reach[:, None] * s)[..., None] + coil * radius[..., None]
-    points = outside(gather(points, clump, 0.25 * np.ones(n)), 0.4)
+    points = scalp.outside(gather(points, clump, 0.25 * np.ones(n)), 0.4)
     shell = unit(0.8 * lean[:, None] + 0.6 * coil)
     tint = (0.72 + 0.45 * rng.random(n))[:, None] * (0.5 + 0.6 * s)
     width = np.full((n, 14), 0.78) * np.clip(1.15 - 0.5 * s, 0.3, 1)
@@ -111,20 +99,20 @@ def curls(vertices: np.ndarray, faces: np.ndarray, length: float = 1.0, seed: in
     return Grown(points, shell, tint, width, opacity, 0.45 + 0.4 * rng.random(n))
 
 
-def stubble(vertices: np.ndarray, faces: np.ndarray, amount: float, seed: int = 13, count: int = 15000) -> Grown:
+def stubble(scalp: Scalp, amount: float, seed: int = 13, count: int = 15000) -> Grown:
     """A short beard; `amount` 0 to 1 makes it denser and longer."""
     rng = np.random.default_rng(seed)
-    middle = vertices[faces].mean(1)
+    middle = scalp.vertices[scalp.faces].mean(1)
     weight = beard_area(middle)
-    chosen = faces[weight > 0.05]
-    corners = vertices[chosen]
+    chosen = scalp.faces[weight > 0.05]
+    corners = scalp.vertices[chosen]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     share = area * weight[weight > 0.05]
     picked = rng.choice(len(chosen), int(count * (0.4 + 0.6 * amount)), p=share / share.sum())
     u = rng.dirichlet((1, 1, 1), len(picked))
     roots = np.einsum("nk,nkc->nc", u, corners[picked])
     n = len(roots)
-    normal = direction(roots)
+    normal = scalp.direction(roots)
     flow = within_surface(
         np.stack([0.15 * np.sign(roots[:, 0]), -np.ones(n), 0 * roots[:, 2]], 1) + rng.normal(0, 0.35, roots.shape),
         normal,

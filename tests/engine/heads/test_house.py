@@ -163,10 +163,10 @@ def test_mediapipe_landmarks_follow_the_lips_and_the_gaze(head):
 def test_the_measured_landmarks_belong_to_the_shipped_template():
     from safetensors import safe_open
 
-    from engine.heads.sculpt.marks import MEDIAPIPE_TABLE
+    from engine.heads.sculpt.marks import HOUSE_TABLE
 
-    with safe_open(MEDIAPIPE_TABLE, "numpy") as table:
-        assert table.metadata()["sculpt"] == templates.source_hash(), "run engine.heads.sculpt.mediapipe_marks"
+    with safe_open(HOUSE_TABLE, "numpy") as table:
+        assert table.metadata()["sculpt"] == templates.source_hash(), "run engine.heads.mediapipe_marks"
 
 
 def test_an_unknown_landmark_order_is_an_error(head):
