@@ -242,6 +242,10 @@ class Session(QObject):
     def set_microphone_muted(self, is_muted: bool) -> None:
         self._source.set_muted(is_muted)
 
+    def play_click(self) -> None:
+        """A click from the loudspeaker, for the clap test."""
+        self._source.play_click()
+
     def set_gain_db(self, gain_db: float) -> None:
         self._tell("voice", gain_db=float(gain_db))
 

@@ -8,10 +8,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.audio.devices import AudioDevice, choose
 from app.children import Child
+from app.clap_test import click
 from engine.audio.ring import SampleRing
 from engine.audio.ring import SourceState as RingState
 
 HANDOVER_POLL_MS = 10
+CLICK_AFTER_MS, CLICK_ENDS_MS = 300, 1_500  # a loudspeaker needs a moment to begin, and then to finish
 HANDOVER_S = 1.0
 """How long the present writer of the ring may take to let go; one that is dead never does."""
 
@@ -54,6 +56,7 @@ class VoiceSource(QObject):
         self._wanted: tuple[str, Any] = ("none", None)  # what the user chose: microphone name or file path
         self._playing: tuple[str, Any] = ("none", None)  # what is asked of the children now
         self._waited_ms = 0
+        self._wants_click = False
         self._handover = QTimer(self, interval=HANDOVER_POLL_MS)
         self._handover.timeout.connect(self._go_on_when_free)
         sound.said.connect(self._on_sound)
@@ -76,6 +79,12 @@ class VoiceSource(QObject):
         """At once: the writer sees it with its next block, and so does whoever plays it."""
         self._voice_ring.is_muted = self._output_ring.is_muted = is_muted
         self._set(is_muted=is_muted)
+
+    def play_click(self) -> None:
+        """Opens the loudspeaker for a moment and plays a click; while a file is spoken the loudspeaker is its own."""
+        if self._playing[0] != "file":
+            self._wants_click = True
+            self._sound.ask("use_output", name=None)
 
     def performer_requests(self) -> list[tuple[str, dict[str, Any]]]:
         """What a performer that starts again must be told."""
@@ -127,7 +136,19 @@ class VoiceSource(QObject):
         if self._is_on_fallback and choose(self.devices, "input", self._wanted[1]) is not None:
             self._switch(*self._wanted)
 
+    def _click(self) -> None:
+        if self._playing[0] != "file":
+            self._output_ring.write(click(self._output_ring.rate_hz))
+            QTimer.singleShot(CLICK_ENDS_MS, self._end_click)
+
+    def _end_click(self) -> None:
+        if self._playing[0] != "file":
+            self._sound.ask("stop_output")
+
     def _on_sound_opened(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "output" and self._wants_click:
+            self._wants_click = False
+            QTimer.singleShot(CLICK_AFTER_MS, self._click)
         if event["kind"] == "input" and self._playing[0] == "microphone":
             self._set(kind="microphone", name=event["name"], sentence="")
 

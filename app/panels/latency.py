@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.theme.buttons import KeyCap, Words, rule
+from app.theme.buttons import KeyCap, TextButton, Words, rule
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, SEMIBOLD, STAGE_LABELS, TYPE
 from app.workers.frames import STAGES, FrameHeader
@@ -134,7 +134,13 @@ class LatencyChip(QAbstractButton):
 
 
 class StagePanel(QFrame):
-    """252 wide: the stages on a 150-ms scale and a row of figures for each; lower left of the viewport."""
+    """252 wide: the stages on a 150-ms scale and a row of figures for each; lower left of the viewport.
+
+    Signals: `clap_wanted`; `words_changed`, when it takes another height.
+    """
+
+    clap_wanted = Signal()
+    words_changed = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -180,7 +186,21 @@ class StagePanel(QFrame):
         total.addWidget(Words(theme, "Total", TYPE.secondary, SEMIBOLD), 0, 1)
         self._cells["total"] = self._figures(total, 0, right, weight=SEMIBOLD)
         column.addLayout(total)
+        column.addWidget(rule())
+        why = "Plays a click and flashes with its picture: film both with a phone."
+        self.clap = TextButton(theme, "Clap test", "hand-clap", why=why)
+        self.clap.clicked.connect(self.clap_wanted)
+        self._clap_words = Words(theme, "", TYPE.secondary, tone="t2", wrap=True)
+        self._clap_words.hide()
+        column.addWidget(self.clap, 0, Qt.AlignmentFlag.AlignLeft)
+        column.addWidget(self._clap_words)
         theme.changed.connect(self.update)
+
+    def show_clap(self, words: str) -> None:
+        """How the clap test goes."""
+        self._clap_words.setText(words)
+        self._clap_words.setVisible(bool(words))
+        self.words_changed.emit()
 
     def _figures(self, grid: QGridLayout, row: int, alignment, weight: int) -> tuple[Words, Words]:
         cells = tuple(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
 
+from app.clap_test import ClapTest
 from app.panels.latency import Latency
 from app.windows.file_tasks import FileTasks, name_take, show_file
 from app.windows.library_wiring import LibraryWiring
@@ -184,6 +185,11 @@ class SessionWiring(QObject):
         bar, session = self._window.live_bar, self._session
         bar.seconds = lambda: session.recording_seconds
         bar.latency = self._latency
+        panel = self._window.stage_panel
+        self.clap_test = ClapTest(session, self._window.viewport, parent=self)
+        panel.clap_wanted.connect(self.clap_test.start)
+        self.clap_test.said.connect(panel.show_clap)
+        panel.words_changed.connect(lambda: self._window.show_stage_panel(panel.isVisible()))
         bar.show_can_record(session.manifest is not None, "Open an avatar first.")
         bar.show_look_ahead(self._settings.sound.look_ahead_ms)
         bar.meter.show_gate(self._settings.sound.gate_db)

@@ -107,3 +107,19 @@ def test_a_sample_voice_speaks_until_a_microphone_comes(make_session, qtbot, sto
     wait_for_drive(session, qtbot, lambda h: h.driven[0] < 0.05)
     stopped_virtual_sound.say(tone(20, 16_000))
     wait_for_drive(session, qtbot, lambda h: h.driven[0] > 1.0)
+
+
+def test_a_click_is_played_once_and_the_microphone_hears_it(make_session, qtbot, virtual_sound):  # noqa: F811
+    session = make_session()
+    wait_for_source(session, qtbot, "microphone")
+    ring = session._rings[0]
+    first = ring.written
+    session.play_click()
+
+    def peaks():
+        samples, _ = ring.read(first, ring.written - first)
+        return np.flatnonzero(np.abs(samples) > 0.3)
+
+    qtbot.waitUntil(lambda: len(peaks()) > 0, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: ring.written - first > peaks()[0] + ring.rate_hz, timeout=PATIENCE_MS)
+    assert np.ptp(peaks()) < 0.01 * ring.rate_hz
