@@ -159,12 +159,16 @@ def pose_matrix(yaw: float, pitch: float, roll: float, x: float = 0, y: float = 
     return matrix
 
 
-def camera_path(view: str, base: Orbit, n_frames: int, width: int, height: int) -> list[Camera]:
+def camera_path(
+    view: str, base: Orbit, n_frames: int, width: int, height: int, times: np.ndarray | None = None
+) -> list[Camera]:
     """The cameras of a named view, or of a JSON file of cameras, for every frame of a clip.
 
     Args:
         view: a key of `VIEWS`, `spiral`, or the path of a JSON file: one camera, or a list with one for each key.
         base: the avatar's own front view.
+        times: seconds of the frames, `[n_frames]`, for a file whose keys have times; without them the keys are spread
+            evenly over the clip.
 
     Raises:
         CameraError: if the name is unknown or the file cannot be read.
@@ -178,14 +182,14 @@ def camera_path(view: str, base: Orbit, n_frames: int, width: int, height: int) 
             _turned(base, 25 * np.sin(p), 10 * np.sin(2 * p))
             .camera(width, height) for p in phase
         ]  # fmt: skip
-    return _cameras_of_file(Path(view), n_frames, width, height)
+    return _cameras_of_file(Path(view), n_frames, width, height, times)
 
 
 def _turned(base: Orbit, azimuth_deg: float, elevation_deg: float) -> Orbit:
     return replace(base, azimuth_deg=base.azimuth_deg + azimuth_deg, elevation_deg=base.elevation_deg + elevation_deg)
 
 
-def _cameras_of_file(path: Path, n_frames: int, width: int, height: int) -> list[Camera]:
+def _cameras_of_file(path: Path, n_frames: int, width: int, height: int, times: np.ndarray | None) -> list[Camera]:
     if not path.is_file():
         raise CameraError(f"{path}: no such view; use {', '.join(VIEWS)}, spiral or a JSON file of cameras.")
     try:
@@ -195,6 +199,12 @@ def _cameras_of_file(path: Path, n_frames: int, width: int, height: int) -> list
     rows = rows if isinstance(rows, list) else [rows]
     if not rows:
         raise CameraError(f"{path}: holds no camera.")
+    has_times = times is not None and all(isinstance(row, dict) and "time" in row for row in rows)
+    if has_times and "azimuth_deg" in rows[0]:
+        from engine.performance.camera_path import CameraPath  # which is made of what is defined here
+
+        path_of_keys = CameraPath.from_json(rows)
+        return [path_of_keys.at(float(time)).camera(width, height) for time in times]
     cameras = [
         (
             Orbit.from_json(row).camera(width, height)
@@ -204,4 +214,7 @@ def _cameras_of_file(path: Path, n_frames: int, width: int, height: int) -> list
         for row in rows
     ]
     keys = np.linspace(0, len(cameras) - 1, n_frames).round().astype(int)
+    if has_times:
+        at = [float(row["time"]) for row in rows]
+        keys = np.clip(np.searchsorted(at, np.asarray(times) - 1e-4), 0, len(cameras) - 1)
     return [cameras[i] for i in keys]

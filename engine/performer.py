@@ -10,6 +10,7 @@ from engine.audio.history import FeatureHistory
 from engine.camera import Camera
 from engine.controls import Controls
 from engine.edits import Edits
+from engine.gaussians import Gaussians
 from engine.guard import guard_of
 from engine.latency import StageClock
 from engine.live_view import LiveView
@@ -158,10 +159,7 @@ class Performer:
         stage = StageClock()
         stage.ms.update(moment.stages_ms)
         with stage("deform"):
-            state = self._animate(moment.controls)
-            layers = self.avatar.deform(state, camera)
-            if self.edits is not None:
-                layers = self.edits.apply(layers)
+            layers, state = self._deformed(moment.controls, camera)
             if self.view is not None:
                 layers = self.view.layers(layers, moment.controls, camera, state)
         with stage("raster"):
@@ -170,6 +168,10 @@ class Performer:
         with stage("present"):
             image = self._compose(rendered, moment, camera, out)
         return Frame(image, moment, camera, sum(len(layer) for layer in layers), stage.ms)
+
+    def layers(self, controls: Controls, camera: Camera) -> list[Gaussians]:
+        """The Gaussians of a face, back to front, without what was hidden or deleted."""
+        return self._deformed(controls, camera)[0]
 
     def set_setting(self, name: str, value: bool | int | str) -> None:
         """Changes a typed setting and restarts what it restarts."""
@@ -185,6 +187,11 @@ class Performer:
             return time, self.mixer.inputs(dial)
         motion_time = self.motion_clock.at(time, known, dial)
         return motion_time, self.mixer.inputs(self.motion_clock.look_ahead_ms)
+
+    def _deformed(self, controls: Controls, camera: Camera) -> tuple[list[Gaussians], Any]:
+        state = self._animate(controls)
+        layers = self.avatar.deform(state, camera)
+        return (layers if self.edits is None else self.edits.apply(layers)), state
 
     def _animate(self, controls: Controls) -> Any:
         """The avatar's state, kept while controls and settings stay as they are."""

@@ -22,18 +22,20 @@ from typing import Any
 import numpy as np
 import soundfile
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from engine.camera import Orbit
 from engine.controls import ControlSchema
 from engine.errors import AvatarError, MouthpieceError, TakeError
 from engine.manifest import check_extents, read_header
 from engine.paths import atomic_file
+from engine.take_voice import TakeVoice
 
 FORMAT = "mouthpiece-take"
 VERSION = 1
 N_CAMERA = 8
+TRACKS = ("times", "driven", "user", "result", "camera")
 MAX_BYTES = 8 << 30
 
 
@@ -77,7 +79,8 @@ class Take:
     user: np.ndarray
     result: np.ndarray
     camera: np.ndarray
-    voice: np.ndarray = field(repr=False)  # [n] float32 at info.rate_hz
+    voice: np.ndarray = field(repr=False)  # [n] float32 at info.rate_hz; empty when it was left in the file
+    voice_seconds: float = 0.0  # of a voice left in the file
 
     @property
     def schema(self) -> ControlSchema:
@@ -86,7 +89,7 @@ class Take:
     @property
     def seconds(self) -> float:
         voice = len(self.voice) / self.info.rate_hz if self.info.rate_hz else 0.0
-        return max(voice, float(self.times[-1]) if len(self.times) else 0.0)
+        return max(voice, self.voice_seconds, float(self.times[-1]) if len(self.times) else 0.0)
 
     def orbit_at(self, time: float) -> Orbit | None:
         """The camera at a time of the take, interpolated between the recorded moments; None when none was recorded."""
@@ -161,14 +164,21 @@ def read_take_info(path: Path) -> TakeInfo:
         raise TakeError(f"{path}: its description cannot be read ({str(error).splitlines()[0]}).") from error
 
 
-def load_take(path: Path) -> Take:
-    """Reads and checks a take. Raises TakeError if it is truncated, foreign or inconsistent."""
+def load_take(path: Path, with_voice: bool = True) -> Take:
+    """Reads and checks a take; without its voice where `engine.take_voice` reads that in pieces.
+
+    Raises:
+        TakeError: if it is truncated, foreign or inconsistent.
+    """
     info = read_take_info(path)
     try:
-        arrays = load_file(path)
-        voice, rate = soundfile.read(io.BytesIO(arrays.pop("voice").tobytes()), dtype="float32")
-        take = Take(info=info.model_copy(update={"rate_hz": rate}), voice=voice, **arrays)
+        with safe_open(path, framework="np") as file:
+            arrays = {name: file.get_tensor(name) for name in TRACKS}
+            info, voice = _read_voice(file, info) if with_voice else (info, np.zeros(0, dtype=np.float32))
+        take = Take(info=info, voice=voice, **arrays)
         schema = take.schema
+        if not with_voice:
+            take.voice_seconds = TakeVoice(path).seconds
     except (OSError, SafetensorError, soundfile.LibsndfileError, KeyError, TypeError, MouthpieceError) as error:
         raise TakeError(f"{path}: cannot be read ({str(error).splitlines()[0]}).") from error
     n = len(take.times)
@@ -181,6 +191,11 @@ def load_take(path: Path) -> Take:
     if voice.ndim != 1 or (n and (np.diff(take.times) < 0).any()):
         raise TakeError(f"{path}: its voice or its times are damaged.")
     return take
+
+
+def _read_voice(file, info: TakeInfo) -> tuple[TakeInfo, np.ndarray]:
+    voice, rate = soundfile.read(io.BytesIO(file.get_tensor("voice").tobytes()), dtype="float32")
+    return info.model_copy(update={"rate_hz": rate}), voice
 
 
 def rewrite_take_info(path: Path, **changes: Any) -> TakeInfo:

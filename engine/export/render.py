@@ -5,79 +5,122 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from engine import __version__
-from engine.audio.wav import SoundReader
 from engine.avatar import load_avatar
 from engine.camera import Camera, Orbit, camera_path
+from engine.edits import Edits
 from engine.errors import OutputError
+from engine.export import tables
 from engine.export.order import Order, file_hash
-from engine.export.sound import ClipSound, HeldSound, Sound
-from engine.export.video import SOUND_RATE_HZ, VideoWriter
-from engine.mixer import take_layers
-from engine.paths import atomic_file
+from engine.export.pictures import Painter
+from engine.export.provenance import Statement, mark, xmp_packet
+from engine.export.script import Material, Script, open_material, write_script
+from engine.export.sinks import DEPTH_STEP_MM, open_sink
+from engine.export.sound import FileSound
+from engine.export.video import SOUND_RATE_HZ
+from engine.paths import atomic_file, atomic_folder
+from engine.performance.clips import source_times
 from engine.performer import Performer
 from engine.progress import Progress
 from engine.raster import pick_rasterizer
-from engine.take import Take, load_take
 
-KNOWN_AHEAD_S = 0.4
-"""Sound the face must know beyond the shown moment: the widest look-ahead, the encoder's own, and some to spare."""
-
-STUDIO_GREY = (0.169, 0.176, 0.192)
-"""What an avatar without a background of its own stands before in a clip that has no alpha."""
+HEAD_HEIGHT_MM = 240.0
 
 
 def render_clip(order: Order) -> Iterator[Progress]:
-    """Renders the clip an order asks for; the file appears under its name only when it is whole.
+    """Renders the clip an order asks for; the file or folder appears under its name only when it is whole.
 
     Raises:
         AvatarError, AudioError, TakeError, CameraError, ControlError, OutputError: one sentence each, nothing written.
     """
     yield Progress("Opening", 0, 1)
-    performer, sound, take = _prepare(order)
-    cameras = _cameras(order, performer, take, _n_frames(order, sound))
-    clip_sound = ClipSound(sound, order.start)
+    _check_folder(order)
+    performer = open_performer(order)
+    material = open_material(order, performer)
+    n_frames = _n_frames(order, material)
+    cameras = _cameras(order, performer, material, n_frames)
     started = time.monotonic()
-    with atomic_file(order.output) as temporary:
-        metadata = {"title": order.output.stem, "encoder": f"Mouthpiece {__version__}", "comment": "Synthetic speaker"}
-        writer = VideoWriter(temporary, (order.width, order.height), order.fps, crf=order.crf, metadata=metadata)
-        with writer:
-            for i, camera in enumerate(cameras):
-                moment = order.start + i / order.fps
-                for block in clip_sound.heard_until(moment + KNOWN_AHEAD_S):
-                    performer.push(block)
-                picture = _picture(performer, moment, camera, order)
-                writer.write(picture, clip_sound.next_samples(_samples_of_frame(i, order.fps)))
-                yield Progress("Rendering", i + 1, len(cameras))
+    script: Script | None = None
+    for step in write_script(order, performer, material, n_frames):
+        if isinstance(step, Script):
+            script = step
+        else:
+            yield step
+    statement = Statement.of(order, performer.avatar.manifest)
+    target = atomic_file if order.format.suffix else atomic_folder
+    with target(order.output) as temporary:
+        yield from _write(order, performer, material, script, cameras, statement, temporary)
+        marked = mark(temporary, order, statement)
+        if marked.sidecar is not None:
+            _write_sidecar(order.output, marked.sidecar)
     seconds = time.monotonic() - started
-    values = {"clip": order.output, "frames": len(cameras), "seconds": seconds, "fps": len(cameras) / seconds}
-    yield Progress("Done", 1, 1, values=values)
+    values = {"clip": order.output, "frames": n_frames, "seconds": seconds, "fps": n_frames / seconds}
+    yield Progress("Done", 1, 1, values={**values, "provenance": marked.words})
 
 
-def _prepare(order: Order) -> tuple[Performer, Sound, Take | None]:
+def open_performer(order: Order) -> Performer:
+    """The avatar of an order on stage, with everything but its sound."""
     avatar = load_avatar(order.avatar)
     if order.avatar_hash and file_hash(order.avatar) != order.avatar_hash:
         raise OutputError(f"{order.avatar}: has changed since this order was made; make the order again.")
-    take = load_take(order.take) if order.take else None
-    sound = HeldSound(take.voice, take.info.rate_hz) if take else SoundReader(order.voice)
     performer = Performer(avatar, pick_rasterizer(None if order.backend == "auto" else order.backend), seed=order.seed)
     performer.mixer.look_ahead_ms = order.look_ahead_ms
     performer.mixer.is_idle = order.idle
     performer.mixer.set_user(order.controls)
-    if take is not None:
-        performer.mixer.layers = take_layers(take, avatar.schema)
+    if order.splat_edits is not None:
+        performer.edits = Edits.from_json(order.splat_edits)
     for name, value in order.settings.items():
         performer.set_setting(name, value)
-    performer.background = _background(order, performer)
-    return performer, sound, take
+    return performer
 
 
-def _n_frames(order: Order, sound: Sound) -> int:
-    end = sound.seconds if order.end is None else min(order.end, sound.seconds)
+def _write(
+    order: Order, performer: Performer, material: Material, script: Script, cameras: list[Camera],
+    statement: Statement, temporary: Path,
+) -> Iterator[Progress]:  # fmt: skip
+    is_drawn = order.format.kind != "tables"
+    painter = Painter(order, performer, has_depth=order.format.name == "depth") if is_drawn else None
+    heard = FileSound(material.sound, order.start) if order.has_sound else None
+    xmp = xmp_packet(statement) if order.says_synthetic else ""
+    head_mm = performer.avatar.manifest.units.get("head_height_mm", HEAD_HEIGHT_MM)
+    metadata = {"title": order.title or order.output.stem, "encoder": f"Mouthpiece {__version__}"}
+    if order.author:
+        metadata["artist"] = order.author
+    if order.says_synthetic:
+        metadata |= {"comment": statement.sentence, "digital_source_type": statement.source_type}
+    with open_sink(order, temporary, metadata, xmp, head_mm) as sink:
+        for i, camera in enumerate(cameras):
+            sound = heard.next_samples(_samples_of_frame(i, order.fps)) if heard is not None else None
+            picture = painter.paint(script.values[i], script.times[i], camera) if painter is not None else None
+            sink.write(i, picture, sound)
+            yield Progress("Rendering", i + 1, len(cameras))
+    if not order.format.suffix:
+        _write_tables(order, performer, script, cameras, statement, temporary, head_mm)
+
+
+def _write_tables(order, performer, script, cameras, statement, folder: Path, head_mm: float) -> None:
+    schema, fit = performer.avatar.schema, getattr(performer.avatar, "fit", None)
+    tables.write_controls(folder / "controls.csv", schema, script.times, script.values)
+    tables.write_controls(folder / "driven.csv", schema, script.times, script.driven)
+    has_arkit = tables.write_arkit(folder / "arkit52.csv", schema, fit, script.times, script.values)
+    tables.write_cameras(folder / "cameras.json", cameras, script.times)
+    fields = {
+        "made_with": f"Mouthpiece {__version__}", "format": order.format.detail, "frames": len(cameras),
+        "fps": order.fps, "size": [order.width, order.height], "start": order.start, "statement": statement.to_json(),
+        "controls": [{"name": s.name, "label": s.label, "unit": s.unit} for s in schema], "has_arkit52": has_arkit,
+        "head_height_mm": head_mm,
+    }  # fmt: skip
+    if order.format.name == "depth":
+        fields["depth"] = f"16 bit, {DEPTH_STEP_MM} mm a step along the camera's axis, 0 where nothing is"
+    tables.write_manifest(folder / "manifest.json", fields)
+
+
+def _n_frames(order: Order, material: Material) -> int:
+    seconds = material.sound.seconds
+    end = seconds if order.end is None else min(order.end, seconds)
     if end <= order.start:
-        raise OutputError(f"{order.start:g} s to {end:g} s is no length; the sound is {sound.seconds:.2f} s long.")
+        raise OutputError(f"{order.start:g} s to {end:g} s is no length; the sound is {seconds:.2f} s long.")
     return max(1, round((end - order.start) * order.fps))
 
 
@@ -85,45 +128,30 @@ def _samples_of_frame(index: int, fps: float) -> int:
     return round((index + 1) / fps * SOUND_RATE_HZ) - round(index / fps * SOUND_RATE_HZ)
 
 
-def _cameras(order: Order, performer: Performer, take: Take | None, n_frames: int) -> list[Camera]:
-    width, height = order.width * order.supersample, order.height * order.supersample
+def _cameras(order: Order, performer: Performer, material: Material, n_frames: int) -> list[Camera]:
+    width, height = order.width, order.height
     base = Orbit.from_json(order.orbit) if order.orbit else performer.avatar.manifest.orbit
+    times = order.start + np.arange(n_frames) / order.fps
     if order.view != "take":
-        return camera_path(order.view, base, n_frames, width, height)
-    moments = order.start + np.arange(n_frames) / order.fps
-    orbits = [take.orbit_at(moment) if take else None for moment in moments]
-    return [(orbit or base).camera(width, height) for orbit in orbits]
+        return camera_path(order.view, base, n_frames, width, height, times)
+    take, edit = material.take, material.edit
+    if len(edit.camera):
+        return [edit.camera.at(moment).camera(width, height) for moment in times]
+    if take is None:
+        return [base.camera(width, height)] * n_frames
+    source = source_times(edit.clips, times, take.seconds)
+    held = np.where(np.isnan(source), -1, np.arange(len(source)))
+    source = source[np.maximum(np.maximum.accumulate(held), 0)]  # in a gap the camera stays where it was
+    return [(take.orbit_at(0.0 if np.isnan(t) else t) or base).camera(width, height) for t in source]
 
 
-def _background(order: Order, performer: Performer) -> np.ndarray | None:
-    width, height = order.width * order.supersample, order.height * order.supersample
-    if isinstance(order.background, Path):
-        return _fitted_picture(order.background, width, height)
-    if order.background is not None:
-        return np.array(order.background, dtype=np.float32)
-    has_own = performer.avatar.manifest.background != "none"
-    return None if has_own else np.array(STUDIO_GREY, dtype=np.float32)
+def _check_folder(order: Order) -> None:
+    """A sequence goes to a folder of its own: nothing that lies in one is ever replaced."""
+    if not order.format.suffix and order.output.is_dir() and any(order.output.iterdir()):
+        raise OutputError(f"{order.output}: is not empty; choose a new folder for the sequence.")
 
 
-def _fitted_picture(path: Path, width: int, height: int) -> np.ndarray:
-    """A picture that fills the frame, its middle kept, float32 `[H, W, 3]`."""
-    try:
-        with Image.open(path) as image:
-            scale = max(width / image.width, height / image.height)
-            size = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
-            filled = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise OutputError(f"{path}: is not a picture that can be read ({error}).") from error
-    left, top = (filled.width - width) // 2, (filled.height - height) // 2
-    return np.asarray(filled.crop((left, top, left + width, top + height)), dtype=np.float32) / 255
-
-
-def _picture(performer: Performer, moment: float, camera: Camera, order: Order) -> np.ndarray:
-    image = performer.frame(moment, camera).image
-    rgb, alpha = image[..., :3], image[..., 3:]
-    if (alpha < 255).any():
-        rgb = (rgb.astype(np.uint16) * alpha // 255).astype(np.uint8)
-    s = order.supersample
-    if s == 1:
-        return np.ascontiguousarray(rgb)
-    return rgb.reshape(order.height, s, order.width, s, 3).mean(axis=(1, 3)).round().astype(np.uint8)
+def _write_sidecar(output: Path, sidecar: tuple[str, bytes]) -> None:
+    suffix, data = sidecar
+    with atomic_file(output.with_name(output.name + suffix)) as temporary:
+        temporary.write_bytes(data)
