@@ -68,6 +68,7 @@ class Studio:
         from PySide6.QtGui import QUndoStack
 
         from app.crash import CrashHandler
+        from app.inspect.workspace import InspectWorkspace
         from app.panels.face import FacePanel
         from app.panels.gaze_pose import GazePosePanel
         from app.panels.mixer import MixerPanel
@@ -108,7 +109,10 @@ class Studio:
         self.library = LibraryWiring(self.window, self.session, tasks)
         self.wiring = SessionWiring(self.window, self.session, self.library, tasks)
         self.sheets = Sheets(self.window, self.session, self.wiring, self.library)
-        bind_commands(self.window, self.session, self.wiring, self.library, self.sheets)
+        self.inspect = InspectWorkspace(self.window, self.session, face, pages[0][1])
+        self.window.workspaces.add(self.inspect.entry())
+        bind_commands(self.window, self.session, self.wiring, self.library, self.sheets, [self.inspect])
+        self.inspect.follow_workspace()
         self.window.closing.connect(self._on_closing)
         self.crash.crashed.connect(self._say_crash)
 

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,27 @@ import numpy as np
 from engine.errors import ProjectError
 
 MAX_GAUSSIANS = 10_000_000
+MAX_LAYERS = 200
+MAX_NAME = 80
+
+
+@dataclass(frozen=True)
+class EditLayer:
+    """A named step of cleaning up that can be switched on and off.
+
+    Attributes:
+        hidden, deleted: bool `[N]`; deleted ones do not come back when everything hidden is shown again.
+    """
+
+    name: str
+    hidden: np.ndarray
+    deleted: np.ndarray
+    is_on: bool = True
+
+    @property
+    def gone(self) -> np.ndarray:
+        """What the layer takes out of the picture, bool `[N]`."""
+        return self.hidden | self.deleted
 
 
 class Edits:
@@ -21,19 +42,30 @@ class Edits:
     Attributes:
         avatar_hash: the SHA-256 of the avatar these belong to; edits of another avatar are not applied.
         hidden, deleted: bool `[N]`.
+        layers: further, named ones; those that are on count as well.
     """
 
     def __init__(self, avatar_hash: str, n_gaussians: int) -> None:
         self.avatar_hash = avatar_hash
         self.hidden = np.zeros(n_gaussians, dtype=bool)
         self.deleted = np.zeros(n_gaussians, dtype=bool)
+        self.layers: tuple[EditLayer, ...] = ()
 
     def __len__(self) -> int:
         return len(self.hidden)
 
     @property
     def is_empty(self) -> bool:
-        return not (self.hidden.any() or self.deleted.any())
+        return not self.gone.any()
+
+    @property
+    def gone(self) -> np.ndarray:
+        """Everything that is hidden or deleted, bool `[N]`."""
+        gone = self.hidden | self.deleted
+        for layer in self.layers:
+            if layer.is_on:
+                gone |= layer.gone
+        return gone
 
     def apply(self, layers: list) -> list:
         """Layers without what is hidden or deleted; the very same list when nothing is.
@@ -41,12 +73,13 @@ class Edits:
         Args:
             layers: `engine.gaussians.Gaussians`, back to front, N in all.
         """
-        if self.is_empty:
+        gone = self.gone
+        if not gone.any():
             return layers
         if sum(len(layer) for layer in layers) != len(self):
             raise ProjectError(f"edits of {len(self):,} splats do not fit an avatar of another size; reset them.")
         kept, start = [], 0
-        shown = ~(self.hidden | self.deleted)
+        shown = ~gone
         for layer in layers:
             part = shown[start : start + len(layer)]
             start += len(layer)
@@ -55,12 +88,18 @@ class Edits:
         return kept
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        row = {
             "avatar_hash": self.avatar_hash,
             "n_gaussians": len(self),
             "hidden": _packed(self.hidden),
             "deleted": _packed(self.deleted),
         }
+        if self.layers:
+            row["layers"] = [
+                {"name": a.name, "is_on": a.is_on, "hidden": _packed(a.hidden), "deleted": _packed(a.deleted)}
+                for a in self.layers
+            ]
+        return row
 
     @classmethod
     def from_json(cls, row: dict[str, Any]) -> "Edits":
@@ -71,7 +110,16 @@ class Edits:
                 raise ValueError(f"{n:,} splats")
             edits = cls(str(row["avatar_hash"]), n)
             edits.hidden, edits.deleted = (_unpacked(row[name], n) for name in ("hidden", "deleted"))
-        except (KeyError, TypeError, ValueError, binascii.Error) as error:
+            layers = row.get("layers", [])
+            if len(layers) > MAX_LAYERS:
+                raise ValueError(f"{len(layers)} layers")
+            edits.layers = tuple(
+                EditLayer(
+                    str(a["name"])[:MAX_NAME], _unpacked(a["hidden"], n), _unpacked(a["deleted"], n), bool(a["is_on"])
+                )
+                for a in layers
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
             raise ProjectError(f"the edits of an avatar cannot be read ({error}); reset them.") from error
         return edits
 

@@ -19,6 +19,7 @@ from app.theme.theme import Theme
 from engine.controls import GROUPS, Combine, ControlSpec
 
 TYPED = set("0123456789.,-+(")
+OWN_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp, Qt.Key.Key_Delete)
 STEP_KEYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageDown: -10, Qt.Key.Key_PageUp: 10}
 
 
@@ -341,8 +342,8 @@ class ControlRows(QWidget):
             open_row_menu(self, self._model, index, event.globalPos())
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and (event.text() in TYPED or event.key() in STEP_KEYS):
-            event.accept()  # digits and arrows belong to the slider while it has the focus
+        if event.type() == QEvent.Type.ShortcutOverride and (event.text() in TYPED or event.key() in OWN_KEYS):
+            event.accept()  # digits, arrows and Delete belong to the slider while it has the focus
             return True
         if event.type() == QEvent.Type.ToolTip:
             index = self.row_at(event.pos().y())

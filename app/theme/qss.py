@@ -33,6 +33,8 @@ QLabel[tone="err"] { color: $err; }
 QLabel[tone="rec"] { color: $rec; }
 QLabel[kind="rec-chip"] { background: $rec_soft; color: $rec; border-radius: 4px; padding: 2px 6px; }
 QLabel[kind="chip"] { background: $raised; color: $t1; border-radius: 4px; padding: 2px 6px; }
+QLabel[kind="chip-soft"] { background: $soft; color: $soft_text; border-radius: 4px; padding: 2px 6px; }
+QFrame[role="field"] { background: $field; border: 1px solid $line; border-radius: 4px; }
 QLabel[kind="key"] { background: $raised; color: $t1; border: 1px solid $line2; border-radius: 3px; padding: 0px 4px; }
 
 QPushButton { background: $raised; color: $t1; border: 1px solid $line2; border-radius: 6px;
@@ -72,7 +74,9 @@ QPlainTextEdit, QTextEdit { padding: 4px 6px; }
 QLineEdit:focus, QPlainTextEdit:focus, QTextEdit:focus, QAbstractSpinBox:focus { border: 2px solid $acc;
     padding: 0px 6px; min-height: 24px; }
 QLineEdit:disabled, QAbstractSpinBox:disabled { color: $dis; background: $panel; }
-QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0px; border: none; }
+QAbstractSpinBox QLineEdit, QAbstractSpinBox QLineEdit:focus { background: transparent; border: none; padding: 0px;
+    min-height: 0px; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { subcontrol-origin: border; width: 0px; border: none; }
 QLineEdit[invalid="true"] { border-color: $err; }
 
 QTabBar { background: transparent; border: none; }

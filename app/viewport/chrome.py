@@ -41,7 +41,7 @@ class ViewportChrome(QObject):
         super().__init__(host)
         self._host, self._theme, self._controller = host, theme, controller
         self._hides_when_idle = False
-        self._is_shown = True
+        self._is_shown = self._has_modes = True
         self.cube = ViewCube(theme, host)
         self.info = InfoPill(theme, host)
         self._make_pills()
@@ -72,6 +72,11 @@ class ViewportChrome(QObject):
         self._is_shown = is_shown
         self._apply_visibility(is_shown)
 
+    def set_modes_shown(self, has_modes: bool) -> None:
+        """The pills at the upper left; a workspace with a tool strip does without them."""
+        self._has_modes = has_modes
+        self._apply_visibility(self._is_shown)
+
     def set_hides_when_idle(self, hides: bool) -> None:
         """While recording, the overlays go away when the mouse rests for three seconds."""
         self._hides_when_idle = hides
@@ -79,7 +84,7 @@ class ViewportChrome(QObject):
 
     def note_mouse(self) -> None:
         """The mouse moved over the viewport."""
-        if self._is_shown and not self.mode_pill.isVisibleTo(self._host):
+        if self._is_shown and not self.cube.isVisibleTo(self._host):
             self._apply_visibility(True)
         if self._hides_when_idle:
             self._idle_timer.start()
@@ -233,3 +238,5 @@ class ViewportChrome(QObject):
     def _apply_visibility(self, is_shown: bool) -> None:
         for widget in self.widgets:
             widget.setVisible(is_shown)
+        for pill in (self.mode_pill, self.ground_pill, self.guides):
+            pill.setVisible(is_shown and self._has_modes)

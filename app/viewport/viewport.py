@@ -45,6 +45,8 @@ class Viewport(QWidget):
     Signals: `camera_moved(Orbit)` with every step of the camera; `pointer_moved(point, size)` over the picture.
     """
 
+    view_mode_changed = Signal(str)
+    escape_pressed = Signal()
     camera_moved = Signal(object)
     pointer_moved = Signal(QPointF, QSize)
 
@@ -148,9 +150,17 @@ class Viewport(QWidget):
         self.hand.follow()
 
     def set_view_mode(self, name: str) -> None:
-        self._mode = name
         self._session.set_view_mode(name)
+        self._show_view_mode(name)
+
+    def _show_view_mode(self, name: str) -> None:
+        self._mode = name
         self.chrome.show_mode(name)
+        self.view_mode_changed.emit(name)
+
+    def _on_performer_said(self, event: dict) -> None:
+        if event.get("event") == "view_refused":  # the note says why
+            self._show_view_mode(event["mode"])
 
     def next_view_mode(self) -> None:
         names = [mode.name for mode in VIEW_MODES]
@@ -210,6 +220,7 @@ class Viewport(QWidget):
         session.frame_ready.connect(self._on_frame_ready)
         session.avatar_opened.connect(self._on_avatar_opened)
         session.recording_changed.connect(self.set_recording_edge)
+        session.performer_said.connect(self._on_performer_said)
         self._theme.changed.connect(lambda: self.canvas.set_tokens(self._theme.tokens))
         self.hand.moved.connect(self._on_camera_moved)
         self.hand.goal_changed.connect(chrome.follow_camera)
@@ -391,6 +402,9 @@ class Viewport(QWidget):
 
     def keyPressEvent(self, event) -> None:
         # Keys that the window's table of actions binds never come here.
+        if event.key() == Qt.Key.Key_Escape:
+            self.escape_pressed.emit()
+            return
         name = camera_command(event.key(), event.modifiers())
         command = self.commands().get(name) if name else None
         if command is None:

@@ -34,7 +34,7 @@ class ActionSpec:
 
 
 MENUS = ("File", "Edit", "View", "Avatar", "Take", "Window", "Help")
-SECTIONS = ("Performing", "View", "Display", "Files", "Program")
+SECTIONS = ("Performing", "View", "Display", "Inspect", "Files", "Program")
 
 ACTIONS = (
     ActionSpec("file.open", "Open an avatar…", ("Ctrl+O",), "Puts an avatar file on stage.", "Files", "File"),
@@ -88,6 +88,20 @@ ACTIONS = (
     ActionSpec("window.edit", "Edit", ("Alt+2",), "Take by take, on the timeline.", "Display", "Window"),
     ActionSpec("window.inspect", "Inspect", ("Alt+3",), "Splat by splat, while the face talks.", "Display", "Window"),
     ActionSpec("window.compare", "Compare", ("Alt+4",), "Two avatars on one drive and camera.", "Display", "Window"),
+    ActionSpec("inspect.rectangle", "Select a rectangle", ("Shift+B",), "Of splats, in the Inspect workspace.",
+               "Inspect"),
+    ActionSpec("inspect.lasso", "Select with the lasso", ("Shift+L",), "",
+               "Inspect"),
+    ActionSpec("inspect.brush", "Select with the brush", ("Shift+C",), "Ctrl and the wheel change its size.",
+               "Inspect"),
+    ActionSpec("inspect.invert", "Invert the selection", ("Ctrl+I",), "",
+               "Inspect"),
+    ActionSpec("inspect.hide", "Hide the selection", ("Shift+H",), "In every pose; the file stays as it is.",
+               "Inspect"),
+    ActionSpec("inspect.delete", "Delete the selection", ("Del",), "In every pose; the file stays as it is.",
+               "Inspect"),
+    ActionSpec("inspect.show_all", "Show everything hidden", ("Alt+H",), "What was deleted stays away.",
+               "Inspect"),
     ActionSpec("window.library", "Library", (), "Avatars and takes on the left.", "Display", "Window", True),
     ActionSpec("window.timeline", "Fold the timeline", ("Ctrl+T",), "Leaves the transport and the waveform.",
                "Display", "Window", True),

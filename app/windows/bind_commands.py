@@ -1,5 +1,6 @@
 """Which part carries out which action of the table."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from PySide6.QtGui import QAction, QUndoStack
@@ -14,11 +15,13 @@ from app.windows.sheets import Sheets
 from app.windows.workspaces import ORDER
 
 
-def bind_commands(window: MainWindow, session, wiring: SessionWiring, library: LibraryWiring, sheets: Sheets) -> None:
+def bind_commands(
+    window: MainWindow, session, wiring: SessionWiring, library: LibraryWiring, sheets: Sheets, parts: Sequence = ()
+) -> None:
     """Binds every action that exists; the parts' own `commands()` come first."""
     bind = window.commands.bind
     known = {spec.name for spec in window.commands.specs}
-    for part in (window.viewport, window.face):
+    for part in (window.viewport, window.face, *parts):
         offered = part.commands() if hasattr(part, "commands") else {}
         for name, run in offered.items():
             if name in known:

@@ -1,10 +1,12 @@
 """Edits: packed bits over an avatar's layers, applied without touching the avatar."""
 
+import json
+
 import numpy as np
 import pytest
 
 from engine.camera import Orbit
-from engine.edits import Edits
+from engine.edits import EditLayer, Edits
 from engine.errors import ProjectError
 from tests.fakes.avatar import FakeAvatar
 
@@ -50,3 +52,19 @@ def test_edits_of_another_size_are_refused():
     edits.hidden[0] = True
     with pytest.raises(ProjectError, match="reset"):
         edits.apply(layers())
+
+
+def test_layers_count_while_they_are_on_and_survive_as_json():
+    edits = Edits("abc", 4)
+    none = np.zeros(4, bool)
+    edits.layers = (
+        EditLayer("Collar", np.array([True, False, False, False]), none),
+        EditLayer("Hair", none, np.array([False, True, False, False]), is_on=False),
+    )
+    again = Edits.from_json(json.loads(json.dumps(edits.to_json())))
+    assert again.gone.tolist() == [True, False, False, False]
+    assert [(a.name, a.is_on) for a in again.layers] == [("Collar", True), ("Hair", False)]
+    broken = edits.to_json()
+    broken["layers"][0]["hidden"] = "AAAAAAAA"
+    with pytest.raises(ProjectError, match="cannot be read"):
+        Edits.from_json(broken)

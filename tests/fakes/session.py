@@ -135,6 +135,7 @@ class FakeSession(QObject):
     take_saved = Signal(object)
     job_changed = Signal(object)
     note = Signal(str, str, str)
+    performer_said = Signal(dict)
 
     def __init__(self, folder: Path, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -149,6 +150,8 @@ class FakeSession(QObject):
         self.frames = SimpleNamespace(newest=lambda: self._view)
         self.is_recording = False
         self.look_ahead_ms, self.gate_db, self.gain_db = 40.0, -50.0, 0.0
+        self.orbit: Orbit | None = None
+        self.avatar_path: Path | None = None
         self.clipped = False
         self.lost_samples = 0
         self._size = (1024, 768)
@@ -304,6 +307,12 @@ class FakeSession(QObject):
 
     def save_last(self, seconds: float = 30) -> None:
         self.calls.append(("save_last", seconds))
+
+    def ask(self, do: str, **fields) -> None:
+        self.calls.append(("ask", do, fields))
+
+    def set_marks(self, **marks) -> None:
+        self.calls.append(("set_marks", marks))
 
     def start_job(self, kind: str, order: dict, title: str) -> str:
         self.calls.append(("start_job", kind, order, title))
