@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from engine import delivery_commands
 from engine.console import follow, one_line_errors, say
 from engine.errors import ControlError, OutputError
 
@@ -61,6 +62,21 @@ def train(
         say({"avatar": out, **follow(work, json).values}, json)
 
 
+@cli.command(name="import")
+def import_(
+    model: Annotated[Path, typer.Argument(help="A model folder of the public GaussianTalker code.")],
+    data: Annotated[Path, typer.Option(help="The data folder it was trained on.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="The .avatar file to make.")],
+    name: Annotated[str | None, typer.Option(help="What the avatar is called.")] = None,
+    json: Json = False,
+) -> None:
+    """Make an avatar of a checkpoint trained with the public GaussianTalker code."""
+    with one_line_errors(json):
+        from engine.methods.gaussiantalker.importing import import_released
+
+        say({"avatar": out, **follow(import_released(model, data, out, name), json).values}, json, title=str(out))
+
+
 @cli.command()
 def studio(
     out: Annotated[Path, typer.Option("-o", "--output", help="The dataset folder to make.")],
@@ -78,7 +94,7 @@ def studio(
 @cli.command()
 def render(
     avatar: Annotated[Path, typer.Argument(help="An .avatar, or a render order (JSON) that says everything.")],
-    out: Annotated[Path | None, typer.Option("-o", "--output", help="The clip to make, .mp4.")] = None,
+    out: Annotated[Path | None, typer.Option("-o", "--output", help="The clip, or the folder of a sequence.")] = None,
     voice: Annotated[Path | None, typer.Option(help="A sound file to be spoken.")] = None,
     take: Annotated[Path | None, typer.Option(help="A take: its voice, moves and camera.")] = None,
     camera: Annotated[str, typer.Option(help="front, left, right, up, down, spiral, take, or a JSON file.")] = "",
@@ -90,6 +106,14 @@ def render(
     idle: Annotated[bool, typer.Option(help="Blinks and small movements of their own.")] = True,
     supersample: Annotated[int, typer.Option(help="Render this many times larger, then average.")] = 1,
     backend: Annotated[str, typer.Option(help="auto, cpu, opengl or cuda.")] = "auto",
+    format: Annotated[str, typer.Option(help="mp4, mp4-av1, webm-alpha, mov-prores, png, depth, ply, tables.")] = "",
+    start: Annotated[float, typer.Option(help="In point, seconds.")] = 0.0,
+    end: Annotated[float | None, typer.Option(help="Out point, seconds.")] = None,
+    as_recorded: Annotated[bool, typer.Option(help="Play what the take recorded instead of driving again.")] = False,
+    crf: Annotated[int, typer.Option(help="Quality, 0 lossless, 18 looks it, 51 worst.")] = 18,
+    label: Annotated[str, typer.Option(help="Words in a corner of the picture (default: none).")] = "",
+    sign: Annotated[bool, typer.Option(help="Sign the file with your own key (C2PA).")] = True,
+    say_synthetic: Annotated[bool, typer.Option(help="Say in its metadata that it is synthetic.")] = True,
     json: Json = False,
 ) -> None:
     """Render a clip of an avatar speaking, with its sound."""
@@ -107,6 +131,8 @@ def render(
                 avatar=avatar, output=out, voice=voice, take=take, view=camera or ("take" if take else "front"),
                 width=width, height=height, fps=fps, controls=_numbers(set_), background=_background(background),
                 look_ahead_ms=look_ahead, idle=idle, supersample=supersample, backend=backend,
+                kind=format, start=start, end=end, drive="take" if as_recorded else "voice", crf=crf, label=label,
+                is_signed=sign, says_synthetic=say_synthetic,
             )  # fmt: skip
         say({"clip": order.output, **follow(render_clip(order), json).values}, json)
 
@@ -226,6 +252,9 @@ def bench_live_line(
         figures = bench_live(subject, rasterizer, seconds, size)
         rows = {"calibration_ms": calibrate() * 1e3, "backend": rasterizer.name, **figures}
         say(rows, json, title="The live line (milliseconds, medians)")
+
+
+delivery_commands.register(cli, bench_cli)
 
 
 def _pairs(items: list[str] | None) -> dict[str, str]:

@@ -178,6 +178,8 @@ def read_xmp(path: Path) -> str:
             length, kind = struct.unpack(">I4s", file.read(8))
             head = 8
             if length == 1:
+                if at + 16 > size:
+                    return ""
                 length, head = struct.unpack(">Q", file.read(8))[0], 16
             if length == 0:
                 length = size - at

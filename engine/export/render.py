@@ -19,6 +19,7 @@ from engine.export.script import Material, Script, open_material, write_script
 from engine.export.sinks import DEPTH_STEP_MM, open_sink
 from engine.export.sound import FileSound
 from engine.export.video import SOUND_RATE_HZ
+from engine.methods.base import Avatar
 from engine.paths import atomic_file, atomic_folder
 from engine.performance.clips import source_times
 from engine.performer import Performer
@@ -28,15 +29,18 @@ from engine.raster import pick_rasterizer
 HEAD_HEIGHT_MM = 240.0
 
 
-def render_clip(order: Order) -> Iterator[Progress]:
+def render_clip(order: Order, avatar: Avatar | None = None) -> Iterator[Progress]:
     """Renders the clip an order asks for; the file or folder appears under its name only when it is whole.
+
+    Args:
+        avatar: the order's avatar where it is open already.
 
     Raises:
         AvatarError, AudioError, TakeError, CameraError, ControlError, OutputError: one sentence each, nothing written.
     """
     yield Progress("Opening", 0, 1)
     _check_folder(order)
-    performer = open_performer(order)
+    performer = open_performer(order, avatar)
     material = open_material(order, performer)
     n_frames = _n_frames(order, material)
     cameras = _cameras(order, performer, material, n_frames)
@@ -59,9 +63,9 @@ def render_clip(order: Order) -> Iterator[Progress]:
     yield Progress("Done", 1, 1, values={**values, "provenance": marked.words})
 
 
-def open_performer(order: Order) -> Performer:
+def open_performer(order: Order, avatar: Avatar | None = None) -> Performer:
     """The avatar of an order on stage, with everything but its sound."""
-    avatar = load_avatar(order.avatar)
+    avatar = avatar or load_avatar(order.avatar)
     if order.avatar_hash and file_hash(order.avatar) != order.avatar_hash:
         raise OutputError(f"{order.avatar}: has changed since this order was made; make the order again.")
     performer = Performer(avatar, pick_rasterizer(None if order.backend == "auto" else order.backend), seed=order.seed)
