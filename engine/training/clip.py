@@ -119,6 +119,18 @@ class Clip:
             return whole
         return whole.resized(whole.width // divisor, whole.height // divisor)
 
+    @property
+    def n_features(self) -> int:
+        return self.voice.n_features
+
+    def behind(self, index: int) -> np.ndarray:
+        """What stands behind the head in a frame, float32 `[H, W, 3]`."""
+        return self.dataset.behind(index)
+
+    def plate(self) -> np.ndarray | None:
+        """The empty background `[H, W, 3]`, where it is known."""
+        return self.dataset.plate if (self.dataset.path / "plate.png").is_file() else None
+
     def pixel(self) -> float:
         """Head heights in a pixel of a 512 picture, at the head."""
         camera = self.camera(0)

@@ -1,13 +1,15 @@
 """From the training of any method with an audio code to its avatar file: what `engine.parts.coded_avatar` reads."""
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from engine.audio.block import AudioEncoder
 from engine.camera import Camera
+from engine.capture.dataset import DatasetInfo
 from engine.controls import ControlSchema, ControlSpec, SettingSpec
 from engine.manifest import Manifest
 from engine.parts.backdrop import Backdrop, make_backdrop
@@ -15,7 +17,6 @@ from engine.parts.code_basis import CodeBasis, fit_basis, flip_towards
 from engine.parts.code_hull import fit_hull
 from engine.parts.common_fit import COMMON_NAMES, common_track, fit_common, name_components
 from engine.parts.head_pose import pose_specs, pose_weights
-from engine.training.clip import Clip
 from engine.training.trainable import Finished
 from engine.training.views import orbit_of, poses_between, view_coverage
 
@@ -55,10 +56,30 @@ class CodedModel:
     statistics: dict[str, Any] = field(default_factory=dict)
 
 
-def finish_coded(clip: Clip, model: CodedModel, viewmats: Tensor, reference: int) -> Finished:
+class Filmed(Protocol):
+    """What the avatar file says of the clip it was made from; `engine.training.clip.Clip` is one."""
+
+    info: DatasetInfo
+    tracks: dict[str, np.ndarray]
+    encoder: AudioEncoder
+    n_train: int
+    n_features: int
+    has_alpha: bool
+
+    def opening(self) -> np.ndarray: ...
+
+    def camera(self, index: int) -> Camera: ...
+
+    def behind(self, index: int) -> np.ndarray: ...
+
+    def plate(self) -> np.ndarray | None: ...
+
+
+def finish_coded(clip: Filmed, model: CodedModel, viewmats: Tensor, reference: int) -> Finished:
     """Everything the avatar file holds.
 
     Args:
+        clip: what was filmed.
         viewmats: the corrected training cameras, `[T, 4, 4]`.
         reference: the training frame whose camera is the avatar's own.
     """
@@ -96,7 +117,7 @@ def finish_coded(clip: Clip, model: CodedModel, viewmats: Tensor, reference: int
         schema_rows=schema.to_json(), settings_rows=[asdict(s) for s in model.settings],
         encoders=[clip.encoder.row()], motion_hz=clip.info.fps, look_ahead_ms=160.0,
         units={"head_height_mm": clip.info.units_mm}, camera=orbit.to_json(),
-        config=model.config | {"n_features": clip.voice.n_features}, statistics=statistics | model.statistics,
+        config=model.config | {"n_features": clip.n_features}, statistics=statistics | model.statistics,
         coverage=view_coverage(cameras), background=clip.info.background, licence=clip.info.licence,
         consent=clip.info.consent,
         provenance={"dataset": clip.info.name, "source": clip.info.source, "notes": clip.info.notes},
@@ -124,16 +145,16 @@ def lip_specs(coordinates: np.ndarray, names: list[str]) -> list[ControlSpec]:
     return specs
 
 
-def _pose_specs(clip: Clip, poses: np.ndarray) -> list[ControlSpec]:
+def _pose_specs(clip: Filmed, poses: np.ndarray) -> list[ControlSpec]:
     return pose_specs(None if clip.has_alpha else np.quantile(poses, [0.01, 0.99], axis=0).T)
 
 
-def _common(clip: Clip) -> np.ndarray:
+def _common(clip: Filmed) -> np.ndarray:
     arkit, aus = (clip.tracks[name][: clip.n_train] for name in ("arkit", "aus"))
     return common_track(arkit, {name: aus[:, i] for i, name in enumerate(clip.info.au_names)})
 
 
-def _placed(clip: Clip, model: CodedModel) -> dict[str, Tensor]:
+def _placed(clip: Filmed, model: CodedModel) -> dict[str, Tensor]:
     """What pose, motion overlays and the live line know of each Gaussian."""
     means = model.splats["means"]
     if model.looseness is None:
@@ -146,10 +167,10 @@ def _placed(clip: Clip, model: CodedModel) -> dict[str, Tensor]:
     }  # fmt: skip
 
 
-def _backdrop(clip: Clip, cameras: np.ndarray, front: int) -> Backdrop:
+def _backdrop(clip: Filmed, cameras: np.ndarray, front: int) -> Backdrop:
     class Behind:
         def __getitem__(self, index: int) -> np.ndarray:
-            return clip.dataset.behind(index)
+            return clip.behind(index)
 
-    plate = clip.dataset.plate if (clip.dataset.path / "plate.png").is_file() else None
-    return make_backdrop(Behind(), cameras, clip.tracks["ks"][: clip.n_train].astype(np.float64), front, plate)
+    ks = clip.tracks["ks"][: clip.n_train].astype(np.float64)
+    return make_backdrop(Behind(), cameras, ks, front, clip.plate())

@@ -1,12 +1,16 @@
 """From a trained GaussianTalker to what its file holds."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from engine.controls import Combine, ControlSpec, SettingSpec
+from engine.methods.gaussiantalker.config import GaussianTalkerConfig
+from engine.methods.gaussiantalker.network import Offsets
 from engine.parts.action_units import unit_specs
 from engine.training.coded_avatar import CodedModel, finish_coded
 from engine.training.trainable import Finished
@@ -44,58 +48,90 @@ def finish(training: "GaussianTalkerTraining", viewmats: Tensor) -> Finished:
         viewmats: the corrected training cameras, `[T, 4, 4]`.
     """
     clip, config = training.clip, training.config
+    rows = training.tags["active"].nonzero()[:, 0]
     with torch.no_grad():
-        motion, active, s = _settled(training)
-    blinks = training.blinks[: clip.n_train]
-    networks = {name: value for name, value in training.networks.state_dict().items() if "predictor." not in name}
-    networks |= {name: value.half() for name, value in networks.items() if "triplane.planes" in name}
-    splats = {
-        "means": s["means"],
-        "quats": torch.nn.functional.normalize(s["quats"], dim=-1).half(),
-        "log_scales": s["scales"].half(),
-        "opacity_logits": s["opacities"].clamp(-15, 15).half(),
-        "sh": torch.cat([s["sh0"], s["sh_rest"]], dim=1).half(),
-    }
-    model = CodedModel(
-        "gaussiantalker", asdict(config), config.sh_degree, {name: value.cpu() for name, value in splats.items()},
-        {name: value.cpu() for name, value in networks.items()},
+        motion, active, splats = settled(
+            {name: value.detach().clone() for name, value in training.splats.items()}, rows,
+            lambda: (training.offsets(rows, *moment) for moment in training.moments()),
+            config.still_pixels * clip.pixel(),
+        )  # fmt: skip
+    model = packed(
+        config, training.networks.state_dict(), splats, motion, active,
         training.hearing.codes(clip.tracks["times"][: clip.n_train]).cpu().numpy(), training.hearing.resting,
-        unit_specs((BLINK,), blinks), blinks, GAINS, SETTINGS, motion.cpu(), active.cpu(),
-        None if clip.has_alpha else torch.zeros(len(motion)),
+        training.blinks[: clip.n_train], clip.has_alpha,
         {"perceptual": training.perceptual.name, "extent": round(training.extent, 4)},
     )  # fmt: skip
     return finish_coded(clip, model, viewmats, training.reference)
 
 
-def _settled(training: "GaussianTalkerTraining") -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-    """How far each Gaussian moves over training in head heights `[N]`, the rows that are seen to change, and the
-    canonical values; what is not seen to change keeps its mean offset."""
-    s = {name: value.detach().clone() for name, value in training.splats.items()}
-    rows = training.tags["active"].nonzero()[:, 0]
-    moments = [training.offsets(rows, *moment) for moment in training.moments()]
-    total = [torch.zeros_like(value) for value in moments[0]]
-    for offsets in moments:
-        total = [t + value / len(moments) for t, value in zip(total, offsets, strict=True)]
-    means, quats, scales, sh, logits = total
+def packed(
+    config: GaussianTalkerConfig, networks: dict[str, Tensor], splats: dict[str, Tensor], motion: Tensor,
+    active: Tensor, codes: np.ndarray, resting: np.ndarray, blinks: np.ndarray, has_alpha: bool,
+    statistics: dict[str, Any],
+) -> CodedModel:  # fmt: skip
+    """A model in the precision it is kept in, without what only the first stage needs.
+
+    Args:
+        splats: raw canonical values as `Trainable.splats` names them; rotations as they are, since offsets are added
+            before they are normalised.
+        motion, active: of `settled`.
+        blinks: `[T, 1]` over the training frames.
+    """
+    kept = {name: value.cpu() for name, value in networks.items() if not name.startswith("predictor.")}
+    kept |= {name: value.half() for name, value in kept.items() if name.startswith("triplane.planes")}
+    s = {name: value.cpu() for name, value in splats.items()}
+    tensors = {
+        "means": s["means"], "quats": s["quats"].half(), "log_scales": s["scales"].half(),
+        "opacity_logits": s["opacities"].clamp(-15, 15).half(),
+        "sh": torch.cat([s["sh0"], s["sh_rest"]], dim=1).half(),
+    }  # fmt: skip
+    return CodedModel(
+        "gaussiantalker", asdict(config), config.sh_degree, tensors, kept, codes, resting,
+        unit_specs((BLINK,), blinks), blinks, GAINS, SETTINGS, motion.cpu(), active.cpu(),
+        None if has_alpha else torch.zeros(len(motion)), statistics,
+    )  # fmt: skip
+
+
+def settled(
+    splats: dict[str, Tensor], rows: Tensor, moments: Callable[[], Iterator[Offsets]], least: float
+) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    """Finds what is not seen to change; it keeps its mean offset.
+
+    Args:
+        splats: raw canonical values; changed in place.
+        rows: those the network moves.
+        moments: the rows' offsets over training, asked for twice.
+        least: head heights a Gaussian must move to count.
+
+    Returns:
+        How far each Gaussian moves in head heights `[N]`, the rows that are seen to change, and the canonical values.
+    """
+    mean, n = None, 0
+    for offsets in moments():
+        mean, n = offsets if mean is None else Offsets(*(a + b for a, b in zip(mean, offsets, strict=True))), n + 1
+    mean = Offsets(*(value / n for value in mean))
     distance = torch.zeros(len(rows), device=rows.device)
     change = torch.zeros_like(distance)
-    opacity = torch.sigmoid(s["opacities"][rows] + logits[:, 0])
-    for offsets in moments:
-        distance = torch.maximum(distance, (offsets.means - means).norm(dim=1))
-        now = torch.sigmoid(s["opacities"][rows] + offsets.opacity_logits[:, 0])
+    logits = splats["opacities"][rows]
+    opacity = torch.sigmoid(logits + mean.opacity_logits[:, 0])
+    for offsets in moments():
+        distance = torch.maximum(distance, (offsets.means - mean.means).norm(dim=1))
         for name, difference in {
-            "opacities": (now - opacity).abs(), "colors": 0.5 * (offsets.sh - sh).abs().amax(dim=1),
-            "scales": (offsets.log_scales - scales).abs().amax(dim=1), "quats": (offsets.quats - quats).norm(dim=1),
-        }.items():  # fmt: skip
+            "opacities": (torch.sigmoid(logits + offsets.opacity_logits[:, 0]) - opacity).abs(),
+            "colors": 0.5 * (offsets.sh - mean.sh).abs().amax(dim=1),
+            "scales": (offsets.log_scales - mean.log_scales).abs().amax(dim=1),
+            "quats": (offsets.quats - mean.quats).norm(dim=1),
+        }.items():
             change = torch.maximum(change, difference / STILL[name])
-    still = (distance < training.config.still_pixels * training.clip.pixel()) & (change < 1)
-    harmonics = sh.unflatten(1, (-1, 3))
-    baked = {"means": means, "quats": quats, "scales": scales, "opacities": logits[:, 0],
-             "sh0": harmonics[:, :1], "sh_rest": harmonics[:, 1:]}  # fmt: skip
-    for name, value in baked.items():
-        s[name][rows[still]] += value[still]
+    still = (distance < least) & (change < 1)
     if bool(still.all()):
         still[:1] = False  # an avatar whose network moves nothing keeps one row, so that every sum has a term
-    motion = torch.zeros(len(s["means"]), device=rows.device)
+    sh = mean.sh.unflatten(1, (-1, 3))
+    for name, value in {
+        "means": mean.means, "quats": mean.quats, "scales": mean.log_scales, "sh0": sh[:, :1], "sh_rest": sh[:, 1:],
+        "opacities": mean.opacity_logits[:, 0],
+    }.items():  # fmt: skip
+        splats[name][rows[still]] += value[still]
+    motion = torch.zeros(len(splats["means"]), device=rows.device)
     motion[rows] = distance
-    return motion, rows[~still], s
+    return motion, rows[~still], splats
