@@ -15,6 +15,7 @@ AvatarFile = Annotated[Path | None, typer.Argument(help="An .avatar (default: on
 def register(cli: typer.Typer, bench_cli: typer.Typer) -> None:
     """Adds the window's commands to the engine's."""
     bench_cli.command("latency")(latency)
+    cli.command("soak")(soak)
 
 
 def latency(
@@ -33,6 +34,22 @@ def latency(
             return
         for name, row in values.items():
             say(row, json, title=f"Look-ahead {name} ms")
+
+
+def soak(
+    avatar: AvatarFile = None,
+    minutes: Annotated[float, typer.Option(help="Of live driving in all; a run that was stopped goes on.")] = 10.0,
+    report: Annotated[Path, typer.Option(help="File to which a line is added every ten seconds.")] = Path("soak.jsonl"),
+    voice: Annotated[Path | None, typer.Option(help="What is said over and over (default: the sample voice).")] = None,
+    json: Json = False,
+) -> None:
+    """Drive the real window for minutes or hours, dragged about and its sliders moved: nothing may be lost or grow."""
+    with one_line_errors(json):
+        from app.trials.soak import default_voice
+        from app.trials.soak import soak as soaking
+
+        work = soaking(_avatar(avatar), minutes, report, voice or default_voice())
+        say(follow(work, json).values, json, title=str(report))
 
 
 def _avatar(given: Path | None) -> Path:
