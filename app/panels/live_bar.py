@@ -23,6 +23,7 @@ LOOK_AHEAD_TIPS = {
     "broadcast": "Broadcast  160 ms. The best lips; delay the voice to match.",
 }
 TEXT_EVERY_MS, HEARD_WIDTH = 100, 190
+TURNING_TICKS = 15  # texts of 100 ms; turning the whole dial takes 480 ms, and a busy machine longer
 NARROW_BELOW, TERSE_BELOW = 760, 720
 
 
@@ -46,6 +47,7 @@ class LiveBar(QFrame):
         self._source_kind = "none"
         self._source_name = ""
         self._devices: list = []
+        self._look_ahead_ms, self._over_ticks = 40.0, 0
         self._is_recording = False
         self._take_name = "Take 01"
         self.setProperty("role", "panel")
@@ -193,7 +195,8 @@ class LiveBar(QFrame):
         nearest = min(LOOK_AHEADS_MS, key=lambda item: abs(LOOK_AHEADS_MS[item] - milliseconds))
         self.look_ahead.set_current(nearest)
         self.look_ahead_list.setCurrentIndex(list(LOOK_AHEADS_MS).index(nearest))
-        self._look_ahead_words.setText(f"{milliseconds:.0f} ms")
+        self._look_ahead_ms = milliseconds
+        self._show_needed()
 
     def show_recording(self, is_recording: bool) -> None:
         self._is_recording = is_recording
@@ -230,6 +233,16 @@ class LiveBar(QFrame):
         self._timer.setText(timer_text(seconds))
         if self._header is not None:
             self.chip.show_latency(self.latency() or Latency.of(self._header))
+            self._show_needed()
+
+    def _show_needed(self) -> None:
+        """The dial's milliseconds; an avatar whose driver needs more says what it takes instead."""
+        taken_ms = self._header.look_ahead_ms if self._header is not None else 0.0
+        self._over_ticks = self._over_ticks + 1 if taken_ms > self._look_ahead_ms + 1 else 0
+        is_more = self._over_ticks > TURNING_TICKS  # not merely on its way there
+        words = f"needs {taken_ms:.0f} ms" if is_more else f"{self._look_ahead_ms:.0f} ms"
+        self._look_ahead_words.setText(words)
+        self._look_ahead_words.set_tone("warn" if is_more else "t2")
 
     def _choose_look_ahead(self, item: str) -> None:
         self.show_look_ahead(LOOK_AHEADS_MS[item])

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QApplication, QWidget
 
 from app.panels.latency import Latency
 from app.panels.live_bar import LiveBar, timer_text
+from app.workers.frames import FrameHeader
 from tests.fakes.session import AudioDevice
 
 pytestmark = pytest.mark.display
@@ -99,3 +100,12 @@ def test_in_little_room_the_segments_become_a_list(bar):
     QApplication.processEvents()
     assert bar.look_ahead.isVisible() and bar.last_seconds.width() == 62
     assert bar.rect().contains(bar.record.mapTo(bar, QPoint(0, 0)))
+
+
+def test_an_avatar_that_needs_more_look_ahead_than_the_dial_says_so(bar):
+    bar.show_look_ahead(40.0)
+    for look_ahead_ms, words in ((40.0, "40 ms"), (260.0, "needs 260 ms"), (40.0, "40 ms")):
+        bar.show_frame(FrameHeader(look_ahead_ms=look_ahead_ms))
+        for _ in range(20):
+            bar._show_texts()
+        assert bar._look_ahead_words.text() == words
