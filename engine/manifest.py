@@ -28,6 +28,8 @@ class Manifest(BaseModel):
         statistics: per-method numbers (slider sigmas, spans) that are small enough for JSON.
         coverage: how well each view was seen: `{"azimuth_deg": [...], "elevation_deg": [...], "frames": [[...]]}`.
         thumbnail: PNG as base64, at most 256 px.
+        basis_strip: what each coefficient does, where the method shows it: one JPEG (base64) of small faces with a row
+            for each of `controls` and a column for each of `sigmas`, `side_px` each.
         consent: who is shown and on what grounds; `licence`: SPDX name or sentence.
     """
 
@@ -51,6 +53,7 @@ class Manifest(BaseModel):
     coverage: dict[str, Any] = {}
     background: str = "none"
     thumbnail: str = ""
+    basis_strip: dict[str, Any] = {}
     licence: str = ""
     consent: str = ""
     provenance: dict[str, Any] = {}

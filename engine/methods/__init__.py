@@ -5,7 +5,7 @@ from types import ModuleType
 
 from engine.errors import TrainingError
 
-METHODS = ("embedtalk", "gaussiantalker")
+METHODS = ("embedtalk", "gaussiantalker", "dgtalker")
 
 
 def method_module(name: str) -> ModuleType:

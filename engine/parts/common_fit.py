@@ -37,6 +37,24 @@ PLAIN_WORDS = {
     "tongueOut": ("Tongue out", "Tongue in"),
 }
 
+EXPRESSION_WORDS = {
+    "eyeBlink": ("Lids close", "Lids open"),
+    "eyeSquint": ("Lids narrow", "Lids relax"),
+    "eyeWide": ("Eyes widen", "Eyes relax"),
+    "eyeLookUpLeft": ("Eyes up", "Eyes down"),
+    "eyeLookDownLeft": ("Eyes down", "Eyes up"),
+    "eyeLookInLeft": ("Eyes right", "Eyes left"),
+    "eyeLookOutLeft": ("Eyes left", "Eyes right"),
+    "browDown": ("Brows lower", "Brows lift"),
+    "browInnerUp": ("Inner brows raise", "Inner brows lower"),
+    "browOuterUp": ("Outer brows raise", "Outer brows lower"),
+    "cheekSquint": ("Cheeks raise", "Cheeks relax"),
+    "noseSneer": ("Nose wrinkles", "Nose relaxes"),
+    "mouthSmile": ("Corners up", "Corners down"),
+    "mouthFrown": ("Corners down", "Corners up"),
+}
+"""For directions of the whole face: the same, round eyes, brows and cheeks first."""
+
 
 @dataclass(frozen=True)
 class CommonFit:
@@ -116,27 +134,30 @@ def arkit_mean(arkit: np.ndarray, shapes: tuple[str, ...]) -> np.ndarray:
     return arkit[:, [ARKIT_INDEX[name] for name in shapes]].mean(axis=1)
 
 
-def name_components(coordinates: np.ndarray, arkit: np.ndarray) -> list[str]:
-    """Plain words for each lip component: what the mouth shape it moves with most does, else its number.
+def name_components(
+    coordinates: np.ndarray, arkit: np.ndarray, words: dict[str, tuple[str, str]] = PLAIN_WORDS, kind: str = "Lip"
+) -> list[str]:
+    """Plain words for each component: what the shape it moves with most does, else its kind and number.
 
     Args:
         coordinates: `[T, D]` over the training clip; arkit: `[T, 52]`.
+        words: ARKit shapes to choose from, with what they do when they grow and when they shrink.
     """
-    columns = {shape: _both_sides(arkit, shape) for shape in PLAIN_WORDS}
+    columns = {shape: _both_sides(arkit, shape) for shape in words}
     shapes = list(columns)
     scores = np.stack([columns[s] for s in shapes], axis=1)  # [T, S]
     correlation = _correlation(coordinates, scores)  # [D, S]
     names: list[str] = []
     for i, row in enumerate(correlation):
-        words = f"Lip {i:02d}"
+        chosen = f"{kind} {i:02d}"
         for s in np.argsort(-np.abs(row)):
-            candidate = PLAIN_WORDS[shapes[s]][0 if row[s] > 0 else 1]
+            candidate = words[shapes[s]][0 if row[s] > 0 else 1]
             if abs(row[s]) < CLEAR_NAME:
                 break
             if candidate not in names:
-                words = candidate
+                chosen = candidate
                 break
-        names.append(words)
+        names.append(chosen)
     return names
 
 

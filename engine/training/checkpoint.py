@@ -39,11 +39,11 @@ class Checkpoint:
         tensors: dict[str, Tensor] = {}
         for name, value in model.splats.items():
             tensors[f"splats.{name}"] = value.detach()
-            tensors |= _adam(run.splat_optimizers[name], f"adam.{name}")
+            tensors |= adam_state(run.splat_optimizers[name], f"adam.{name}")
         tensors |= {f"tags.{name}": value for name, value in model.tags.items()}
         tensors |= {f"networks.{name}": value for name, value in model.networks.state_dict().items()}
-        tensors |= _adam(run.network_optimizer, "adam_networks")
-        tensors |= {"poses": run.poses.twists.detach()} | _adam(run.pose_optimizer, "adam_poses")
+        tensors |= adam_state(run.network_optimizer, "adam_networks")
+        tensors |= {"poses": run.poses.twists.detach()} | adam_state(run.pose_optimizer, "adam_poses")
         tensors |= {f"density.{name}": value for name, value in run.density.state().items()}
         tensors["torch_rng"], tensors["split_rng"] = torch.get_rng_state(), run.generator.get_state()
         state = {
@@ -91,16 +91,16 @@ class Checkpoint:
             optimizer = run.splat_optimizers[name]
             optimizer.state.pop(old, None)
             optimizer.param_groups[0]["params"] = [new]
-            _restore_adam(optimizer, f"adam.{name}", tensors, device)
+            restore_adam(optimizer, f"adam.{name}", tensors, device)
         for name in list(model.tags):
             model.tags[name] = tensors[f"tags.{name}"].to(device)
         model.networks.load_state_dict(
             {n.removeprefix("networks."): t for n, t in tensors.items() if n.startswith("networks.")}
         )
-        _restore_adam(run.network_optimizer, "adam_networks", tensors, device)
+        restore_adam(run.network_optimizer, "adam_networks", tensors, device)
         with torch.no_grad():
             run.poses.twists.copy_(tensors["poses"])
-        _restore_adam(run.pose_optimizer, "adam_poses", tensors, device)
+        restore_adam(run.pose_optimizer, "adam_poses", tensors, device)
         run.density.restore({n.removeprefix("density."): t.to(device) for n, t in tensors.items()
                              if n.startswith("density.")})  # fmt: skip
         torch.set_rng_state(tensors["torch_rng"])
@@ -124,7 +124,7 @@ class Checkpoint:
         return tensors, state
 
 
-def _adam(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+def adam_state(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
     """An Adam optimizer's moments by parameter number."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     tensors = {}
@@ -134,7 +134,8 @@ def _adam(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
     return tensors
 
 
-def _restore_adam(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor], device) -> None:
+def restore_adam(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor], device) -> None:
+    """Puts an Adam optimizer where `adam_state` found it."""
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     for number, parameter in enumerate(parameters):
         start = f"{prefix}.{number}."

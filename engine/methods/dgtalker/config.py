@@ -1,0 +1,82 @@
+"""The numbers of a DGTalker training; the paper's by default, ours where it gives none."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class DGTalkerConfig:
+    """Iteration counts are of a run of `iterations`; shorter runs shrink all of them in proportion.
+
+    Attributes:
+        latents_until, tuning_until: ends of the first stage (latents, the generator frozen) and of the second (the
+            generator, latents frozen); the third learns encoders and directions.
+        prior: `house`, the shipped one; a prior file, such as a converted GGHead; or `none`: a generator that starts
+            from nothing is trained with the latents, and views that were not filmed will be poor.
+        resolution, channel_base, grid: of the generator without a prior: side of its maps, channels (at a resolution
+            `channel_base / resolution`), samples along a side of the maps.
+        n_lip, n_expression: directions of each set.
+        n_hidden: width of audio codes and MLPs; eye_octaves: of the eye action's encoding.
+        batch_latents, batch_tuning, batch_learning: frames in a step of each stage.
+        cross_view: chance of masked cross-view supervision in a step of the third stage (eq. 4).
+        basis_start: where the directions start: `random` (the paper), or `latents`: the principal axes of what the
+            first two stages found that the mouth does, and of the rest (ours: the third stage then starts near).
+        taught_steps: with `latents`: steps of regression from sound to coefficients before the third stage.
+        lambda_*: weights of squared error and perceptual loss; of the frame latents' size, of the canonical latent's
+            distance from the mean, of raw positions and scales while tuning (ours, as safety); of silence sounding
+            like the mouth at rest (ours); of squared error in the lip box (ours, 0 in the paper's setting).
+        rate, rate_latents, rate_placement: learning rates; `rate_latents` of w, `rate_placement` of the similarity
+            that lays the template into the clip's world, 0 holds it.
+        pose_rate: per-frame corrections of tracked cameras in the first two stages (ours, 0 in the paper's setting).
+        decay: of the encoders' weights, decoupled.
+        eyes_apart: half of the pairs differ in AU45 by more than this.
+        mouth_open_every: see `engine.training.hearing.FrameChoice`; 0 draws frames evenly, as the paper does.
+        coarse_until: share of the run at half resolution.
+    """
+
+    iterations: int = 90_000
+    latents_until: int = 15_000
+    tuning_until: int = 30_000
+    prior: str = "house"
+    resolution: int = 64
+    channel_base: int = 4096
+    grid: int = 96
+    encoder: str = "mel"
+    n_lip: int = 20
+    n_expression: int = 20
+    n_hidden: int = 64
+    eye_octaves: int = 4
+    batch_latents: int = 8
+    batch_tuning: int = 8
+    batch_learning: int = 16
+    cross_view: float = 0.5
+    basis_start: str = "random"
+    taught_steps: int = 600
+    lambda_l2: float = 1.0
+    lambda_perceptual: float = 1.0
+    lambda_lips: float = 0.0
+    lambda_frame: float = 1e-2
+    lambda_canonical: float = 1e-3
+    lambda_position: float = 1e-2
+    lambda_scale: float = 5e-3
+    lambda_silence: float = 1e-2
+    rate: float = 3e-4
+    rate_latents: float = 3e-4
+    rate_placement: float = 1e-4
+    pose_rate: float = 0.0
+    decay: float = 1e-2
+    eyes_apart: float = 0.3
+    mouth_open_every: int = 0
+    coarse_until: float = 0.0
+    sound_variants: int = 6
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "cpu": {
+        "iterations": 12_000, "latents_until": 2000, "tuning_until": 6500, "batch_latents": 1, "batch_tuning": 1,
+        "batch_learning": 1, "basis_start": "latents", "lambda_l2": 10.0, "lambda_perceptual": 0.3, "lambda_lips": 5.0,
+        "rate": 1e-3, "rate_latents": 1e-2, "rate_placement": 5e-4, "pose_rate": 1e-4, "mouth_open_every": 7,
+        "coarse_until": 0.9,
+    },
+}  # fmt: skip
+"""`cpu`: single frames, mostly at half size, directions from the latents, faster rates: half an hour on two cores."""

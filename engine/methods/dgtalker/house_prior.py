@@ -1,0 +1,338 @@
+"""The house prior: the generator trained over made heads, whose surface is known as well as their pictures.
+
+Ours: the paper starts from a GAN of photographs. Here identity and expression are given, so the generator is trained by
+regression: `w = mapping(traits) + arkit @ shapes`, pictures from several sides at once, and every Gaussian drawn to the
+place its point of the mesh has. What comes out is used as GGHead is: `w_avg`, W space and a generator to tune.
+"""
+
+import json
+from dataclasses import astuple, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
+from scipy.spatial import cKDTree
+from torch import Tensor, nn
+
+from engine.camera import Orbit
+from engine.gaussians import Gaussians
+from engine.heads.base import Region
+from engine.heads.house import UNITS_MM, HouseHead
+from engine.heads.sculpt import atlas
+from engine.heads.sculpt.identity import Form, Identity, Look
+from engine.methods.dgtalker.decoding import Decoding, decoded, front_colors
+from engine.methods.dgtalker.network import Generator
+from engine.methods.dgtalker.prior import Prior, spaced
+from engine.methods.dgtalker.template import Template, rasterized_uv
+from engine.parts.stylegan import Dense, SynthesisSize
+from engine.paths import atomic_file
+from engine.raster import rasterization_for
+from engine.synth.population import sample_identity
+from engine.synth.renderer import HeadRenderer
+from engine.training.checkpoint import adam_state, restore_adam
+from engine.training.losses import GradientSsim
+from engine.vocabulary import ARKIT_52, ARKIT_INDEX
+
+PULL = 0.5  # how far the face is drawn to the middle of the skin's disc, which magnifies it (a Moebius map)
+POSITION_RANGE = 0.4  # head heights: hair stands far off the scalp
+SPARSE = ("teeth", "tongue", "ear_left", "ear_right")
+HAIR_MIDDLE = np.array([0.0, 0.1, 0.0])
+HAIR_WEIGHT, SKIN_WEIGHT = 0.2, 1.0
+STYLES = ("crop", "quiff", "fringe", "buzz", "curls", "bald", "bob", "bun")
+
+
+@dataclass(frozen=True)
+class HouseTemplate:
+    """The template, and which point of the house head's mesh each Gaussian belongs to.
+
+    Attributes:
+        corners: vertices of its triangle `[N, 3]`; weights: barycentric `[N, 3]`.
+    """
+
+    template: Template
+    corners: np.ndarray
+    weights: np.ndarray
+
+    def points(self, vertices: np.ndarray) -> np.ndarray:
+        """The same points on a posed head `[V, 3]`: `[N, 3]`."""
+        return np.einsum("nk,nkc->nc", self.weights, vertices[self.corners])
+
+
+def house_template(n_grid: int) -> HouseTemplate:
+    """Skin, eyes, ears, mouth and torso of the mean house head, sampled on a grid over its atlas."""
+    head = HouseHead(Identity())
+    uv = head.uv.astype(np.float64).copy()
+    face = head.parts["face"]
+    uv[face] = atlas.skin(_pulled(head.template.uv))
+    face_of, weights = rasterized_uv(uv, head.faces, n_grid)
+    rows, columns = np.nonzero((face_of >= 0) & _wanted(head, uv, face_of))
+    corners, weights = head.faces[face_of[rows, columns]], weights[rows, columns]
+    grid = (np.stack([columns, rows], axis=1) + 0.5) / n_grid * 2 - 1
+    points = np.einsum("nk,nkc->nc", weights, head.vertices[corners])
+    is_torso = head.regions[face_of[rows, columns]] == Region.TORSO
+    anchors = head.landmarks(head.pose(), "mediapipe")
+    template = Template(points.astype(np.float32), grid.astype(np.float32), is_torso, anchors.astype(np.float32))
+    return HouseTemplate(template, corners, weights)
+
+
+def traits(identity: Identity) -> np.ndarray:
+    """A person as numbers about -1 to 1, `[T]`."""
+    look = identity.look
+    tones = [look.skin_tone, look.hair_color, look.eye_color, look.blush, look.freckles, look.lip_color, look.age,
+             look.stubble, look.brow_thickness, look.hair_length, identity.rest_smile]  # fmt: skip
+    style = [float(look.hair_style == name) for name in STYLES]
+    cloth = [c / 127.5 - 1 for c in look.cloth]
+    return np.array([*astuple(identity.form), *(2 * t - 1 for t in tones), *style, *cloth], dtype=np.float32)
+
+
+N_TRAITS = len(traits(Identity("", Form(), Look())))
+
+
+def film_person(seed: int, out: Path, house: HouseTemplate, n_moments: int, n_views: int, size: int) -> None:
+    """Films a person of the population: some expressions, each from several sides, into one safetensors file."""
+    rng = np.random.default_rng([seed, 7])
+    identity = sample_identity(seed)
+    head = HouseHead(identity)
+    renderer = HeadRenderer(head)
+    reach, is_hair = _hair_reach(head, house)
+    colors, viewmats, ks, moments, points = [], [], [], [], []
+    for number in range(n_moments):
+        arkit = np.zeros(52, np.float32) if number == 0 else sample_expression(rng)
+        posed = head.pose(arkit)
+        moments.append(arkit)
+        points.append(_with_hair(house.points(posed.vertices), reach, is_hair))
+        for _ in range(n_views):
+            orbit = Orbit((0.0, -0.1, 0.0), float(rng.uniform(-50, 50)), float(rng.uniform(-20, 25)),
+                          float(rng.uniform(4.0, 4.3)), 20.0)  # fmt: skip
+            camera = orbit.camera(size, size)
+            shot = renderer.render(posed, camera)
+            picture = np.concatenate([shot.color, shot.alpha[..., None]], axis=-1)
+            colors.append((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
+            viewmats.append(camera.viewmat)
+            ks.append(camera.k)
+    shape = (n_moments, n_views)
+    with atomic_file(Path(out)) as temporary:
+        save_file({
+            "pictures": np.stack(colors).reshape(*shape, size, size, 4), "arkit": np.stack(moments),
+            "viewmats": np.stack(viewmats).reshape(*shape, 4, 4).astype(np.float32),
+            "ks": np.stack(ks).reshape(*shape, 3, 3).astype(np.float32),
+            "offsets": (np.stack(points) - house.template.points).astype(np.float16),
+            "is_hair": is_hair.astype(np.uint8), "traits": traits(identity),
+        }, temporary)  # fmt: skip
+
+
+def sample_expression(rng: np.random.Generator) -> np.ndarray:
+    """ARKit weights `[52]` of a face that talks, blinks and means something."""
+    weights = np.zeros(52, np.float32)
+    for name in ARKIT_52:
+        if not name.endswith("Right"):
+            chance = 0.3 if name.startswith(("mouth", "jaw")) else 0.2
+            value = rng.uniform(0.2, 1.0) if rng.random() < chance else 0.0
+            weights[ARKIT_INDEX[name]] = value * (0.6 if name in ("tongueOut", "jawLeft", "jawRight") else 1.0)
+            if name.endswith("Left") and name.removesuffix("Left") + "Right" in ARKIT_INDEX:
+                other = value if rng.random() < 0.8 else rng.uniform(0, 1) * (rng.random() < 0.3)
+                weights[ARKIT_INDEX[name.removesuffix("Left") + "Right"]] = other
+    for look in ("Down", "In", "Out", "Up"):  # the eyes turn together
+        side = {"In": "Out", "Out": "In"}.get(look, look)
+        weights[ARKIT_INDEX[f"eyeLook{look}Left"]] *= 0.6
+        weights[ARKIT_INDEX[f"eyeLook{side}Right"]] = weights[ARKIT_INDEX[f"eyeLook{look}Left"]]
+    weights[ARKIT_INDEX["jawOpen"]] = rng.uniform(0, 0.85) ** 1.5 if rng.random() < 0.7 else 0.0
+    weights[ARKIT_INDEX["mouthClose"]] = min(weights[ARKIT_INDEX["mouthClose"]], weights[ARKIT_INDEX["jawOpen"]])
+    smile = weights[[ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]]].max()
+    for side in ("Left", "Right"):
+        weights[ARKIT_INDEX["mouthFrown" + side]] *= 1 - smile
+        weights[ARKIT_INDEX["eyeWide" + side]] *= 1 - weights[ARKIT_INDEX["eyeBlink" + side]]
+    return weights
+
+
+class HousePriorNet(nn.Module):
+    """Mapping from traits, directions of the ARKit shapes, and the generator."""
+
+    def __init__(self, size: SynthesisSize, decoding: Decoding, template: Template) -> None:
+        super().__init__()
+        n = size.n_style
+        self.mapping = nn.Sequential(Dense(N_TRAITS, n, is_active=True), Dense(n, n, is_active=True), Dense(n, n))
+        self.shapes = nn.Parameter(0.02 * torch.randn(52, n))
+        self.generator = Generator(size, torch.from_numpy(template.grid))
+        with torch.no_grad():
+            self.generator.position.weight.copy_(0.1 * torch.eye(3)[..., None, None])
+        self.decoding = decoding
+        self.register_buffer("template", torch.from_numpy(template.points), persistent=False)
+
+    def forward(self, who: Tensor, arkit: Tensor) -> Gaussians:
+        """Traits `[T]` and ARKit weights `[52]` -> Gaussians with colours `[N, 3]`."""
+        w = self.mapping(who[None]) + (arkit @ self.shapes)[None]
+        splats = decoded(self.generator(w)[0], self.template, self.decoding)
+        return replace(splats, colors=front_colors(splats), sh_degree=None)
+
+
+class Population:
+    """The filmed people of a folder; files stay on disk and are read a moment at a time."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self._files = [safe_open(path, "pt") for path in files]
+        self.traits = torch.stack([file.get_tensor("traits") for file in self._files])
+        self.is_hair = [file.get_tensor("is_hair").bool() for file in self._files]
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def moment(self, person: int, rng: np.random.Generator) -> dict[str, Tensor]:
+        """One expression of a person: pictures `[V, S, S, 4]` (premultiplied), cameras, ARKit weights, offsets."""
+        file = self._files[person]
+        number = int(rng.integers(file.get_slice("arkit").get_shape()[0]))
+        row = {name: file.get_slice(name)[number] for name in ("pictures", "viewmats", "ks", "arkit", "offsets")}
+        return row | {"pictures": row["pictures"].float() / 255, "offsets": row["offsets"].float()}
+
+
+class HousePriorTraining:
+    """Regression over a population, one moment of one person in a step.
+
+    Attributes:
+        iteration: steps done.
+    """
+
+    def __init__(
+        self, population: Population, house: HouseTemplate, size: SynthesisSize, rate: float = 2e-3, seed: int = 0
+    ) -> None:
+        torch.manual_seed(seed)
+        self.rng = np.random.default_rng(seed)
+        self.population, self.house, self.rate = population, house, rate
+        self.net = HousePriorNet(size, house_decoding(house.template), house.template)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), rate, betas=(0.9, 0.99), fused=True)
+        self.iteration = 0
+        self._perceptual = GradientSsim()
+        self._rasterization = rasterization_for("cpu")
+
+    def step(self, part: float) -> dict[str, float]:
+        """One step at a part 0 to 1 of the run; gives the loss terms."""
+        person = int(self.rng.integers(len(self.population)))
+        row = self.population.moment(person, self.rng)
+        splats = self.net(self.population.traits[person], row["arkit"])
+        weight = torch.where(self.population.is_hair[person], HAIR_WEIGHT, SKIN_WEIGHT)
+        away = (splats.means - self.net.template - row["offsets"]).square().sum(dim=1)
+        terms = {"place": (weight * torch.sqrt(away + 1e-6)).mean()}
+        terms |= {"color": away.new_zeros(()), "perceptual": away.new_zeros(())}
+        n_views, mse = len(row["pictures"]), 0.0
+        for picture, viewmat, k in zip(row["pictures"], row["viewmats"], row["ks"], strict=True):
+            behind = torch.from_numpy(self.rng.random(3).astype(np.float32))
+            target = picture[..., :3] + (1 - picture[..., 3:]) * behind
+            image = self.rendered(splats, viewmat, k, len(picture), behind)
+            off = image - target
+            terms["color"] = terms["color"] + (off.abs().mean() + 4 * off.square().mean()) / n_views
+            terms["perceptual"] = terms["perceptual"] + 0.1 * self._perceptual(image, target) / n_views
+            mse += float(off.detach().square().mean()) / n_views
+        sum(terms.values()).backward()
+        cosine = 0.5 * (1 + np.cos(np.pi * min(part, 1.0)))
+        self.optimizer.param_groups[0]["lr"] = self.rate * (0.05 + 0.95 * cosine) * min(1.0, (self.iteration + 1) / 100)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.iteration += 1
+        return {n: float(v.detach()) for n, v in terms.items()} | {"psnr": float(-10 * np.log10(max(mse, 1e-10)))}
+
+    def rendered(self, splats: Gaussians, viewmat: Tensor, k: Tensor, side: int, behind: Tensor) -> Tensor:
+        colors, alphas, _ = self._rasterization(
+            splats.means, splats.quats, splats.scales, splats.opacities, splats.colors, viewmat[None], k[None], side,
+            side, packed=False,
+        )  # fmt: skip
+        return colors[0] + (1 - alphas[0]) * behind
+
+    def save(self, path: Path) -> None:
+        """Writes where the training stands; the file is replaced whole."""
+        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
+        tensors |= adam_state(self.optimizer, "adam")
+        whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+        state = {"iteration": self.iteration, "rng": self.rng.bit_generator.state}
+        with atomic_file(path) as temporary:
+            save_torch(whole, temporary, {"state": json.dumps(state)})
+
+    def restore(self, path: Path) -> None:
+        """Goes on from a file of `save`. Raises RuntimeError if it is of another size."""
+        with safe_open(path, "pt") as file:
+            state = json.loads(file.metadata()["state"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        self.net.load_state_dict({n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")})
+        restore_adam(self.optimizer, "adam", tensors, "cpu")
+        self.iteration, self.rng.bit_generator.state = int(state["iteration"]), state["rng"]
+
+    def preview(self, persons: int = 4) -> np.ndarray:
+        """Films above, what is made of them below, uint8 `[2 S, S * persons, 3]`."""
+        rng, columns = np.random.default_rng(0), []
+        for person in np.unique(np.linspace(0, len(self.population) - 1, persons).astype(int)):
+            row = self.population.moment(int(person), rng)
+            grey = torch.full((3,), 0.4)
+            with torch.no_grad():
+                splats = self.net(self.population.traits[int(person)], row["arkit"])
+                made = self.rendered(splats, row["viewmats"][0], row["ks"][0], row["pictures"].shape[1], grey)
+            picture = row["pictures"][0]
+            columns.append(torch.cat([picture[..., :3] + (1 - picture[..., 3:]) * grey, made]))
+        return (torch.cat(columns, dim=1).clamp(0, 1) * 255 + 0.5).to(torch.uint8).numpy()
+
+    def prior(self) -> Prior:
+        """What has been learnt, as the methods use it."""
+        net = self.net
+        with torch.no_grad():
+            w_avg = net.mapping(self.population.traits).mean(dim=0)
+        weights = {name: value.detach().clone() for name, value in net.generator.state_dict().items()}
+        return Prior("house", UNITS_MM, net.generator.synthesis.size, net.decoding, self.house.template, weights, w_avg,
+                     net.shapes.detach().clone())  # fmt: skip
+
+
+def house_decoding(template: Template) -> Decoding:
+    """Ours: plain colours, places up to hair's distance, sizes fitted to how far the Gaussians lie apart."""
+    gaps, _ = cKDTree(template.points).query(template.points, k=2)
+    decoding = Decoding(position_range=POSITION_RANGE, sh_degree=0, rolls_quaternions=False)
+    return spaced(decoding, float(np.median(gaps[:, 1])))
+
+
+def _pulled(disc: np.ndarray) -> np.ndarray:
+    """The skin's disc `[V, 2]` mapped onto itself so that the face comes to its middle: `(z - a) / (1 - conj(a) z)`."""
+    z, a = disc[:, 0] + 1j * disc[:, 1], 1j * PULL
+    z = (z - a) / (1 - np.conj(a) * z)
+    return np.stack([z.real, z.imag], axis=1)
+
+
+def _wanted(head: HouseHead, uv: np.ndarray, face_of: np.ndarray) -> np.ndarray:
+    """Which texels get a Gaussian: all of the head's skin, the visible half of the eyes, every other one elsewhere."""
+    part_of = np.zeros(len(head.vertices), int)
+    names = list(head.parts)
+    for number, name in enumerate(names):
+        part_of[head.parts[name]] = number
+    part = part_of[head.faces[np.maximum(face_of, 0)][..., 0]]
+    rows, columns = np.indices(face_of.shape)
+    wanted = np.ones(face_of.shape, bool)
+    thinned = head.regions[np.maximum(face_of, 0)] == Region.TORSO
+    for name in SPARSE:
+        thinned |= part == names.index(name)
+    wanted &= ~thinned | ((rows + columns) % 2 == 0)
+    n = len(face_of)
+    for name in ("eye_left", "eye_right"):
+        left, bottom, width, height = atlas.TILES[name]
+        x, y = (columns + 0.5) / n - left - width / 2, (rows + 0.5) / n - bottom - height / 2
+        wanted &= (part != names.index(name)) | (np.hypot(x / width, y / height) < 0.3)
+    return wanted
+
+
+def _hair_reach(head: HouseHead, house: HouseTemplate) -> tuple[np.ndarray, np.ndarray]:
+    """How far the hair reaches from the middle of the head towards each Gaussian `[N]`, and where there is any."""
+    rest = house.points(head.vertices) - HAIR_MIDDLE
+    distance = np.linalg.norm(rest, axis=1)
+    hair = [s.points.reshape(-1, 3) for s in head.strands if s.name == "hair"]
+    if not hair:
+        return distance, np.zeros(len(rest), bool)
+    out = np.concatenate(hair) - HAIR_MIDDLE
+    length = np.linalg.norm(out, axis=1)
+    gaps, near = cKDTree(out / length[:, None]).query(rest / distance[:, None], k=24)
+    reach = np.quantile(length[near], 0.85, axis=1)
+    is_hair = (gaps[:, 11] < 0.06) & (reach > distance) & ~house.template.is_torso
+    return np.maximum(reach, distance), is_hair
+
+
+def _with_hair(points: np.ndarray, reach: np.ndarray, is_hair: np.ndarray) -> np.ndarray:
+    out = points[is_hair] - HAIR_MIDDLE
+    points = points.copy()
+    points[is_hair] = HAIR_MIDDLE + out / np.linalg.norm(out, axis=1, keepdims=True) * reach[is_hair, None]
+    return points
