@@ -52,8 +52,7 @@ def main() -> None:
             continue
         avatar = ASSETS / "avatars" / f"{role.name}.avatar"
         avatar.parent.mkdir(parents=True, exist_ok=True)
-        config = {"au_set": "shipped"}
-        follow(train(film, "embedtalk", avatar, max_seconds=chosen.minutes * 60, config=config), as_json=False)
+        follow(train(film, "embedtalk", avatar, max_seconds=chosen.minutes * 60, preset="cpu"), as_json=False)
 
 
 if __name__ == "__main__":

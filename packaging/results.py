@@ -35,7 +35,8 @@ def main() -> None:
     dataset, avatar, spoken = work / "real.dataset", work / "real.avatar", work / "real.mp4"
 
     results.run("capture", dataset, "capture", clip, "-o", dataset, "--face-landmarker", model)
-    results.run("train", avatar, "train", dataset, "--method", "embedtalk", "-o", avatar, "--minutes", chosen.minutes)
+    results.run("train", avatar, "train", dataset, "--method", "embedtalk", "--preset", "cpu", "-o", avatar,
+                "--minutes", chosen.minutes)  # fmt: skip
     results.run("evaluate", None, "evaluate", avatar, dataset, "--face-landmarker", model)
     results.run("render", spoken, "render", avatar, "--voice", shared / "speech" / "deyu.wav", "-o", spoken)
     if "mouth" not in results.rows:

@@ -1,6 +1,6 @@
 """EmbedTalk: learnt embeddings for each Gaussian and a shallow network, no triplane.
 
-What the trainer and the avatar file ask of a method: `Config`, `begin` (a training) and `load` (an avatar).
+What the trainer and the avatar file ask of a method: `Config`, `PRESETS`, `begin` (a training) and `load` (an avatar).
 """
 
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from engine.manifest import Manifest
+from engine.methods.embedtalk.config import PRESETS
 from engine.methods.embedtalk.config import EmbedTalkConfig as Config
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from engine.parts.avatar_tensors import AvatarTensors
     from engine.training.clip import Clip
 
-__all__ = ["Config", "begin", "load"]
+__all__ = ["PRESETS", "Config", "begin", "load"]
 
 
 def begin(clip: "Clip", config: Config, device: torch.device, seed: int = 0) -> "EmbedTalkTraining":
