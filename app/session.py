@@ -13,6 +13,7 @@ from app.run_folder import make_run_folder, remove_run_folder
 from app.user_controls import UserControls
 from app.voice_source import SourceState, VoiceSource
 from app.workers.frames import FRAMES, FrameReader
+from app.workers.rival import RIVAL_FRAMES
 from engine.audio.ring import OUTPUT_RING, VOICE_RING, SampleRing
 from engine.camera import Orbit
 from engine.errors import MouthpieceError
@@ -67,6 +68,7 @@ class Session(QObject):
         super().__init__(parent)
         self.folder = make_run_folder()
         self.frames = FrameReader(self.folder / FRAMES)
+        self.rival_frames = FrameReader(self.folder / RIVAL_FRAMES)
         self.manifest: Manifest | None = None
         self.avatar_path: Path | None = None
         self.controls = UserControls()
@@ -80,6 +82,7 @@ class Session(QObject):
             "rate": {"rate_hz": 60.0},
             "backend": {"name": os.environ.get("MOUTHPIECE_BACKEND") or "auto"},
             "marks": {},
+            "compare": {"path": None, "number": 0},
         }
         self._opening: tuple[int, Path, Manifest] | None = None
         self._avatar_number = 0
@@ -214,9 +217,37 @@ class Session(QObject):
         """What Inspect marks in the picture; see `app.workers.inspecting.Inspecting.marks`."""
         self._tell("marks", **marks)
 
+    def compare_with(self, path: Path | None, backend: str | None = None, has_same_camera: bool = True) -> None:
+        """Brings a second avatar (or this one by another backend) that performs the same moments; None sends it away.
+
+        Its frames lie in `rival_frames`; `performer_said` brings `rival_entered` or `rival_failed`.
+        """
+        number = self._told["compare"]["number"] + 1
+        is_same = path is not None and Path(path) == self.avatar_path
+        self._tell("compare", path=None if path is None else str(path), number=number, backend=backend,
+                   is_same_avatar=is_same, has_same_camera=has_same_camera)  # fmt: skip
+
     def ask(self, do: str, **fields: Any) -> None:
         """Asks the performer something once; `performer_said` brings the answer."""
         self._performer.ask(do, **fields)
+
+    def play_take(self, track: Path | None, take: Path | None = None, edit: dict[str, Any] | None = None) -> None:
+        """A take moves the face in the voice's place: `track` as `app.edit.track` writes it; None gives it back."""
+        if track is None:
+            self._told.pop("take", None)
+            self._performer.ask("take", track=None)
+            self._source.resume()
+            if self.orbit is not None:
+                self._tell("view", orbit=self.orbit.to_json())
+            return
+        if "take" not in self._told:
+            self._told["take"] = {}
+            self._source.use_take()
+        self._tell("take", track=str(track), take=str(take), edit=edit or {})
+
+    def move_playhead(self, **fields: Any) -> None:
+        """Where the played take stands and how it goes on: fields of `app.workers.take_player.Playhead`."""
+        self._performer.ask("playhead", **fields)
 
     def set_frame_rate(self, rate_hz: float) -> None:
         """Frames a second the performer aims at (60 unless set)."""

@@ -71,6 +71,15 @@ class VoiceSource(QObject):
         self._wanted = ("file", Path(path).resolve())
         self._switch(*self._wanted)
 
+    def use_take(self) -> None:
+        """The performer plays a take: nobody writes the voice, and what was chosen before comes back with `resume`."""
+        self._switch("take", None)
+
+    def resume(self) -> None:
+        """Back to what was chosen before a take was played."""
+        if self._playing[0] == "take":
+            self._switch(*self._wanted)
+
     def use_nothing(self) -> None:
         self._wanted = ("none", None)
         self._switch("none", None)
@@ -108,7 +117,9 @@ class VoiceSource(QObject):
         self._handover.stop()
         self._voice_ring.state = RingState.NONE
         kind, what = self._playing
-        if kind == "file":
+        if kind == "take":
+            self._sound.ask("use_output", name=None)
+        elif kind == "file":
             self._sound.ask("use_output", name=None)
             self._performer.ask("source", kind="file", path=str(what))
         else:
@@ -122,7 +133,7 @@ class VoiceSource(QObject):
         kind, what = self._playing
         if kind == "microphone":
             self._sound.ask("use_input", name=what)
-        elif kind == "file":
+        elif kind in ("file", "take"):
             self._sound.ask("use_output", name=None)
 
     def _on_sound(self, event: dict[str, Any]) -> None:

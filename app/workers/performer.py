@@ -60,6 +60,7 @@ class PerformerProcess:
     ) -> None:
         from app.workers.frames import FRAMES, FrameWriter
         from app.workers.inspecting import Inspecting
+        from app.workers.rival import Rival
         from app.workers.stage import Stage
         from app.workers.voice_line import VoiceLine
         from engine.audio.ring import OUTPUT_RING, VOICE_RING, SampleRing
@@ -73,6 +74,7 @@ class PerformerProcess:
         self.stage = Stage(self._frames, self._voice)
         self.stage.pace.rate_hz = rate_hz
         self._inspecting = Inspecting(folder, self.stage, lines.say)
+        self._rival = Rival(folder, self._voice, self._open, make_rasterizer, lines.say)
         self._records: Any = None
         self._rasterizer: Any = None
         self._backend: str | None = os.environ.get(BACKEND_VARIABLE) or None
@@ -90,6 +92,7 @@ class PerformerProcess:
                 self._obey(request)
             self._hear()
             self._let_enter()
+            self._rival.let_enter(self.stage, self._rasterizer)
             if self._inspecting.take_news():
                 self._obey({"do": "view", "mode": self.stage.look.mode})
             self._show()
@@ -112,13 +115,20 @@ class PerformerProcess:
             print(f"a request that cannot be understood was left out: {request!r}: {error!r}", file=sys.stderr)
 
     def _on_avatar(self, request: dict[str, Any]) -> None:
-        self._entering = _Entering(Path(request["path"]), int(request["number"]), self._load_avatar)
+        self._entering = self._open(Path(request["path"]), int(request["number"]))
+
+    def _open(self, path: Path, number: int) -> "_Entering":
+        return _Entering(path, number, self._load_avatar)
+
+    def _on_compare(self, request: dict[str, Any]) -> None:
+        self._rival.ask(request)
 
     def _on_look(self, request: dict[str, Any]) -> None:
         for name in LOOK_FIELDS:
             if name in request:
                 setattr(self.stage.look, name, request[name])
         self.stage.apply_look()
+        self._rival.apply(self.stage)
 
     def _on_edits(self, request: dict[str, Any]) -> None:
         from engine.edits import Edits
@@ -142,6 +152,7 @@ class PerformerProcess:
         self.stage.redraw()
         if "mode" in request or "background" in request:
             self._apply_view()
+        self._rival.apply(self.stage)
 
     def _apply_view(self) -> None:
         from engine.errors import AvatarError
@@ -194,6 +205,34 @@ class PerformerProcess:
         self._file.start()
         self._lines.say("file_started", path=str(path))
 
+    def _on_take(self, request: dict[str, Any]) -> None:
+        """Plays a take: `track` (a file of `app.edit.track`), `take` and `edit` for its voice; None gives it back."""
+        from app.workers.take_player import TakePlayer, Track
+
+        stage = self.stage
+        if not request.get("track"):
+            if stage.player is not None:
+                stage.player.stop()
+                stage.player = None
+                stage.redraw()
+            return
+        if stage.performer is None:
+            return
+        track = Track.read(Path(request["track"]), len(stage.performer.avatar.schema))
+        if stage.player is None:
+            stage.player = TakePlayer(self._output_ring)
+        stage.player.track = track
+        stage.player.use_voice(Path(request["take"]), request["edit"])
+        stage.redraw()
+
+    def _on_playhead(self, request: dict[str, Any]) -> None:
+        from app.workers.take_player import Playhead
+
+        if self.stage.player is not None:
+            fields = ("time", "speed", "at", "first", "last")
+            playhead = Playhead(*(float(request[name]) for name in fields), bool(request.get("is_loop", False)))
+            self.stage.player.move(playhead, float(request.get("volume", 1.0)))
+
     def _on_backend(self, request: dict[str, Any]) -> None:
         """Changes the rasterizer while running; what cannot run here leaves the present one."""
         name = request["name"]
@@ -227,10 +266,12 @@ class PerformerProcess:
         block = self._voice.read()
         if block is None or self.stage.performer is None:
             return
-        if self._voice.n_streams != self._n_streams:
+        is_fresh = self._voice.n_streams != self._n_streams
+        if is_fresh:
             self._n_streams = self._voice.n_streams
             self.stage.performer.start_afresh()
         self.stage.performer.push(block)
+        self._rival.push(block, is_fresh)
 
     def _let_enter(self) -> None:
         """Puts a loaded avatar on stage; until then the one before goes on performing."""
@@ -260,7 +301,9 @@ class PerformerProcess:
         now = time.perf_counter()
         if self.stage.performer is not None and self.stage.pace.wait_s(now) <= 0:
             self.stage.pace.began(now)
+            n_drawn = self.stage.n_drawn
             moment = self.stage.tick()
+            self._rival.follow(self.stage, self.stage.n_drawn > n_drawn)
             self._records.append(
                 self._voice.clock.wall_at(moment.motion_time), moment.driven, moment.user, moment.controls.values,
                 self.stage.orbit,

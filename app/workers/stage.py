@@ -9,6 +9,7 @@ import numpy as np
 
 from app.workers.frames import MAX_CONTROLS, MAX_SIDE_PX, FrameHeader, FrameWriter
 from app.workers.pace import Pace, RenderScale
+from app.workers.take_player import TakePlayer
 from app.workers.voice_line import VoiceLine
 from engine.camera import Camera, Orbit
 from engine.controls import Controls
@@ -72,12 +73,15 @@ class Stage:
         self.performer: Performer | None = None
         self.number = 0
         self.pace = Pace()
+        self.player: TakePlayer | None = None  # while a take is played, it moves the face
         self._frames, self._voice = frames, voice
         self._latency = LatencyLog()
         self._scale = RenderScale()
         self._header = FrameHeader()
         self._stages: dict[str, float] = {}
         self._drawn: tuple[int, np.ndarray] | None = None  # version of the look, controls
+        self._drawn_with: tuple[float, tuple[int, int]] | None = None  # sound's time and size of the newest picture
+        self._n_drawn = 0
         self._is_sharp = True
         self._drawn_at = self._published_at = -np.inf
 
@@ -150,7 +154,7 @@ class Stage:
         if self.performer is None:
             return None
         now = time.perf_counter()
-        moment = self.performer.moment(self._voice.clock.sound_at(now))
+        moment = self._moment(now)
         self._log_latency_of_sound(moment, now)
         if not self._is_still(moment):
             if self._frames.n_unread < MAX_UNREAD or now - self._drawn_at > UNSEEN_PERIOD_S:
@@ -161,6 +165,35 @@ class Stage:
             self._published_at = now
             self._frames.repeat(self._figures(moment, now))
         return moment
+
+    def _moment(self, now: float) -> Moment:
+        """What the face does now: what it hears, or what the take that is played did at the playhead."""
+        at = self._voice.clock.sound_at(now)
+        player, schema = self.player, self.performer.avatar.schema
+        if player is None or player.track is None or player.track.values.shape[1] != len(schema):
+            return self.performer.moment(at)
+        place = player.playhead.where(now)
+        orbit = player.track.orbit_at(place)
+        if orbit is not None and orbit != self.look.orbit:
+            self.look.orbit = orbit
+            self.redraw()
+        values = player.track.values_at(place)
+        return Moment(at, -np.inf, -np.inf, at, values, schema.neutral().values, Controls(schema, values), 1.0, {})
+
+    def draw_with(self, other: "Stage") -> None:
+        """Draws the moment another stage drew last, at its time and size."""
+        if self.performer is None or other._drawn_with is None:
+            return
+        sound_time, size = other._drawn_with
+        now = time.perf_counter()
+        moment = self.performer.moment(sound_time)
+        self._log_latency_of_sound(moment, now)
+        self._draw(moment, now, size)
+
+    @property
+    def n_drawn(self) -> int:
+        """Pictures drawn so far."""
+        return self._n_drawn
 
     @property
     def work_s(self) -> float:
@@ -197,6 +230,8 @@ class Stage:
         self.pace.shown(done)
         self._frames.commit(self._figures(moment, done, frame.n_gaussians))
         self._drawn = (self.look.version, moment.controls.values.copy())
+        self._drawn_with = (moment.time, size)
+        self._n_drawn += 1
         self._drawn_at = self._published_at = done
 
     def _fit_background(self, width: int, height: int) -> None:
