@@ -67,6 +67,7 @@ class Studio:
     def __init__(self, app, options: argparse.Namespace, make_session: Callable | None = None) -> None:
         from PySide6.QtGui import QUndoStack
 
+        from app.compare.workspace import CompareWorkspace
         from app.crash import CrashHandler
         from app.inspect.workspace import InspectWorkspace
         from app.panels.face import FacePanel
@@ -110,8 +111,10 @@ class Studio:
         self.wiring = SessionWiring(self.window, self.session, self.library, tasks)
         self.sheets = Sheets(self.window, self.session, self.wiring, self.library)
         self.inspect = InspectWorkspace(self.window, self.session, face, pages[0][1])
-        self.window.workspaces.add(self.inspect.entry())
-        bind_commands(self.window, self.session, self.wiring, self.library, self.sheets, [self.inspect])
+        self.compare = CompareWorkspace(self.window, self.session, self.library, self.wiring)
+        for workspace in (self.inspect, self.compare):
+            self.window.workspaces.add(workspace.entry())
+        bind_commands(self.window, self.session, self.wiring, self.library, self.sheets, [self.inspect, self.compare])
         self.inspect.follow_workspace()
         self.window.closing.connect(self._on_closing)
         self.crash.crashed.connect(self._say_crash)

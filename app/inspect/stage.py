@@ -1,7 +1,7 @@
 """What Inspect lays over the picture: tools on the left, what a slider moves, the selection, and the scale of heat."""
 
-from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QLinearGradient, QPainter, QPen
+from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFontMetricsF, QLinearGradient, QPainter, QPen
 from PySide6.QtWidgets import QWidget
 
 from app.inspect.model import InspectModel
@@ -17,12 +17,7 @@ PILL_H = 32
 
 
 class InspectStage(QObject):
-    """Made once; shown while the workspace is.
-
-    Signals: `tool_chosen(name)`; `delete_wanted`, `hide_wanted`, `frame_wanted` of the selection.
-    """
-
-    tool_chosen = Signal(str)
+    """Made once; shown while the workspace is."""
 
     def __init__(self, theme: Theme, viewport: QWidget, model: InspectModel) -> None:
         super().__init__(viewport)
@@ -116,11 +111,11 @@ class InspectStage(QObject):
 
     def _on_reach(self, control: str, n: int, most_mm: float) -> None:
         self._reach = (n, most_mm)
-        manifest_name = control
+        label = control
         schema = self._model.schema
         if schema is not None and control in schema:
-            manifest_name = schema.specs[schema.index(control)].label
-        self.reach.set_words(manifest_name, f"moves {n:,} splats" if n else "moves nothing")
+            label = schema.specs[schema.index(control)].label
+        self.reach.set_words(label, f"moves {n:,} splats" if n else "moves nothing")
         self.legend.set_most(most_mm)
         self._show()
 
@@ -178,8 +173,6 @@ class Pill(QWidget):
             self.update()
 
     def _width(self, words: str, weight: int = 400) -> int:
-        from PySide6.QtGui import QFontMetricsF
-
         return round(QFontMetricsF(self._theme.font(TYPE.base, weight)).horizontalAdvance(words)) + 1
 
     def paintEvent(self, event) -> None:

@@ -1,13 +1,14 @@
 """The Inspect workspace: joins model, panels, strip and what lies over the picture."""
 
+from typing import TYPE_CHECKING
+
 from app.inspect.model import InspectModel
-from app.inspect.panel import InspectPanel
-from app.inspect.side import InspectSide
-from app.inspect.stage import InspectStage
-from app.inspect.strip import ViewStrip
 from app.theme.tokens import SIZES
 from app.windows.main_window import MainWindow
 from app.windows.workspaces import Panes, Workspace
+
+if TYPE_CHECKING:
+    from app.inspect.stage import InspectStage
 
 
 class InspectWorkspace:
@@ -47,6 +48,11 @@ class InspectWorkspace:
             self._window.commands.set_enabled(name, self.model.is_active)
 
     def _build(self) -> Panes:
+        from app.inspect.panel import InspectPanel
+        from app.inspect.side import InspectSide
+        from app.inspect.stage import InspectStage
+        from app.inspect.strip import ViewStrip
+
         window, theme, viewport = self._window, self._window.theme, self._window.viewport
         self.strip = ViewStrip(theme, self.model)
         self.side = InspectSide(theme, self.model, window.library)

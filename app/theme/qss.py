@@ -28,6 +28,7 @@ QLabel[tone="t2"] { color: $t2; }
 QLabel[tone="t3"] { color: $t3; }
 QLabel[tone="acc"] { color: $acc; }
 QLabel[tone="voice"] { color: $voice; }
+QLabel[tone="take"] { color: $take; }
 QLabel[tone="warn"] { color: $warn; }
 QLabel[tone="err"] { color: $err; }
 QLabel[tone="rec"] { color: $rec; }

@@ -372,6 +372,7 @@ class Viewport(QWidget):
         self._size_timer.start()
 
     def showEvent(self, event) -> None:
+        self._asked_size = None  # another workspace may have asked for another one meanwhile
         self._ask_size()
         self._on_frame_ready()
 

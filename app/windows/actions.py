@@ -88,6 +88,8 @@ ACTIONS = (
     ActionSpec("window.edit", "Edit", ("Alt+2",), "Take by take, on the timeline.", "Display", "Window"),
     ActionSpec("window.inspect", "Inspect", ("Alt+3",), "Splat by splat, while the face talks.", "Display", "Window"),
     ActionSpec("window.compare", "Compare", ("Alt+4",), "Two avatars on one drive and camera.", "Display", "Window"),
+    ActionSpec("compare.wipe", "Compare wipe", ("O",), "Two avatars wiped over each other; O again goes back.",
+               "Display", "View"),
     ActionSpec("inspect.rectangle", "Select a rectangle", ("Shift+B",), "Of splats, in the Inspect workspace.",
                "Inspect"),
     ActionSpec("inspect.lasso", "Select with the lasso", ("Shift+L",), "",

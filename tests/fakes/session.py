@@ -148,6 +148,8 @@ class FakeSession(QObject):
         self.devices = [AudioDevice("Scarlett 2i2 USB", is_default=True), AudioDevice("Built-in microphone")]
         self.jobs: list[JobState] = []
         self.frames = SimpleNamespace(newest=lambda: self._view)
+        self.rival_frames = SimpleNamespace(newest=lambda: self.rival_view)
+        self.rival_view: FrameView | None = None
         self.is_recording = False
         self.look_ahead_ms, self.gate_db, self.gain_db = 40.0, -50.0, 0.0
         self.orbit: Orbit | None = None
@@ -310,6 +312,9 @@ class FakeSession(QObject):
 
     def ask(self, do: str, **fields) -> None:
         self.calls.append(("ask", do, fields))
+
+    def compare_with(self, path: Path | None, backend: str | None = None, has_same_camera: bool = True) -> None:
+        self.calls.append(("compare_with", path, backend, has_same_camera))
 
     def set_marks(self, **marks) -> None:
         self.calls.append(("set_marks", marks))
