@@ -1,9 +1,12 @@
-"""Fixtures of the desktop program's tests: a display, the theme, a session without children."""
+"""Fixtures of the desktop program's tests: a display, the theme, sessions without children, the whole window."""
 
+import gc
 import os
 import sys
 
 import pytest
+from PySide6.QtCore import QEvent
+from PySide6.QtTest import QTest
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,51 @@ def live_session(display, qapp, tmp_path):
     session.open_avatar(tmp_path / "Noa.avatar")
     yield session
     session.close()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """Takes, avatars and settings of one test alone."""
+    for name in ("CACHE", "DATA", "CONFIG"):
+        monkeypatch.setenv(f"MOUTHPIECE_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setattr("app.application.first_avatar", lambda asked, last: asked)
+    return tmp_path
+
+
+@pytest.fixture
+def make_studio(home, display, qapp):
+    """Makes windows; each is closed at the end."""
+    from app.application import Studio, parse
+    from tests.fakes.session import FakeSession
+
+    made = []
+
+    def make(*arguments: str, size: tuple[int, int] = (1440, 900), with_avatar: bool = True) -> Studio:
+        options = parse(list(arguments))
+        studio = Studio(qapp, options, lambda _: FakeSession(home))
+        options.size = size
+        made.append(studio)
+        studio.open()
+        studio.window.activateWindow()
+        assert QTest.qWaitForWindowActive(studio.window, 10_000)
+        assert ("start",) in studio.session.calls
+        if with_avatar:
+            studio.library.open_avatar(home / "Noa.avatar")
+            studio.session.step()
+        qapp.processEvents()
+        return studio
+
+    yield make
+    for studio in made:
+        studio.window.close()
+        studio.close()
+        studio.window.deleteLater()
+    qapp.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # processEvents leaves these waiting
+    qapp.processEvents()
+    made.clear()
+    gc.collect()
+
+
+@pytest.fixture
+def studio(make_studio):
+    return make_studio()
