@@ -34,7 +34,7 @@ class EmbedTalkConfig:
 
     iterations: int = 50_000
     au_set: str = "paper"
-    encoder: str = "mel"
+    encoder: str = "phones"
     n_embedding: int = 32
     n_code: int = 32
     embedding_octaves: int = 4
