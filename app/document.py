@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -11,6 +12,7 @@ from engine.errors import MouthpieceError, OutputError
 from engine.paths import data_dir
 from engine.performance.take_edit import TakeEdit
 from engine.project import SUFFIX, Project, ProjectState, ProjectTake
+from engine.take import TakeInfo
 
 AUTOSAVE_MS = 2_000
 MERGE_ID = 0x4D50
@@ -83,8 +85,14 @@ class Document(QObject):
         Raises:
             TakeError, OutputError: one sentence.
         """
-        take = self.project.add_take(path)
-        self._set(ProjectState(**{**vars(self.state), "current": take.key}))
+        return self.use_take(*self.project.store_take(path))
+
+    def use_take(self, key: str, info: TakeInfo) -> ProjectTake:
+        """Edits a take whose file lies in the project already."""
+        state = self.state
+        take = next((take for take in state.takes if take.key == key), None)
+        take = take or ProjectTake(key, info.name, info.rating, info.notes)
+        self._set(replace(state.with_take(take), current=key))
         return take
 
     # Files

@@ -14,6 +14,7 @@ def register(cli: typer.Typer, bench_cli: typer.Typer) -> None:
     """Adds the commands to the command line."""
     cli.command()(speak)
     cli.command()(verify)
+    cli.command(name="_phones", hidden=True)(phones)
     bench_cli.command("export")(bench_export)
 
 
@@ -62,3 +63,12 @@ def bench_export(
 
         figures = benching(avatar, size=size, seconds=seconds, fps=fps, kind=format, backend=backend)
         say({"calibration_ms": calibrate() * 1e3, **figures}, json, title="Export")
+
+
+def phones(take: Annotated[Path, typer.Argument(help="A .take file.")], json: Json = False) -> None:
+    """Say which phones a take's voice is heard as, for the lip check."""
+    with one_line_errors(json):
+        from engine.phone_track import phones_of
+
+        rows = [{"start": p.start, "end": p.end, "name": p.name} for p in phones_of(take)]
+        say({"phones": rows}, json, title=str(take))

@@ -26,7 +26,7 @@ from engine.errors import MouthpieceError, OutputError, ProjectError, TakeError
 from engine.manifest import read_header
 from engine.paths import atomic_file, atomic_folder
 from engine.performance.take_edit import TakeEdit
-from engine.take import read_take_info
+from engine.take import TakeInfo, read_take_info
 
 SUFFIX = ".mouthpiece"
 VERSION = 1
@@ -247,17 +247,22 @@ class Project:
         Raises:
             TakeError: if it is no take. OutputError: if it cannot be copied.
         """
-        info = read_take_info(path)
-        key = take_key(path)
+        key, info = self.store_take(path)
         present = next((take for take in self.state.takes if take.key == key), None)
-        if not self.take_path(key).is_file():
-            with atomic_file(self.take_path(key)) as temporary:
-                shutil.copyfile(path, temporary)
         if present is not None:
             return present
         take = ProjectTake(key, info.name, info.rating, info.notes)
         self.state = self.state.with_take(take)
         return take
+
+    def store_take(self, path: Path) -> tuple[str, TakeInfo]:
+        """Copies a take's file into the folder if it is not there; the state stays, so any thread may ask for it."""
+        info = read_take_info(path)
+        key = take_key(path)
+        if not self.take_path(key).is_file():
+            with atomic_file(self.take_path(key)) as temporary:
+                shutil.copyfile(path, temporary)
+        return key, info
 
     def missing_takes(self) -> list[ProjectTake]:
         """Takes whose files are gone or damaged; all else of the project works without them."""

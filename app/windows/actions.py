@@ -34,7 +34,7 @@ class ActionSpec:
 
 
 MENUS = ("File", "Edit", "View", "Avatar", "Take", "Window", "Help")
-SECTIONS = ("Performing", "View", "Display", "Inspect", "Files", "Program")
+SECTIONS = ("Performing", "View", "Display", "Editing", "Inspect", "Files", "Program")
 
 ACTIONS = (
     ActionSpec("file.open", "Open an avatar…", ("Ctrl+O",), "Puts an avatar file on stage.", "Files", "File"),
@@ -113,6 +113,24 @@ ACTIONS = (
     ActionSpec("window.reset", "Reset the layout", (), "Every panel back to its first size.", "Display", "Window"),
     ActionSpec("window.next_area", "Next area", ("Ctrl+F6",), "Moves the focus from panel to panel.", "Program",
                "Window"),
+    ActionSpec("edit.play", "Play or pause", ("Space",), "The take that is being edited.", "Editing"),
+    ActionSpec("edit.shuttle_back", "Shuttle backwards", ("J",), "Faster with each press.", "Editing"),
+    ActionSpec("edit.shuttle_stop", "Stop", ("K",), "", "Editing"),
+    ActionSpec("edit.shuttle_on", "Shuttle forwards", ("L",), "Faster with each press.", "Editing"),
+    ActionSpec("edit.frame_back", "A frame back", ("Left",), "", "Editing"),
+    ActionSpec("edit.frame_on", "A frame on", ("Right",), "", "Editing"),
+    ActionSpec("edit.second_back", "A second back", ("Shift+Left",), "", "Editing"),
+    ActionSpec("edit.second_on", "A second on", ("Shift+Right",), "", "Editing"),
+    ActionSpec("edit.start", "To the start", ("Ctrl+Home",), "", "Editing"),
+    ActionSpec("edit.end", "To the end", ("End",), "", "Editing"),
+    ActionSpec("edit.in", "In point here", ("[",), "What lies before it is not exported.", "Editing"),
+    ActionSpec("edit.out", "Out point here", ("]",), "What lies after it is not exported.", "Editing"),
+    ActionSpec("edit.key", "Key the selected control", ("I",), "On its value at the playhead.", "Editing"),
+    ActionSpec("edit.camera_key", "Key the camera", ("Shift+I",), "The viewport's camera becomes a key.", "Editing"),
+    ActionSpec("edit.split", "Split at the playhead", ("S",), "The raw take stays as it is.", "Editing"),
+    ActionSpec("edit.delete", "Delete what is selected", ("Backspace",), "A stretch is cut and the gap closed.",
+               "Editing"),
+    ActionSpec("edit.lift", "Silence the stretch", ("Shift+Backspace",), "The rest keeps its time.", "Editing"),
     ActionSpec("help.search", "Search commands", ("Ctrl+K",), "Runs anything by its name.", "Program", "Help"),
     ActionSpec("help.keys", "Keys", ("F1",), "All keys and mouse moves on one sheet.", "Program", "Help"),
     ActionSpec("help.log", "Show the log folder", (), "", "Program", "Help"),

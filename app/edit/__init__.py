@@ -1,0 +1,1 @@
+"""The Edit workspace: a take on its line of time, its layers, keys, eyes and camera."""

@@ -1,0 +1,137 @@
+"""The Edit workspace: joins document, model, timeline and the right panel's pages."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog
+
+from app.document import Document
+from app.edit.model import EditModel
+from app.edit.panel import EditTimeline
+from app.edit.side import CleanUpPage, KeyPage, LayerPage
+from app.windows.file_tasks import FileTasks
+from app.windows.main_window import MainWindow
+from app.windows.toasts import Notice
+from app.windows.workspaces import Panes, Workspace
+from engine.errors import MouthpieceError
+from engine.performance.camera_path import load_camera_path, save_camera_path
+
+HEIGHT, LEFT, RIGHT = 442, 264, 320
+FRAME_S = 0.04
+
+
+class EditWorkspace:
+    """Built when it is first shown; a take of the library is opened in it by choosing it there."""
+
+    def __init__(self, window: MainWindow, session, document: Document, tasks: FileTasks) -> None:
+        self._window, self._session, self._document = window, session, document
+        self.model = EditModel(document, session, tasks, window)
+        self.model.failed.connect(lambda words: window.toasts.show(Notice("err", "The take cannot be edited", words)))
+        document.failed.connect(lambda words: window.toasts.show(Notice("err", "Not done", words, key="document")))
+        self.model.file_wanted.connect(self._choose_file)
+        window.library.take_chosen.connect(self._on_take_chosen)
+        self.timeline: EditTimeline | None = None
+
+    def entry(self) -> Workspace:
+        return Workspace("edit", "Edit", self._build, self._enter, self._leave)
+
+    def commands(self) -> dict:
+        """What this part carries out of the table of actions."""
+        model = self.model
+        return {
+            "edit.play": model.toggle,
+            "edit.shuttle_back": lambda: model.shuttle(-1),
+            "edit.shuttle_stop": model.pause,
+            "edit.shuttle_on": lambda: model.shuttle(1),
+            "edit.frame_back": lambda: model.step(-FRAME_S),
+            "edit.frame_on": lambda: model.step(FRAME_S),
+            "edit.second_back": lambda: model.step(-1.0),
+            "edit.second_on": lambda: model.step(1.0),
+            "edit.start": lambda: model.seek(0.0),
+            "edit.end": lambda: model.seek(model.seconds),
+            "edit.in": lambda: model.set_end("first", model.playhead),
+            "edit.out": lambda: model.set_end("last", model.playhead),
+            "edit.key": self._add_key,
+            "edit.split": model.split,
+            "edit.delete": model.delete_selected,
+            "edit.lift": lambda: model.cut_range(False),
+            "edit.camera_key": lambda: model.add_camera_key(),
+        }
+
+    def follow_workspace(self) -> None:
+        """The keys of Edit belong to it alone."""
+        for name in self.commands():
+            self._window.commands.set_enabled(name, self.model.is_active)
+
+    def show_take(self, path: Path) -> None:
+        """Opens a take of the library here."""
+        self.model.open_path(path)
+        self._window.workspaces.show("edit")
+
+    def _build(self) -> Panes:
+        theme = self._window.theme
+        self.timeline = EditTimeline(theme, self.model)
+        self.timeline.region_wanted.connect(self._choose_region)
+        pages = [("Key", KeyPage(theme, self.model)), ("Layer", LayerPage(theme, self.model)),
+                 ("Clean up", CleanUpPage(theme, self.model))]  # fmt: skip
+        return Panes(pages, bottom=self.timeline, bottom_height=HEIGHT, bottom_spans="all", has_live_bar=False,
+                     left_width=LEFT, right_width=RIGHT)  # fmt: skip
+
+    def _enter(self) -> None:
+        entry = self._window.library.takes.selected_entry
+        if entry is not None and self.model.opened is None:
+            self.model.open_path(entry.path)
+        self.model.enter()
+        self.follow_workspace()
+
+    def _leave(self) -> None:
+        self.model.leave()
+        self.follow_workspace()
+
+    def _on_take_chosen(self, entry) -> None:
+        if self.model.is_active:
+            self.model.open_path(entry.path)
+
+    def _add_key(self) -> None:
+        model = self.model
+        control = model.selected.control or (model.shown[0] if model.shown else "")
+        if control:
+            model.add_key(control, model.playhead)
+
+    def _choose_region(self, region: str) -> None:
+        names = "Takes (*.take)"
+        self._dialog(f"{region.capitalize()} from another take", names, False, partial(self._use_region, region))
+
+    def _use_region(self, region: str, name: str) -> None:
+        self.model.add_region(region, Path(name))
+
+    def _choose_file(self, what: str) -> None:
+        use = self._save_path if what == "save" else self._load_path
+        self._dialog("Camera path", "Camera paths (*.json)", what == "save", use)
+
+    def _save_path(self, name: str) -> None:
+        try:
+            save_camera_path(Path(name), self.model.edit.camera)
+        except MouthpieceError as error:
+            self.model.failed.emit(str(error))
+
+    def _load_path(self, name: str) -> None:
+        try:
+            path = load_camera_path(Path(name))
+        except MouthpieceError as error:
+            self.model.failed.emit(str(error))
+            return
+        self.model.change("Load a camera path", lambda edit: replace(edit, camera=path))
+
+    def _dialog(self, title: str, names: str, is_save: bool, use) -> None:
+        folder = str(self._window.settings.last_folder or Path.home())
+        dialog = QFileDialog(self._window, title, folder, names)
+        if is_save:
+            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+            dialog.setDefaultSuffix("json")
+        else:
+            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(use)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
