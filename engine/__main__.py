@@ -1,4 +1,4 @@
-"""Mouthpiece's command line: capture, train, render, info, evaluate, studio, bench, doctor."""
+"""Mouthpiece's command line: capture, fit, train, render, info, evaluate, studio, bench, doctor."""
 
 import sys
 from pathlib import Path
@@ -80,15 +80,41 @@ def import_(
 @cli.command()
 def studio(
     out: Annotated[Path, typer.Option("-o", "--output", help="The dataset folder to make.")],
-    identity: Annotated[int, typer.Option(help="Seed of the made person.")] = 0,
-    seconds: Annotated[float, typer.Option(help="Length of the film.")] = 60.0,
+    identity: Annotated[str, typer.Option(help="A seed, or the name of one of the cast (noa, iris, ...).")] = "0",
+    seconds: Annotated[float, typer.Option(help="Length of each film.")] = 60.0,
+    population: Annotated[int | None, typer.Option(help="Film this many people, from the seed on, into OUT.")] = None,
+    head: Annotated[str, typer.Option(help="house, or ict (ICT-FaceKit).")] = "house",
+    kit: Annotated[Path | None, typer.Option(help="ICT-FaceKit's folder.")] = None,
+    size: Annotated[int, typer.Option(help="Picture side in pixels.")] = 512,
     json: Json = False,
 ) -> None:
     """Film a made head speaking: a dataset with exact ground truth."""
     with one_line_errors(json):
+        from engine.synth.studio import population as filming_many
         from engine.synth.studio import studio as filming
 
-        say({"dataset": out, **follow(filming(identity, seconds, out), json).values}, json)
+        if population is None:
+            work = filming(identity, seconds, out, head=head, kit=kit, size=size)
+        elif identity.isdigit():
+            work = filming_many(population, seconds, out, first=int(identity), head=head, kit=kit, size=size)
+        else:
+            raise OutputError(f"{identity!r} is one person; a population starts from a seed, such as --identity 0.")
+        say({"dataset": out, **follow(work, json).values}, json)
+
+
+@cli.command()
+def fit(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by capture or studio.")],
+    head: Annotated[str, typer.Option(help="house, ict (ICT-FaceKit) or flame.")] = "house",
+    model: Annotated[Path | None, typer.Option(help="ICT-FaceKit's folder, or FLAME's model file.")] = None,
+    overlay: Annotated[bool, typer.Option(help="Film the fitted mesh over the pictures.")] = True,
+    json: Json = False,
+) -> None:
+    """Fit a head model to a dataset: shape, expression, pose and lens over the whole clip."""
+    with one_line_errors(json):
+        from engine.fitting.fit import fit as fitting
+
+        say({"dataset": dataset, **follow(fitting(dataset, head, model, overlay=overlay), json).values}, json)
 
 
 @cli.command()
@@ -164,13 +190,20 @@ def evaluate(
     avatar: Annotated[Path, typer.Argument(help="An .avatar file.")],
     dataset: Annotated[Path, typer.Argument(help="The dataset it is compared with.")],
     face_landmarker: Annotated[Path | None, typer.Option(help="MediaPipe's model, for landmark distance.")] = None,
+    openface: Annotated[Path | None, typer.Option(help="OpenFace's FeatureExtraction, for AUE.")] = None,
+    film: Annotated[Path | None, typer.Option(help="The studio's film behind the dataset, for new angles.")] = None,
+    kit: Annotated[Path | None, typer.Option(help="ICT-FaceKit's folder, if the film's head is of it.")] = None,
+    report: Annotated[Path | None, typer.Option(help="An HTML file with figures, pictures and curves.")] = None,
     json: Json = False,
 ) -> None:
-    """Compare an avatar with a dataset: PSNR, SSIM, landmark distance, on training and held-out frames."""
+    """Compare an avatar with a dataset by the papers' figures, on training and held-out frames, and report it."""
     with one_line_errors(json):
         from engine.evaluation.report import evaluate as evaluation
 
-        say(follow(evaluation(avatar, dataset, face_landmarker=face_landmarker), json).values, json, title=str(avatar))
+        work = evaluation(
+            avatar, dataset, face_landmarker=face_landmarker, openface=openface, film=film, kit=kit, page=report
+        )
+        say(follow(work, json).values, json, title=str(avatar))
 
 
 @cli.command("evaluate-voice")

@@ -20,6 +20,9 @@ FACE_LANDMARKER_URL = "https://storage.googleapis.com/mediapipe-models/face_land
 
 ICT_FACEKIT_VARIABLE = "MOUTHPIECE_ICT_FACEKIT"
 ICT_FACEKIT_URL = "https://github.com/ICT-VGL/ICT-FaceKit"
+FLAME_VARIABLE = "MOUTHPIECE_FLAME"
+FLAME_FILES = ("flame2023.pkl", "generic_model.pkl")
+FLAME_URL = "https://flame.is.tue.mpg.de"
 
 
 def cache_dir() -> Path:
@@ -66,6 +69,23 @@ def find_ict_facekit(given: Path | None = None) -> Path:
     raise ModelMissingError(
         f"{path}: ICT-FaceKit is not there; fetch it from {ICT_FACEKIT_URL} and put it in {cache_dir() / 'models'}, "
         f"or name its folder with --kit or {ICT_FACEKIT_VARIABLE}."
+    )
+
+
+def find_flame(given: Path | None = None) -> Path:
+    """FLAME's model file: the given path, the environment variable, else the user's cache.
+
+    Raises:
+        ModelMissingError: if it is in none of these places; says where to get it and where to put it.
+    """
+    wanted = given or os.environ.get(FLAME_VARIABLE)
+    folder = cache_dir() / "models" / "flame"
+    for path in [Path(wanted)] if wanted else [folder / name for name in FLAME_FILES]:
+        if path.is_file():
+            return path
+    raise ModelMissingError(
+        f"{wanted or folder}: FLAME is not there; fetch it from {FLAME_URL} and put {' or '.join(FLAME_FILES)} in "
+        f"{folder}, or name the file with --model or {FLAME_VARIABLE}."
     )
 
 

@@ -1,7 +1,8 @@
 """FLAME behind the `HeadModel` interface: the user's own model file, posed by its blendshapes and joints.
 
 Li et al., Learning a model of facial shape and expression from 4D scans, SIGGRAPH Asia 2017: linear shape and
-expression, pose correctives, linear blend skinning over five joints (eq. 2 to 4). Its licence keeps it out of the program.
+expression, pose correctives, linear blend skinning over five joints (eq. 2 to 4). Its licence keeps it out of the
+program.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +24,11 @@ from engine.heads.base import (
     expression_vector,
     rotation,
 )  # fmt: skip
-from engine.heads.flame_file import FLAME_URL, read_flame
+from engine.heads.flame_file import read_flame
 from engine.heads.sculpt import appearance
 from engine.heads.sculpt.identity import Look
 from engine.heads.sculpt.marks import iris
+from engine.paths import FLAME_URL
 from engine.vocabulary import ARKIT_52, ARKIT_INDEX
 
 EMBEDDING_FILE = "mediapipe_landmark_embedding.npz"
@@ -191,6 +193,12 @@ class FlameHead(HeadModel):
             posed = self.pose_native(FlameParameters(none.expression, axis * step, none.neck, none.eyes))
             turned.append((self.landmarks(posed) - rest)[spots.numbers] / step)
         return spots.numbers, np.concatenate([shaped, np.array(turned)])
+
+    def shape_moves(self) -> np.ndarray:
+        """How the landmarks of the embedding move for each unit of shape, `[S, L, 3]`."""
+        spots = self._spots()
+        moves = self._arrays["shapedirs"][spots.rows][..., : self.n_shape]
+        return np.einsum("lk,lkcs->slc", spots.shares, moves) * self._scale
 
     # building
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from engine.errors import ModelMissingError
+from engine.paths import FLAME_URL
 
-FLAME_URL = "https://flame.is.tue.mpg.de"
 MOST_BYTES = 600_000_000
 MOST_VERTICES, MOST_FACES, MOST_SHAPES, N_JOINTS = 60_000, 120_000, 600, 5
 KINDS = "fiub"

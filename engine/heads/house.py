@@ -1,7 +1,7 @@
 """The house head: a face built wholly in code, with all 52 ARKit shapes, its identities and its hair."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -27,7 +27,7 @@ from engine.heads.sculpt.curves import N_EYE
 from engine.heads.sculpt.expressions import JAW_FORWARD_MM, JAW_JOINT, JAW_OPEN_DEG, JAW_SLIDE_MM, expressions
 from engine.heads.sculpt.fields import Fields
 from engine.heads.sculpt.hair import STYLES
-from engine.heads.sculpt.identity import Identity
+from engine.heads.sculpt.identity import FORM_NAMES, Form, Identity
 from engine.heads.sculpt.scalp import Grown, Scalp
 from engine.heads.sculpt.short_hair import stubble
 from engine.heads.sculpt.surface import EYE, EYE_R
@@ -127,12 +127,24 @@ class HouseHead(HeadModel):
             raise ControlError(f"{order!r} is not a landmark order; use 68 or mediapipe.")
         return marks.mediapipe(posed.vertices, posed.eyes, marks.HOUSE_TABLE)
 
+    def form_move(self, name: str) -> np.ndarray:
+        """How MediaPipe's landmarks move at rest for each unit of a parameter of the form, `[478, 3]`."""
+        only = Form(**{f: float(f == name) for f in FORM_NAMES})
+        move = (only.bend(self._unbent) - self._unbent) / UNITS_MM
+        posed = self.pose()
+        moved = posed.vertices.copy()
+        moved[self.parts["face"]] += move
+        shift = (only.bend(EYE[None])[0] - EYE) / UNITS_MM
+        eyes = tuple(replace(eye, centre=eye.centre + shift * [side, 1, 1]) for eye, side in zip(posed.eyes, (1, -1)))
+        return marks.mediapipe(moved, eyes, marks.HOUSE_TABLE) - self.landmarks(posed, "mediapipe")
+
     # building
 
     def _build_face(self, shapes: dict[str, np.ndarray]) -> None:
         rest = self.template.vertices
         smile = shapes["mouthSmileLeft"] + shapes["mouthSmileRight"]
         rest = rest + self.identity.rest_smile * smile
+        self._unbent = rest
         still = self.form.bend(rest)
         moves = np.zeros((len(ARKIT_52), *rest.shape), np.float32)
         for name, move in shapes.items():

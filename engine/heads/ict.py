@@ -5,7 +5,7 @@ folder (MIT licence, not shipped).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +84,7 @@ class IctHead(HeadModel):
     Args:
         folder: the kit's folder, or the one that holds `FaceXModel`.
         identity: who it is; at most `N_IDENTITY` modes.
+        dressed: False leaves out hair and soft shadows, which take a few seconds.
 
     Raises:
         ModelMissingError: when the folder does not hold the kit.
@@ -95,7 +96,7 @@ class IctHead(HeadModel):
     expression_names = ARKIT_52
     licence = "made by the studio from ICT-FaceKit, (c) 2020 USC Institute for Creative Technologies, MIT licence"
 
-    def __init__(self, folder: Path, identity: FaceIdentity | None = None) -> None:
+    def __init__(self, folder: Path, identity: FaceIdentity | None = None, dressed: bool = True) -> None:
         self.identity = identity or FaceIdentity()
         self.person, self.look = self.identity.name, self.identity.look
         if len(self.identity.modes) > N_IDENTITY:
@@ -105,7 +106,11 @@ class IctHead(HeadModel):
         kit = read_kit(Path(folder))
         self._marks = kit["landmarks"]
         self._shape(kit)
-        self._dress(kit)
+        self._kit_modes = kit["identity"]
+        self._dress(kit, dressed)
+        self.strands = ()
+        if not dressed:
+            return
         skin_faces = kit["faces"][kit["faces"].max(1) < SKIN.stop]
         self.strands = growth.grow(
             self.vertices, skin_faces, self.vertices[self._marks], kit["uv"], self._ear, self.look, UNITS_MM
@@ -148,6 +153,26 @@ class IctHead(HeadModel):
             return marks.mediapipe(posed.vertices, posed.eyes, marks.ICT_TABLE)
         raise ControlError(f"{order!r} is not a landmark order; use 68 or mediapipe.")
 
+    @property
+    def n_modes(self) -> int:
+        return len(self._kit_modes)
+
+    def mode_moves(self) -> np.ndarray:
+        """How MediaPipe's landmarks move for each unit of an identity mode, `[I, 478, 3]`; the eyes stay the origin."""
+        posed = self.pose()
+        rest = self.landmarks(posed, "mediapipe")
+        out = np.zeros((self.n_modes, *rest.shape))
+        for mode, move in zip(out, self._kit_modes):
+            moved = posed.vertices.copy()
+            centre = np.mean([move[part].mean(0) for part in EYES], axis=0)
+            moved[:N_VERTICES] += (move - centre) * self._scale
+            eyes = [
+                replace(eye, centre=eye.centre + (move[part].mean(0) - centre) * self._scale)
+                for eye, part in zip(posed.eyes, EYES)
+            ]
+            mode[:] = marks.mediapipe(moved, tuple(eyes), marks.ICT_TABLE) - rest
+        return out
+
     # building
 
     def _shape(self, kit: dict[str, np.ndarray]) -> None:
@@ -162,7 +187,7 @@ class IctHead(HeadModel):
         moves = kit["expressions"].astype(np.float32) * np.float32(scale)
         for part in EYES:
             moves[:, part] = 0  # eyeballs are turned, not bent
-        self._moves = moves
+        self._moves, self._scale = moves, scale
         self._moves[ARKIT_INDEX["mouthClose"]] *= self._parted("jawOpen") / -self._parted("mouthClose")
         rest = (raw - middle) * scale + [0.0, EYE_HEIGHT, EYE_DEPTH]
         smile = moves[ARKIT_INDEX["mouthSmileLeft"]] + moves[ARKIT_INDEX["mouthSmileRight"]]
@@ -192,7 +217,7 @@ class IctHead(HeadModel):
         move = self._moves[ARKIT_INDEX[name]]
         return float(move[self._marks[UPPER_LIP], 1] - move[self._marks[LOWER_LIP], 1])
 
-    def _dress(self, kit: dict[str, np.ndarray]) -> None:
+    def _dress(self, kit: dict[str, np.ndarray], with_shadows: bool) -> None:
         """Joins the head with its clothes, paints both, and says which part is which."""
         rest = self._rest
         cloth, cloth_faces, shade = parts.torso()
@@ -212,9 +237,11 @@ class IctHead(HeadModel):
         self.uv = np.concatenate([kit["uv"], np.zeros((len(cloth), 2), np.float32)])
         opened = self.vertices.copy()
         opened[:N_VERTICES] += 0.7 * self._moves[ARKIT_INDEX["jawOpen"]]
-        sky = sky_share(self.vertices, self.faces)[:N_VERTICES]
-        within = slice(MOUTH.start, TEETH.stop)
-        sky[within] = sky_share(opened, self.faces)[within]
+        sky = np.ones(N_VERTICES)
+        if with_shadows:
+            sky = sky_share(self.vertices, self.faces)[:N_VERTICES]
+            within = slice(MOUTH.start, TEETH.stop)
+            sky[within] = sky_share(opened, self.faces)[within]
         centres = [self.joints["eye_left"], self.joints["eye_right"]]
         skin = growth.to_sculpt(rest[SKIN])
         paint = Paint(rest, rest[self._marks], skin, sky, centres, self._ear, on_tongue(kit["uv"]), UNITS_MM, self.look)

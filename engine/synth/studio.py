@@ -12,6 +12,7 @@ import soundfile
 
 from engine.camera import Camera, Orbit
 from engine.capture.dataset import DatasetInfo, write_picture, write_tracks
+from engine.errors import OutputError
 from engine.heads.base import HeadModel
 from engine.paths import atomic_folder
 from engine.progress import Progress
@@ -90,6 +91,28 @@ def studio(
     seed = zlib.crc32(model.person.encode()) if seed is None else seed
     yield Progress("Speaking", message=f"{model.person}, {seconds:g} s")
     yield from film(model, perform(seconds, fps, seed), out, size=size, fps=fps, seed=seed, motion=motion)
+
+
+def population(count: int, seconds: float, out: Path, *, first: int = 0, **options) -> Iterator[Progress]:
+    """Films `count` people of the population, seeds `first` and up, into datasets `out/0000.dataset`, ...
+
+    People who are there already are left as they are, so that it goes on where it was stopped.
+
+    Args:
+        options: as for `studio`.
+    """
+    out = Path(out)
+    if count < 1:
+        raise OutputError(f"{count} people cannot be filmed; name a number from 1.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: {error.strerror or error}; choose another folder.") from error
+    for seed in range(first, first + count):
+        path = out / f"{seed:04d}.dataset"
+        if not path.is_dir():
+            yield from studio(seed, seconds, path, **options)
+        yield Progress("Filming the population", seed - first + 1, count, values={"path": str(out)})
 
 
 def film(
