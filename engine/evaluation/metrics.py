@@ -13,6 +13,8 @@ MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MOUTH_LANDMARKS = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 13, 311, 308, 402, 14, 178)
 """The twenty mouth points of the 68-point scheme (outer, then inner lips) in MediaPipe's numbering."""
 
+UPPER_LIP, LOWER_LIP, FOREHEAD, CHIN = 13, 14, 10, 152
+
 
 def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None) -> float:
     """`-10 log10` of the mean squared error, dB.
@@ -73,13 +75,25 @@ class MouthDistance:
             return float("nan")
         return float(np.linalg.norm(mouths[0] - mouths[1], axis=1).mean())
 
+    def opening(self, picture: np.ndarray) -> float:
+        """Gap between the inner lips over the height of the face, NaN where no face is found."""
+        faces = self._landmarker.faces(_bytes(picture), 0)
+        if not faces:
+            return float("nan")
+        points = faces[0].points[:, :2]
+        gap = np.linalg.norm(points[UPPER_LIP] - points[LOWER_LIP])
+        return float(gap / np.linalg.norm(points[FOREHEAD] - points[CHIN]))
+
     def _mouth(self, picture: np.ndarray) -> np.ndarray | None:
-        pixels = np.ascontiguousarray((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
-        faces = self._landmarker.faces(pixels, 0)
+        faces = self._landmarker.faces(_bytes(picture), 0)
         if not faces:
             return None
         points = faces[0].points[list(MOUTH_LANDMARKS), :2]
         return points - points.mean(axis=0)
+
+
+def _bytes(picture: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
 def _tensors(a: np.ndarray, b: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:

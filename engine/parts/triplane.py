@@ -11,6 +11,8 @@ PLANES = ((0, 1), (0, 2), (1, 2))
 """The axes of each plane: xy, xz, yz; the first runs along a plane's width."""
 
 START = (0.1, 0.5)  # uniform: products of three stay positive and alive
+WAVELENGTHS = (0.15, 0.8)  # of a plane's side
+WAVE_HEIGHT = 0.5
 
 
 class TriPlane(nn.Module):
@@ -20,13 +22,16 @@ class TriPlane(nn.Module):
         n_channels: of each plane; the features are `len(resolutions)` times as wide.
         resolutions: side of the planes, one set of three for each.
         low, high: corners of the box `[3]`; what lies outside sees the border.
+        has_waves: starts from waves round 1 in place of uniform noise (ours: neighbours are alike and distant places
+            different from the first iteration on, which noise takes thousands of iterations to become).
     """
 
-    def __init__(self, n_channels: int, resolutions: tuple[int, ...], low: Tensor, high: Tensor) -> None:
+    def __init__(
+        self, n_channels: int, resolutions: tuple[int, ...], low: Tensor, high: Tensor, has_waves: bool = False
+    ) -> None:
         super().__init__()
-        self.planes = nn.ParameterList(
-            nn.Parameter(torch.empty(3, n_channels, side, side).uniform_(*START)) for side in resolutions
-        )
+        start = _waves if has_waves else _noise
+        self.planes = nn.ParameterList(nn.Parameter(start(n_channels, side)) for side in resolutions)
         self.register_buffer("low", low.float().clone())
         self.register_buffer("high", high.float().clone())
 
@@ -43,6 +48,19 @@ class TriPlane(nn.Module):
             looked_up = F.grid_sample(planes, where, mode="bilinear", padding_mode="border", align_corners=True)
             features.append(looked_up[:, :, 0].prod(dim=0).t())  # [N, C]
         return torch.cat(features, dim=1)
+
+
+def _noise(n_channels: int, side: int) -> Tensor:
+    return torch.empty(3, n_channels, side, side).uniform_(*START)
+
+
+def _waves(n_channels: int, side: int) -> Tensor:
+    """`1 + h sin(k . x + phase)`, a wave for each plane and channel, `[3, C, side, side]`."""
+    length = WAVELENGTHS[0] * (WAVELENGTHS[1] / WAVELENGTHS[0]) ** torch.rand(3, n_channels, 1, 1)
+    angle, phase = (2 * torch.pi * torch.rand(3, n_channels, 1, 1) for _ in range(2))
+    at = torch.linspace(0, 1, side)
+    along = torch.cos(angle) * at + torch.sin(angle) * at[:, None]
+    return 1 + WAVE_HEIGHT * torch.sin(2 * torch.pi * along / length + phase)
 
 
 def plane_pictures(planes: list[Tensor]) -> Tensor:

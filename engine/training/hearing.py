@@ -1,5 +1,7 @@
 """How a method's audio coder hears a clip while it is trained: whole for statistics, by chance for learning."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,6 +40,15 @@ class Hearing:
     def by_chance(self, time: float) -> Tensor:
         """The code `[D]` of a moment, heard as live sound may be: another voice, less context ahead, a little off in
         time."""
+        return self.by_chance_at([time])[0]
+
+    def by_chance_at(self, times: Sequence[float]) -> Tensor:
+        """The codes `[B, D]` of some moments, each by its own chance."""
+        pairs = [self._chance_window(float(time)) for time in times]
+        windows, known = (torch.from_numpy(np.stack(column)).to(self._device) for column in zip(*pairs, strict=True))
+        return self._coder(windows, known)
+
+    def _chance_window(self, time: float) -> tuple[np.ndarray, np.ndarray]:
         rng, voice = self._rng, self._clip.voice
         n_variants = len(voice.histories)
         variant = 0 if n_variants == 1 or rng.random() < 0.5 else int(rng.integers(1, n_variants))
@@ -47,8 +58,7 @@ class Hearing:
         known = known & heard_until(look_ahead).numpy()
         if rng.random() < CUT_SHARE:
             known = known & (np.arange(N_STEPS) >= rng.integers(0, 8))
-        windows = torch.from_numpy(window)[None].to(self._device)
-        return self._coder(windows, torch.from_numpy(known)[None].to(self._device))[0]
+        return window, known
 
     def at_rest(self) -> Tensor:
         """The mean code `[D]` of the resting mouth over the clip, no gradient."""

@@ -14,7 +14,8 @@ class GaussianTalkerConfig:
         batch: frames a step of the deformation stage takes the mean gradient of.
         encoder: the audio encoder's name.
         n_channels, resolutions: of the triplane (suppl. A.1.1); box_margin: the start points' box is enlarged by it
-            (ours: hair and shoulders otherwise all see the clamped border).
+            (ours: hair and shoulders otherwise all see the clamped border); plane_waves: they start as waves in place
+            of noise (ours: short runs).
         n_code: width of the audio code; width: of tokens and attention, 2 `n_channels`; n_layers: of attention, 1 or 2.
         n_heads, n_hidden, dropout: of an attention layer; n_hidden also of predictor and offset heads.
         predicted: which canonical attributes the triplane predicts in the first stage, a comma-separated list of
@@ -46,6 +47,7 @@ class GaussianTalkerConfig:
     n_channels: int = 32
     resolutions: tuple[int, int] = (64, 128)
     box_margin: float = 1.3
+    plane_waves: bool = False
     n_code: int = 32
     n_layers: int = 2
     n_heads: int = 2
@@ -105,7 +107,7 @@ class GaussianTalkerConfig:
 
 PRESETS = {
     "cpu": {
-        "iterations": 16_000, "canonical_until": 4_000, "batch": 1, "n_layers": 1, "dropout": 0.0,
+        "iterations": 16_000, "canonical_until": 4_000, "batch": 1, "n_layers": 1, "dropout": 0.0, "plane_waves": True,
         "colors_from_points": True, "position_scale": 0.1, "deform_all": False, "extent": 1.0, "sh_degree": 1,
         "n_points": 16_000, "max_gaussians": 24_000, "densify_from": 300, "densify_until": 4_000,
         "densify_gradient": 3e-4, "prune_scale": 0.35, "prune_radius_px": 1e4, "lambda_silence": 1e-2,

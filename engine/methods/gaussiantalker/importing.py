@@ -22,7 +22,7 @@ from engine.capture.dataset import DatasetInfo
 from engine.errors import AvatarError, DatasetError
 from engine.methods.gaussiantalker.config import GaussianTalkerConfig
 from engine.methods.gaussiantalker.finish import packed, settled
-from engine.methods.gaussiantalker.network import GaussianTalkerNet, Offsets, view_codes
+from engine.methods.gaussiantalker.network import N_VIEW, GaussianTalkerNet, Offsets, view_codes
 from engine.methods.gaussiantalker.released import FPS, Released, ReleasedData, read_released, read_released_data
 from engine.parts.audio_net import AudioAttention, AudioCoder, AudioNet
 from engine.progress import Progress
@@ -234,9 +234,14 @@ def _config(released: Released) -> GaussianTalkerConfig:
 def _networks(released: Released, config: GaussianTalkerConfig, world: World) -> GaussianTalkerNet:
     """The networks in our world; the audio net is filled in later."""
     weights = dict(released.weights)
-    for name in ("weight", "bias"):
+    for name in ("weight", "bias"):  # there: `_config` has looked at this head
         weights[f"deformation.heads.means.3.{name}"] = weights[f"deformation.heads.means.3.{name}"] / world.scale
-    weights["tokens.view.0.weight"] = weights["tokens.view.0.weight"] @ world.camera_codes()
+    view = weights.get("tokens.view.0.weight")
+    if view is None or view.shape[1:] != (N_VIEW,):
+        raise AvatarError(
+            "the model's cam_mlp does not read 12 numbers of a camera; only GaussianTalker's can be read."
+        )
+    weights["tokens.view.0.weight"] = view @ world.camera_codes()
     networks = GaussianTalkerNet(config, 1, world.ours(released.low), world.ours(released.high))
     networks.requires_grad_(False).eval()
     for planes, own in zip(networks.triplane.planes, released.planes, strict=True):
@@ -274,7 +279,7 @@ def _give_ear(
     optimizer = torch.optim.Adam(coder.parameters(), lr=RELEARN_RATES[0])
     for step in range(RELEARN_STEPS):
         ids = rng.integers(len(codes), size=RELEARN_BATCH)
-        heard = torch.stack([hearing.by_chance(float(capture.tracks["times"][i])) for i in ids])
+        heard = hearing.by_chance_at(capture.tracks["times"][ids])
         loss = torch.nn.functional.smooth_l1_loss(heard / spread, codes[ids] / spread)
         optimizer.param_groups[0]["lr"] = RELEARN_RATES[0] * (RELEARN_RATES[1] / RELEARN_RATES[0]) ** (
             step / RELEARN_STEPS

@@ -34,7 +34,7 @@ class GaussianTalkerNet(nn.Module):
 
     def __init__(self, config: GaussianTalkerConfig, n_features: int, low: Tensor, high: Tensor) -> None:
         super().__init__()
-        self.triplane = TriPlane(config.n_channels, config.resolutions, low, high)
+        self.triplane = TriPlane(config.n_channels, config.resolutions, low, high, config.plane_waves)
         self.predictor = CanonicalPredictor(config)
         self.audio = AudioCoder(n_features, config.n_code)
         self.tokens = ConditionTokens(config)

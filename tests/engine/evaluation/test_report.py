@@ -1,5 +1,7 @@
 """An avatar against its own dataset: held-out frames apart, figures plausible, training frames the better ones."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -42,3 +44,19 @@ def test_wrong_files_are_one_sentence(toy_avatar, toy_dataset, tmp_path):
         list(evaluate(tmp_path / "none.avatar", toy_dataset))
     with pytest.raises(DatasetError):
         list(evaluate(toy_avatar, tmp_path / "none.dataset"))
+
+
+def test_the_page_holds_figures_pictures_and_curves_and_needs_no_other_file(toy_avatar, toy_dataset, tmp_path):
+    steps = list(evaluate(toy_avatar, toy_dataset, page=tmp_path / "report.html"))
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert text.count("data:image/jpeg;base64,") == 9 and text.count("<polyline") >= 3
+    assert f"{steps[-1].values['held_out']['psnr_head']:.2f}" in text
+    assert "What could not be measured" in text and "no FID" in text and "proxy" in text
+    assert "http" not in text.replace("https://", "").split("What could not")[0]
+    assert not re.search(r"(src|href)='(?!data:)", text)
+
+
+def test_sweeping_lips_changes_the_lower_face_more_than_the_upper(report):
+    apart = report[-1].values["disentanglement"]
+    assert 0 <= apart["lip_upper_over_lower"] < 1
+    assert np.isfinite(apart["expression_lower_over_upper"])
