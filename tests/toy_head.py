@@ -235,7 +235,8 @@ TOY_CONFIG = {
 TOY_CONFIGS = {
     "embedtalk": TOY_CONFIG,
     "gaussiantalker": {
-        "n_points": 700, "max_gaussians": 1200, "sound_variants": 1, "n_channels": 8, "resolutions": (16, 32),
+        "encoder": "mel", "n_points": 700, "max_gaussians": 1200, "sound_variants": 1, "n_channels": 8,
+        "resolutions": (16, 32),
         "n_hidden": 32, "batch": 1, "extent": 1.0, "rate_network": (2e-3, 2e-4), "rate_planes": (1e-2, 1e-3),
         "colors_from_points": True, "plane_waves": True, "position_scale": 0.1, "dropout": 0.0, "still_pixels": 0.0,
         "sh_degree": 1,

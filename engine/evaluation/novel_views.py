@@ -69,7 +69,8 @@ def novel_views(
         raise DatasetError(f"{film.path}: was not filmed in the studio; true views from elsewhere are not known.")
     if film.info.n_frames < dataset.info.n_frames or film.info.fps != dataset.info.fps:
         raise DatasetError(f"{film.path}: has not the frames of {dataset.path.name}.")
-    renderer = HeadRenderer(cast_head(str(source["person"]).lower(), source["studio"], kit))
+    who = str(source["person"]).removeprefix("seed ")  # of the population
+    renderer = HeadRenderer(cast_head(who, source["studio"], kit))
     n = dataset.info.n_train
     world = world_between(film.tracks["viewmats"][:n].astype(float), dataset.tracks["viewmats"][:n].astype(float))
     ids = dataset.test_ids if len(dataset.test_ids) else dataset.train_ids

@@ -43,7 +43,7 @@ class GaussianTalkerConfig:
     iterations: int = 18_000
     canonical_until: int = 8_000
     batch: int = 32
-    encoder: str = "mel"
+    encoder: str = "phones"
     n_channels: int = 32
     resolutions: tuple[int, int] = (64, 128)
     box_margin: float = 1.3

@@ -35,6 +35,7 @@ from engine.vocabulary import ARKIT_52, ARKIT_INDEX
 
 N_HEADS = 2  # not stored in the files; that of the published configurations
 N_MOMENTS = 32
+ENCODER = "phones"  # what an avatar hears whose own encoder this program has not
 STILL_PIXELS = 0.06
 RELEARN_STEPS, RELEARN_BATCH = 1500, 24
 RELEARN_RATES = (2e-3, 1e-4)
@@ -268,7 +269,7 @@ def _give_ear(
     if capture.sound is None:
         raise DatasetError(f"{capture._data.folder}: has no aud.wav; the avatar must hear the voice to learn from it.")
     samples, _ = capture.sound
-    capture.encoder = make_encoder({"name": "mel"})
+    capture.encoder = make_encoder({"name": ENCODER})
     yield Progress("Listening to the voice")
     capture.voice = hear(capture.encoder, samples, 2, seed)
     torch.manual_seed(seed)

@@ -149,6 +149,15 @@ def write_data(folder, features: np.ndarray, file: str = "aud_ds.npy"):
     return folder
 
 
+@pytest.fixture(autouse=True, scope="module")
+def quick_ear():
+    """New ears hear the encoder without a network and learn for a moment only."""
+    kept = importing.ENCODER, importing.RELEARN_STEPS
+    importing.ENCODER, importing.RELEARN_STEPS = "mel", 40
+    yield
+    importing.ENCODER, importing.RELEARN_STEPS = kept
+
+
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
     """A DeepSpeech model: its folder, weights, splats, data folder and the avatar made of it."""
@@ -157,13 +166,8 @@ def imported(tmp_path_factory):
     model, splats = write_model(folder / "model", weights)
     features = 0.5 * np.random.default_rng(1).normal(size=(N_FRAMES, 16, 29))
     data = write_data(folder / "data", features)
-    steps = importing.RELEARN_STEPS
-    importing.RELEARN_STEPS = 40
-    try:
-        with one_thread():
-            list(import_released(model, data, folder / "made.avatar", "Made"))
-    finally:
-        importing.RELEARN_STEPS = steps
+    with one_thread():
+        list(import_released(model, data, folder / "made.avatar", "Made"))
     return model, weights, splats, data, folder / "made.avatar"
 
 
@@ -227,20 +231,17 @@ def test_an_imported_avatar_talks_blinks_and_stands_before_its_room(imported):
     assert picture(avatar, rest)[60, 2, :3] == pytest.approx(np.array([40, 60, 80]) / 255, abs=0.05)
 
 
-def test_the_ear_of_a_model_can_be_learnt_again_from_its_voice(imported):
+def test_the_ear_of_a_model_can_be_learnt_again_from_its_voice(imported, monkeypatch):
     """What the new audio net says of the training voice comes nearer to what the model's own said."""
     released, source = read_released(imported[0]), read_released_data(imported[3])
     capture = importing.ImportedCapture(source, importing.World.of(released), "Made")
     codes = released_codes(released, source.features)
     networks = torch.nn.Module()
     losses = []
+    monkeypatch.setattr(importing, "RELEARN_STEPS", 151)
     with one_thread():
-        saved, importing.RELEARN_STEPS = importing.RELEARN_STEPS, 151
-        try:
-            for step in importing._give_ear(networks, released, capture, codes, 0):
-                losses += [step.values["loss"]] if step.values else []
-        finally:
-            importing.RELEARN_STEPS = saved
+        for step in importing._give_ear(networks, released, capture, codes, 0):
+            losses += [step.values["loss"]] if step.values else []
     assert losses[-1] < 0.7 * losses[0]
 
 
