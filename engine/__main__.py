@@ -164,12 +164,20 @@ def render(
 
 
 @cli.command()
-def info(avatar: Annotated[Path, typer.Argument(help="An .avatar file.")], json: Json = False) -> None:
-    """Say what an avatar file holds; its tensors are not read."""
+def info(
+    avatar: Annotated[Path, typer.Argument(help="An .avatar file.")],
+    planes: Annotated[Path | None, typer.Option(help="Write its triplane as a picture, .png.")] = None,
+    json: Json = False,
+) -> None:
+    """Say what an avatar file holds; its tensors are not read, unless its planes are asked for."""
     with one_line_errors(json):
         from engine.manifest import read_manifest
 
         manifest = read_manifest(avatar)
+        if planes is not None:
+            from engine.inspection.planes import write_planes
+
+            write_planes(avatar, planes)
         rows = {
             "name": manifest.name, "method": manifest.method, "splats": manifest.n_gaussians,
             "hears": [row["name"] for row in manifest.encoders], "look-ahead ms": manifest.look_ahead_ms,

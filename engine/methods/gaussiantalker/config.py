@@ -31,7 +31,8 @@ class GaussianTalkerConfig:
             `lambda_mask` compares the mask with what the Gaussians cover. `lambda_tv`: total variation of the planes,
             off as in the code. `lambda_silence`, `lambda_separate` (ours, off in the paper's preset): silence sounds
             like the resting mouth; voice leaves the upper face alone and a blink the lower one.
-        ssim_side: pixels of the crop SSIM looks at; 0 takes the whole picture.
+        ssim_side: pixels of the crop SSIM looks at, the perceptual loss then at the head only; 0 takes the whole
+            picture for both.
         open_every: one frame in so many is of a wide open mouth, another of shut lids (ours); 0 draws evenly.
         coarse_until: share of the run at half resolution.
         pose_rate: learning rate of per-frame corrections of tracked cameras (ours); 0 leaves them as tracked.

@@ -129,11 +129,13 @@ class GaussianTalkerTraining(Trainable):
         c, target = self.config, sample.target
         y0, y1, x0, x1 = sample.lip_box
         y, x = self._crop(sample)
+        top, bottom, left, right = sample.head_box if c.ssim_side else (0, image.shape[0], 0, image.shape[1])
+        head = slice(top, bottom), slice(left, right)
         deforms = self.entered == DEFORMATION
         lips = c.lambda_lips if deforms else c.lambda_lips_canonical
         terms = {
             "l1": c.lambda_l1 * (image - target).abs().mean(),
-            "image": c.lambda_image * self.perceptual(image, target),
+            "image": c.lambda_image * self.perceptual(image[head], target[head]),
             "ssim": c.lambda_ssim * (1 - ssim(image[y, x], target[y, x])),
             "lips": lips * (image[y0:y1, x0:x1] - target[y0:y1, x0:x1]).abs().mean(),
         }
