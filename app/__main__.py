@@ -8,6 +8,7 @@ CHILDREN = {
     "_sound": "app.audio.sound_process",
     "_recorder": "app.workers.recorder",
     "_job": "app.workers.job",
+    "_smoke": "app.smoke",
     "_microphone": "app.trials.piped_voice",
 }
 WINDOW_OPTIONS = ("--avatar", "--screenshot", "--after", "--theme", "--voice", "--size")

@@ -69,7 +69,10 @@ class Studio:
 
         from app.compare.workspace import CompareWorkspace
         from app.crash import CrashHandler
+        from app.document import Document, untitled
+        from app.edit.workspace import EditWorkspace
         from app.inspect.workspace import InspectWorkspace
+        from app.panels.expression_pictures import ExpressionPictures
         from app.panels.face import FacePanel
         from app.panels.gaze_pose import GazePosePanel
         from app.panels.mixer import MixerPanel
@@ -96,6 +99,7 @@ class Studio:
         viewport = Viewport(self.session, self.theme, undo_stack=self.undo_stack)
         face = FacePanel(self.session, self.theme, undo_stack=self.undo_stack)
         face.interacting.connect(viewport.set_interacting)
+        self.pictures = ExpressionPictures(self.session, face)
         gaze = GazePosePanel(self.session, self.theme, face.model)
         viewport.camera_moved.connect(gaze.follow_camera)
         viewport.pointer_moved.connect(gaze.follow_cursor)
@@ -105,6 +109,7 @@ class Studio:
             self.theme, self.settings, viewport, face, self.undo_stack, n_cores(), pages, self.voice
         )
         viewport.set_reduce_motion(self.settings.reduce_motion)
+        viewport.set_mouse_preset(self.settings.key_preset)
         face.set_reduce_motion(self.settings.reduce_motion)
         tasks = FileTasks(self.window)
         self.library = LibraryWiring(self.window, self.session, tasks)
@@ -112,9 +117,14 @@ class Studio:
         self.sheets = Sheets(self.window, self.session, self.wiring, self.library)
         self.inspect = InspectWorkspace(self.window, self.session, face, pages[0][1])
         self.compare = CompareWorkspace(self.window, self.session, self.library, self.wiring)
-        for workspace in (self.inspect, self.compare):
+        self.document = Document(untitled(), self.undo_stack, self.window)
+        self.edit = EditWorkspace(self.window, self.session, self.document, tasks)
+        self.sheets.edited = self.edit.for_export
+        parts = [self.edit, self.inspect, self.compare]
+        for workspace in parts:
             self.window.workspaces.add(workspace.entry())
-        bind_commands(self.window, self.session, self.wiring, self.library, self.sheets, [self.inspect, self.compare])
+        bind_commands(self.window, self.session, self.wiring, self.library, self.sheets, parts)
+        self.edit.follow_workspace()
         self.inspect.follow_workspace()
         self.window.closing.connect(self._on_closing)
         self.crash.crashed.connect(self._say_crash)
@@ -138,6 +148,8 @@ class Studio:
         """Ends the children and puts the crash handler away."""
         if self.voice is not None:
             self.voice.close()
+        self.sheets.external.close()
+        self.document.close()
         self.session.close()
         self.crash.uninstall()
 
@@ -147,6 +159,7 @@ class Studio:
         session.set_gain_db(sound.gain_db)
         session.set_gate_db(sound.gate_db)
         session.set_look_ahead_ms(sound.look_ahead_ms)
+        self.sheets.external.apply()
         if self._first is not None:
             self.library.open_avatar(self._first)
         if self._options.voice is not None:

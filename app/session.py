@@ -82,6 +82,7 @@ class Session(QObject):
             "rate": {"rate_hz": 60.0},
             "backend": {"name": os.environ.get("MOUTHPIECE_BACKEND") or "auto"},
             "marks": {},
+            "external": {"values": {}, "strength": 1.0},
             "compare": {"path": None, "number": 0},
         }
         self._opening: tuple[int, Path, Manifest] | None = None
@@ -183,6 +184,15 @@ class Session(QObject):
     def set_setting(self, name: str, value: bool | int | str) -> None:
         """Changes a typed setting of the avatar (seed, speaker, switches)."""
         self._tell("look", settings={**self._told["look"]["settings"], name: value})
+
+    def set_external(self, values: dict[str, float]) -> None:
+        """Values by control name that stand in place of the voice; empty gives the face back to it."""
+        self._told["external"]["values"] = {}  # a performer that starts again waits for the next ones
+        self._performer.ask("external", values=values)
+
+    def set_external_strength(self, strength: float) -> None:
+        """How far outside data replaces the voice, 0 to 1."""
+        self._tell("external", strength=_part(strength))
 
     def set_edits(self, edits: dict[str, Any] | None) -> None:
         """What is hidden or deleted of the avatar on stage: `engine.edits.Edits.to_json()`."""

@@ -36,6 +36,23 @@ class PerformanceSettings(BaseModel):
     threads: int = Field(default=0, ge=0, le=256)
 
 
+class NetworkSettings(BaseModel):
+    """Faces from and to other programs; every port is shut and on this machine only until it is switched on."""
+
+    model_config = ConfigDict(extra="ignore", validate_assignment=True)
+
+    live_link: bool = False
+    live_link_port: int = Field(default=11111, ge=1024, le=65535)
+    vmc_in: bool = False
+    vmc_in_port: int = Field(default=39539, ge=1024, le=65535)
+    vmc_out: bool = False
+    vmc_out_host: str = Field(default="127.0.0.1", max_length=64)
+    vmc_out_port: int = Field(default=39540, ge=1024, le=65535)
+    listen_everywhere: bool = False
+    moves_head: bool = True
+    strength: float = Field(default=1.0, ge=0, le=1)
+
+
 class PanelSizes(BaseModel):
     """What the person chose in one workspace, pixels at 1x; 0 is what the workspace begins with."""
 
@@ -72,6 +89,7 @@ class Settings(BaseModel):
     render_takes: bool = True
     sound: SoundSettings = Field(default_factory=SoundSettings)
     performance: PerformanceSettings = Field(default_factory=PerformanceSettings)
+    network: NetworkSettings = Field(default_factory=NetworkSettings)
     layout: WindowLayout = Field(default_factory=WindowLayout)
     last_avatar: Path | None = None
     recent_avatars: list[Path] = []
@@ -79,6 +97,10 @@ class Settings(BaseModel):
     export_folder: Path | None = None
     export_size: Annotated[int, Field(ge=128, le=4096)] = 1080
     export_fps: Annotated[float, Field(ge=1, le=240)] = 25.0
+    export_format: str = "mp4"
+    export_says_synthetic: bool = True
+    export_signs: bool = True
+    key_preset: Literal["standard", "blender", "maya"] = "standard"
     keys: dict[str, list[str]] = {}
 
     def remember_avatar(self, path: Path) -> None:

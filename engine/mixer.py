@@ -83,6 +83,7 @@ class Mixer:
         self._last_drive = self._rest
         self._fade: _Fade | None = _Fade(self._rest, -np.inf)
         self._idle_amount = 1.0
+        self._external_amount = 1.0  # what is there from the first moment need not ease in
 
     @property
     def user(self) -> np.ndarray:
@@ -126,7 +127,7 @@ class Mixer:
         step = min(max(time - self._last_time, 0.0), 1.0)
         self._last_time = time
         drive, inside = self._drive(driven.values, time, step)
-        drive = self._with_external(drive)
+        drive = self._with_external(drive, step)
         drive = self._with_replacing_layers(drive, time)
         self._last_drive = drive
         drive = self._with_idle(drive, time, step)
@@ -153,14 +154,18 @@ class Mixer:
             self._fade = _Fade(self._last_drive, time)
         return self._fade.at(drive, time), inside
 
-    def _with_external(self, drive: np.ndarray) -> np.ndarray:
+    def _with_external(self, drive: np.ndarray, step: float) -> np.ndarray:
+        """Outside data eases in; when it goes, `crossfade_soon` eases the drive back in its place."""
         if not self.external or self.external_strength <= 0:
+            self._external_amount = 0.0
             return drive
+        self._external_amount = min(1.0, self._external_amount + step / CROSSFADE_S)
+        strength = self.external_strength * self._external_amount
         drive = drive.copy()
         for name, value in self.external.items():
             if name in self.schema:
                 index = self.schema.index(name)
-                drive[index] += self.external_strength * (value - drive[index])
+                drive[index] += strength * (value - drive[index])
         return drive
 
     def _with_replacing_layers(self, drive: np.ndarray, time: float) -> np.ndarray:

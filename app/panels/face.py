@@ -94,8 +94,8 @@ class FacePanel(QWidget):
         """Makes expressions come and go at once."""
         self.player.reduce_motion = is_on
 
-    def set_expression_picture(self, name: str, picture: QImage | QPixmap) -> None:
-        """The avatar making an expression, for its tile."""
+    def set_expression_picture(self, name: str, picture: QImage | QPixmap | None) -> None:
+        """The avatar making an expression, for its tile; None brings the sketch back."""
         self.tiles.set_picture(name, QPixmap.fromImage(picture) if isinstance(picture, QImage) else picture)
 
     def rows_of(self, name: str):

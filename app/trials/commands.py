@@ -15,6 +15,7 @@ AvatarFile = Annotated[Path | None, typer.Argument(help="An .avatar (default: on
 def register(cli: typer.Typer, bench_cli: typer.Typer) -> None:
     """Adds the window's commands to the engine's."""
     bench_cli.command("latency")(latency)
+    bench_cli.command("window")(window)
     cli.command("soak")(soak)
 
 
@@ -34,6 +35,18 @@ def latency(
             return
         for name, row in values.items():
             say(row, json, title=f"Look-ahead {name} ms")
+
+
+def window(
+    avatar: AvatarFile = None,
+    seconds: Annotated[float, typer.Option(help="How long the event loop is watched.")] = 15.0,
+    json: Json = False,
+) -> None:
+    """Measure the window: start, slider to frame, frames shown, and how long its event loop was held up."""
+    with one_line_errors(json):
+        from app.trials.window_speed import measure_window
+
+        say(follow(measure_window(_avatar(avatar), seconds), json).values, json, title="Window")
 
 
 def soak(

@@ -83,7 +83,7 @@ def trial_window(avatar: Path, sound: np.ndarray, size: tuple[int, int] = (1280,
     with contextlib.ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mp-trial-")))
         server = VirtualSound(home / "sound")
-        stack.enter_context(_environment(PULSE_SERVER=server.server, MOUTHPIECE_DATA=str(home / "data"),
+        stack.enter_context(set_environment(PULSE_SERVER=server.server, MOUTHPIECE_DATA=str(home / "data"),
                                          MOUTHPIECE_CONFIG=str(home / "config")))  # fmt: skip
         stack.enter_context(server)
         times = stack.enter_context(_piped(server, sound, home))
@@ -132,7 +132,8 @@ def _piped(server: VirtualSound, sound: np.ndarray, home: Path) -> Iterator[Path
 
 
 @contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def set_environment(**values: str) -> Iterator[None]:
+    """Environment variables for a while; what they were comes back."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

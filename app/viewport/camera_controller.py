@@ -116,6 +116,21 @@ class CameraController:
         """Turns the picture, positive to the picture's left."""
         self._aim(replace(self.goal, roll_deg=_wrapped(self.goal.roll_deg + degrees)))
 
+    def look(self, azimuth_deg: float, elevation_deg: float) -> None:
+        """Turns the head of whoever flies: the eye stays, what it looks at swings round it."""
+        eye, _ = self.ray((0.0, 0.0), 1.0)
+        turned = replace(
+            self.goal,
+            azimuth_deg=self.goal.azimuth_deg + azimuth_deg,
+            elevation_deg=float(np.clip(self.goal.elevation_deg + elevation_deg, -90.0, 90.0)),
+        )
+        self._aim(replace(turned, target=_point(eye - axes(turned)[2] * turned.distance)))
+
+    def fly(self, right: float, up: float, forward: float) -> None:
+        """Moves eye and target by head heights along the camera's own axes."""
+        x, y, back = axes(self.goal)
+        self._aim(replace(self.goal, target=_point(np.array(self.goal.target) + x * right + y * up - back * forward)))
+
     def set_fov(self, fov_deg: float) -> None:
         """Changes the lens and steps back or forth so that the face keeps its size."""
         fov_deg = float(np.clip(fov_deg, *FOV_LIMITS_DEG))

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QPointF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QUndoStack
 from PySide6.QtWidgets import QColorDialog, QFileDialog, QWidget
 
 from app.theme.theme import Theme
 from app.viewport.camera_controller import CameraController
-from app.viewport.camera_hand import CameraHand
+from app.viewport.camera_hand import FLY_KEYS, CameraHand
 from app.viewport.chrome import ViewportChrome
 from app.viewport.ground import Ground, ground_image
 from app.viewport.guides import Guides
@@ -196,6 +196,10 @@ class Viewport(QWidget):
     def set_reduce_motion(self, is_on: bool) -> None:
         """Makes camera moves instant."""
         self.controller.reduce_motion = is_on
+
+    def set_mouse_preset(self, preset: str) -> None:
+        """Which buttons move the camera: standard, blender or maya."""
+        self.hand.preset = preset
 
     def still_picture(self) -> QImage:
         """What the viewport shows, without anything that lies over it, at the frame's own size."""
@@ -401,7 +405,21 @@ class Viewport(QWidget):
             self.hand.wheel(notches, self._at(event.position()), self._aspect())
         event.accept()
 
+    def event(self, event) -> bool:
+        # While flying, letters move the camera and start nothing else.
+        if event.type() == QEvent.Type.ShortcutOverride and self.hand.is_flying and event.key() in FLY_KEYS:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyReleaseEvent(self, event) -> None:
+        if not event.isAutoRepeat():
+            self.hand.release_fly_key(event.key())
+        super().keyReleaseEvent(event)
+
     def keyPressEvent(self, event) -> None:
+        if self.hand.press_fly_key(event.key()):
+            return
         # Keys that the window's table of actions binds never come here.
         if event.key() == Qt.Key.Key_Escape:
             self.escape_pressed.emit()

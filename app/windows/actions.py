@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from app.theme.buttons import tooltip
+from app.windows.key_presets import PRESETS
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,7 @@ ACTIONS = (
 )  # fmt: skip
 
 MOUSE = (
-    ("Orbit", "Left drag"), ("Pan", "Middle drag, Shift+left drag"), ("Zoom", "Wheel"),
-    ("Set the pivot", "Double-click"),
+    ("Fly", "Right drag with W A S D, E up, Q down"),
     ("Slider, fine steps", "Shift+drag"), ("Slider, snap", "Ctrl+drag"), ("Slider, reset", "Double-click"),
     ("Mute a control", "Alt+click"), ("Solo a control", "Ctrl+click"), ("Lock a control", "Ctrl+Shift+click"),
 )  # fmt: skip
@@ -154,8 +154,11 @@ class Commands(QObject):
 
     ran = Signal(str)
 
-    def __init__(self, window: QWidget, overrides: dict[str, list[str]] | None = None) -> None:
+    def __init__(
+        self, window: QWidget, overrides: dict[str, list[str]] | None = None, preset: str = "standard"
+    ) -> None:
         super().__init__(window)
+        self.preset = preset
         self._window = window
         self._overrides = overrides or {}
         self._specs = {spec.name: spec for spec in ACTIONS}
@@ -194,8 +197,19 @@ class Commands(QObject):
         return self._specs[name]
 
     def keys(self, name: str) -> tuple[str, ...]:
-        """The key sequences of an action: the user's, else the table's."""
-        return tuple(self._overrides.get(name, self._specs[name].keys))
+        """The key sequences of an action: the user's, else the preset's."""
+        return tuple(self._overrides.get(name, self.preset_keys(name)))
+
+    def preset_keys(self, name: str) -> tuple[str, ...]:
+        """The key sequences an action has in the preset, whatever the user changed."""
+        return PRESETS[self.preset].keys.get(name, self._specs[name].keys)
+
+    def set_preset(self, preset: str, overrides: dict[str, list[str]] | None = None) -> None:
+        """Takes another preset's keys at once, and with `overrides` other changes of the user's."""
+        self.preset = preset
+        if overrides is not None:
+            self._overrides = dict(overrides)
+        self.set_blocked(self._blocked)
 
     def tip(self, name: str, text: str = "") -> str:
         """Tooltip of a button for this action: name, key, why."""
@@ -215,8 +229,11 @@ class Commands(QObject):
             self._actions[name].setChecked(on)
 
     def set_keys(self, name: str, keys: list[str]) -> None:
-        """Gives an action other keys at once."""
-        self._overrides[name] = list(keys)
+        """Gives an action other keys at once; the preset's own are no change."""
+        if tuple(keys) == self.preset_keys(name):
+            self._overrides.pop(name, None)
+        else:
+            self._overrides[name] = list(keys)
         if name in self._actions:
             self._actions[name].setShortcuts([QKeySequence(key) for key in keys])
 

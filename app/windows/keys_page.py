@@ -4,10 +4,11 @@ from PySide6.QtCore import QEvent, Qt, Signal
 from PySide6.QtGui import QIcon, QKeySequence
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from app.theme.buttons import IconButton, SearchField, TextButton, Words, rule
+from app.theme.buttons import IconButton, SearchField, Segments, TextButton, Words, rule
 from app.theme.theme import Theme
 from app.theme.tokens import SEMIBOLD, TYPE
 from app.windows.actions import SECTIONS, ActionSpec, Commands
+from app.windows.key_presets import PRESETS
 from app.windows.preference_pages import PreferencePage
 
 MODIFIERS = (Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
@@ -17,10 +18,31 @@ class KeysPage(PreferencePage):
     """One row an action; `changed` tells name and keys, an empty list for the Standard ones."""
 
     changed = Signal(str, object)
+    preset_chosen = Signal(str)
+    import_wanted = Signal()
+    share_wanted = Signal()
 
     def __init__(self, theme: Theme, commands: Commands) -> None:
         super().__init__(theme, "Keys and mouse")
         self._commands = commands
+        self.column.setSpacing(10)
+        first = QHBoxLayout()
+        first.setSpacing(8)
+        first.addWidget(Words(theme, "Preset", tone="t2"))
+        self.presets = Segments(theme, [(name, preset.title) for name, preset in PRESETS.items()], "Preset")
+        self.presets.set_current(commands.preset)
+        self.presets.chosen.connect(self._choose_preset)
+        first.addWidget(self.presets)
+        first.addStretch()
+        bring = TextButton(theme, "Import", "import")
+        share = TextButton(theme, "Share", "export-variant")
+        bring.clicked.connect(self.import_wanted)
+        share.clicked.connect(self.share_wanted)
+        first.addWidget(bring)
+        first.addWidget(share)
+        self.column.addLayout(first)
+        self._mouse = Words(theme, "", TYPE.secondary, tone="t2", wrap=True)
+        self.column.addWidget(self._mouse)
         head = QHBoxLayout()
         head.setSpacing(8)
         self.search = SearchField(theme, "Search an action")
@@ -58,26 +80,38 @@ class KeysPage(PreferencePage):
         self.column.addWidget(area, 1)
         self._show()
 
+    def show_keys(self) -> None:
+        """Shows the keys as they now are, after a file brought others."""
+        self.presets.set_current(self._commands.preset)
+        self._show()
+
+    def _choose_preset(self, name: str) -> None:
+        self._commands.set_preset(name)
+        self.preset_chosen.emit(name)
+        self._show()
+
     def _show(self) -> None:
+        mouse = PRESETS[self._commands.preset].mouse
+        self._mouse.setText("Mouse in the viewport: " + ", ".join(f"{what.lower()} {how}" for what, how in mouse) + ".")
         clashes = self._commands.clashes()
         clashing = {name for names in clashes.values() for name in names}
         for name, row in self.rows.items():
             keys = self._commands.keys(name)
-            row.show_keys(keys, keys != self._commands.spec(name).keys, name in clashing)
+            row.show_keys(keys, keys != self._commands.preset_keys(name), name in clashing)
         words = [f"{key} is used by {' and '.join(self._commands.spec(n).text.removesuffix('…') for n in names)}."
                  for key, names in clashes.items()]  # fmt: skip
         self._clash.setText(" ".join(words) + (" Neither answers until one changes." if words else ""))
         self._clash.setVisible(bool(words))
 
     def _on_changed(self, name: str, keys: list[str]) -> None:
-        standard = self._commands.spec(name).keys
+        standard = self._commands.preset_keys(name)
         self._commands.set_keys(name, keys if keys else list(standard))
         self.changed.emit(name, keys if tuple(keys) != standard else [])
         self._show()
 
     def _reset_all(self) -> None:
         for name in self.rows:
-            if self._commands.keys(name) != self._commands.spec(name).keys:
+            if self._commands.keys(name) != self._commands.preset_keys(name):
                 self._on_changed(name, [])
 
     def _filter(self, text: str) -> None:

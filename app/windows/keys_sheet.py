@@ -8,7 +8,21 @@ from app.theme.buttons import KeyCap, Words
 from app.theme.theme import Theme
 from app.theme.tokens import SEMIBOLD, TYPE
 from app.windows.actions import MOUSE, SECTIONS, Commands
+from app.windows.key_presets import PRESETS
 from app.windows.sheet import Sheet
+
+
+def balanced(lengths: dict[str, int], n: int = 3) -> list[list[str]]:
+    """Sections in order over columns of about the same height, each section whole."""
+    columns: list[list[str]] = [[]]
+    heights, most = [0], (sum(lengths.values()) + 2 * len(lengths)) / n
+    for title, length in lengths.items():
+        if heights[-1] and len(columns) < n and heights[-1] + (length + 2) / 2 > most:
+            columns.append([])
+            heights.append(0)
+        columns[-1].append(title)
+        heights[-1] += length + 2
+    return columns
 
 
 class KeysSheet(Sheet):
@@ -22,15 +36,12 @@ class KeysSheet(Sheet):
         columns.setSpacing(40)
         rows = {name: [(spec.text.removesuffix("…"), commands.keys(spec.name)) for spec, _ in commands
                        if spec.section == name and commands.keys(spec.name)] for name in SECTIONS}  # fmt: skip
-        mouse = [(name, (how,)) for name, how in MOUSE]
-        for group in ((("Performing", rows["Performing"]), ("Files", rows["Files"])),
-                      (("View", rows["View"]), ("Display", rows["Display"])),
-                      (("Program", rows["Program"]), ("Mouse", mouse))):  # fmt: skip
+        rows["Mouse"] = [(name, (how,)) for name, how in (*PRESETS[commands.preset].mouse, *MOUSE)]
+        for titles in balanced({title: len(entries) for title, entries in rows.items() if entries}):
             column = QVBoxLayout()
             column.setSpacing(18)
-            for title, entries in group:
-                if entries:
-                    column.addLayout(self._section(title, entries))
+            for title in titles:
+                column.addLayout(self._section(title, rows[title]))
             column.addStretch()
             columns.addLayout(column, 1)
         inner = QWidget()

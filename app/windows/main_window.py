@@ -56,7 +56,7 @@ class MainWindow(QMainWindow):
         self.setWindowIcon(logo_icon())
         self.setMinimumSize(SIZES.window_width, SIZES.window_height)
         self.setAcceptDrops(True)
-        self.commands = Commands(self, settings.keys)
+        self.commands = Commands(self, settings.keys, settings.key_preset)
         self.viewport, self.face = viewport, face
         self.library = LibraryPanel(theme)
         self.live_bar = LiveBar(theme)

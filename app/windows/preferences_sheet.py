@@ -16,6 +16,7 @@ PAGES = (
     ("keys", "Keys and mouse", "keyboard-outline"),
     ("look", "Look", "theme-light-dark"),
     ("files", "Files", "content-save-outline"),
+    ("network", "Network in and out", "lan-connect"),
 )
 
 

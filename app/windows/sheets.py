@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QFileDialog, QWidget
 
+from app.external.drive import ExternalDrive
 from app.panels.library_files import TakeEntry, takes_dir
 from app.panels.status_bar import BACKENDS
 from app.windows.library_wiring import LibraryWiring
 from app.windows.main_window import MainWindow
 from app.windows.session_wiring import SessionWiring
+from engine.errors import MouthpieceError
 
 if TYPE_CHECKING:
     from app.windows.keys_page import KeysPage
@@ -29,6 +32,8 @@ class Sheets(QObject):
         library.export_wanted.connect(self.open_export)
         library.video_dropped.connect(self.open_make_avatar)
         self._making = None
+        self.edited = lambda: None
+        self.external = ExternalDrive(session, self._settings.network, self)
         session.frame_ready.connect(self._on_frame)
         session.devices_changed.connect(self._on_devices)
         self._devices: list = []
@@ -41,7 +46,7 @@ class Sheets(QObject):
         take = take if isinstance(take, TakeEntry) else library.takes.selected_entry
         sheet = ExportSheet(
             self._theme, self._window, self._settings, library.avatar_entries, self._library.stage_path,
-            library.take_entries, take, self._library.sound_path, self._picture(),
+            library.take_entries, take, self._library.sound_path, self._picture(), self.edited(),
         )  # fmt: skip
         sheet.ordered.connect(self._wiring.export)
         sheet.sound_wanted.connect(lambda: self._library.choose_sound_for(sheet.use_sound))
@@ -56,6 +61,7 @@ class Sheets(QObject):
             "keys": self._make_keys_page,
             "look": self._make_look_page,
             "files": self._make_files_page,
+            "network": self._make_network_page,
         }
         page = page if isinstance(page, str) else "sound"
         sheet = PreferencesSheet(self._theme, self._window, makers, page)
@@ -115,7 +121,51 @@ class Sheets(QObject):
 
         page = KeysPage(self._theme, self._window.commands)
         page.changed.connect(self._set_keys)
+        page.preset_chosen.connect(self.set_key_preset)
+        page.import_wanted.connect(lambda: self._ask_keys_file(page))
+        page.share_wanted.connect(self._share_keys)
         return page
+
+    def set_key_preset(self, preset: str) -> None:
+        """Keys and mouse of another program."""
+        self._settings.key_preset = preset
+        self._window.commands.set_preset(preset)
+        self._window.viewport.set_mouse_preset(preset)
+
+    def use_keys_file(self, path: Path) -> None:
+        """Takes a file of keys; says so in a note if it is none."""
+        from app.windows.key_presets import read_keys
+
+        try:
+            preset, keys = read_keys(path, {spec.name for spec in self._window.commands.specs})
+        except MouthpieceError as error:
+            self._session.note.emit("err", "The keys were not taken", str(error))
+            return
+        self._settings.keys = keys
+        self.set_key_preset(preset)
+        self._window.commands.set_preset(preset, keys)
+
+    def _ask_keys_file(self, page: "KeysPage") -> None:
+        dialog = QFileDialog(self._window, "Keys to import", filter="Keys (*.json)")
+        dialog.fileSelected.connect(lambda name: (self.use_keys_file(Path(name)), page.show_keys()))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _share_keys(self) -> None:
+        from app.windows.key_presets import write_keys
+
+        def write(name: str) -> None:
+            try:
+                write_keys(Path(name), self._settings.key_preset, self._settings.keys)
+            except MouthpieceError as error:
+                self._session.note.emit("err", "The keys were not written", str(error))
+
+        dialog = QFileDialog(self._window, "Share the keys", "mouthpiece-keys.json", "Keys (*.json)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("json")
+        dialog.fileSelected.connect(write)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     def _make_look_page(self) -> "LookPage":
         from app.windows.preference_pages import LookPage
@@ -132,6 +182,11 @@ class Sheets(QObject):
         page.folder_chosen.connect(partial(setattr, self._settings, "export_folder"))
         page.render_changed.connect(partial(setattr, self._settings, "render_takes"))
         return page
+
+    def _make_network_page(self) -> QWidget:
+        from app.external.page import NetworkPage
+
+        return NetworkPage(self._theme, self.external)
 
     def _set_backend(self, name: str) -> None:
         self._settings.performance.backend = name

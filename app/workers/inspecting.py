@@ -59,6 +59,36 @@ class Inspecting:
             hit = under_outline(layers, camera, points, performer.rasterizer, through)
         self._say("selected", id=request["id"], n=len(hit), bits=packed(hit))
 
+    def portrait(self, request: dict[str, Any]) -> None:
+        """Says `portrait` with a PNG of the avatar at rest but for some values, without background."""
+        import io
+
+        from PIL import Image
+
+        from app.workers.stage import clamped_size
+        from engine.camera import Orbit
+        from engine.pixels import to_bytes
+
+        performer = self._stage.performer
+        if performer is None:
+            return
+        avatar, (width, height) = performer.avatar, clamped_size(*request["size"])
+        camera = Orbit.from_json(request["orbit"]).camera(width, height)
+        controls = avatar.schema.rest()
+        for name, value in request["values"].items():
+            if name in avatar.schema:
+                controls.values[avatar.schema.index(name)] += float(value)
+        layers = avatar.deform(avatar.animate(controls), camera)
+        if performer.edits is not None:
+            layers = performer.edits.apply(layers)
+        rendered = performer.rasterizer.render(layers, camera)
+        picture = np.empty((height, width, 4), np.uint8)
+        straight = rendered.color[..., :3] / np.maximum(rendered.alpha, 1e-3)[..., None]
+        to_bytes(np.concatenate([np.clip(straight, 0, 1), rendered.alpha[..., None]], axis=2), picture)
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "PNG", compress_level=1)
+        self._say("portrait", name=request["name"], png=base64.b64encode(file.getvalue()).decode("ascii"))
+
     def marks(self, request: dict[str, Any]) -> None:
         """Keeps what is selected and shown, the size of splats, edges, and whose reach is painted."""
         from engine.live_view import ViewOptions

@@ -136,6 +136,15 @@ class PerformerProcess:
         self.stage.look.edits = Edits.from_json(request["edits"]) if request["edits"] else None
         self.stage.apply_look()
 
+    def _on_external(self, request: dict[str, Any]) -> None:
+        """A face from outside in place of the voice."""
+        stage = self.stage
+        if "strength" in request:
+            stage.external_strength = min(1.0, max(0.0, float(request["strength"])))
+        if "values" in request:
+            stage.external = {str(name): float(value) for name, value in request["values"].items()}
+        stage.apply_external()
+
     def _on_view(self, request: dict[str, Any]) -> None:
         from app.workers.stage import clamped_size
         from engine.camera import Orbit
@@ -171,6 +180,9 @@ class PerformerProcess:
 
     def _on_select(self, request: dict[str, Any]) -> None:
         self._inspecting.select(request)
+
+    def _on_portrait(self, request: dict[str, Any]) -> None:
+        self._inspecting.portrait(request)
 
     def _on_marks(self, request: dict[str, Any]) -> None:
         self._inspecting.marks(request)

@@ -73,6 +73,8 @@ class Stage:
         self.performer: Performer | None = None
         self.number = 0
         self.pace = Pace()
+        self.external: dict[str, float] = {}
+        self.external_strength = 1.0
         self.player: TakePlayer | None = None  # while a take is played, it moves the face
         self._frames, self._voice = frames, voice
         self._latency = LatencyLog()
@@ -97,6 +99,7 @@ class Stage:
                 f"{performer.avatar.manifest.name}: has {n} controls, at most {MAX_CONTROLS} can be shown."
             )
         self.performer, self.number = performer, number
+        self.external = {}
         self.apply_look()
         self._latency.clear()
         self._scale.reset()
@@ -124,6 +127,15 @@ class Stage:
                 self.performer.set_setting(name, value)
         fits = look.edits is not None and len(look.edits) == self.performer.avatar.manifest.n_gaussians
         self.performer.edits = look.edits if fits else None
+
+    def apply_external(self) -> None:
+        """Gives the mixer what comes from outside; when it comes or goes, the face eases over."""
+        if self.performer is None:
+            return
+        mixer = self.performer.mixer
+        if bool(mixer.external) != bool(self.external):
+            mixer.crossfade_soon()
+        mixer.external, mixer.external_strength = self.external, self.external_strength
 
     def apply_view(self, options: ViewOptions | None = None) -> LiveView | None:
         """Brings view mode and background in line with the look; the view, None for the plain picture.

@@ -108,6 +108,13 @@ def test_external_data_stands_in_place_of_the_drive_by_its_strength(mixer):
     assert value(mixer.mix(drive(lip_00=1.0), 0.0), "lip.00") == pytest.approx(0.0)
 
 
+def test_outside_data_that_comes_later_eases_in(mixer):
+    mixer.mix(drive(lip_00=1.0), 0.0)
+    mixer.external = {"lip.00": -1.0}
+    seen = [value(mixer.mix(drive(lip_00=1.0), 0.02 * i), "lip.00") for i in range(1, 9)]
+    assert seen[0] > 0.5 and seen[-1] == pytest.approx(-1.0) and all(np.diff(seen) <= 1e-6)
+
+
 def test_a_layer_adds_to_the_user_or_replaces_the_drive(mixer):
     has_say = np.array([True, False, False, False, False])
     mixer.set_user({"lip.00": 0.5})

@@ -316,6 +316,12 @@ class FakeSession(QObject):
     def compare_with(self, path: Path | None, backend: str | None = None, has_same_camera: bool = True) -> None:
         self.calls.append(("compare_with", path, backend, has_same_camera))
 
+    def set_external(self, values: dict[str, float]) -> None:
+        self.calls.append(("set_external", values))
+
+    def set_external_strength(self, strength: float) -> None:
+        self.calls.append(("set_external_strength", strength))
+
     def set_marks(self, **marks) -> None:
         self.calls.append(("set_marks", marks))
 
