@@ -4,12 +4,15 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtWidgets import QFileDialog
 
 from app.document import Document
 from app.edit.model import EditModel
 from app.edit.panel import EditTimeline
 from app.edit.side import CleanUpPage, KeyPage, LayerPage
+from app.edit.track import PEAKS_HZ
+from app.windows.export_sheet import EditedTake
 from app.windows.file_tasks import FileTasks
 from app.windows.main_window import MainWindow
 from app.windows.toasts import Notice
@@ -63,6 +66,21 @@ class EditWorkspace:
         """The keys of Edit belong to it alone."""
         for name in self.commands():
             self._window.commands.set_enabled(name, self.model.is_active)
+
+    def for_export(self) -> EditedTake | None:
+        """The take as it stands here, for the export dialog; None when none is being edited."""
+        model, take = self.model, self._document.take
+        if not model.is_active or model.opened is None or take is None:
+            return None
+        edit, project = take.edit, self._document.project
+        sources = {layer.source: str(project.take_path(layer.source)) for layer in edit.layers if layer.source}
+        p = model.performance
+        at = np.clip((np.nan_to_num(p.source) * PEAKS_HZ).astype(int), 0, max(0, len(model.opened.peaks) - 1))
+        peaks = model.opened.peaks[at] if len(model.opened.peaks) else np.zeros(0)
+        return EditedTake(
+            take.name, model.opened.path, take.key, model.seconds, edit.to_json(), len(edit.layers), len(edit.camera),
+            edit.first or 0.0, edit.last, peaks, sources,
+        )  # fmt: skip
 
     def show_take(self, path: Path) -> None:
         """Opens a take of the library here."""

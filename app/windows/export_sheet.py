@@ -1,28 +1,57 @@
-"""The export dialog: what is said, by whom, seen from where, how large, and into which file."""
+"""The export dialog: what is said, by whom, seen from where, how large, as what, and into which file."""
 
+import shutil
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from PySide6.QtCore import QRectF, Qt, Signal
-from PySide6.QtGui import QImage, QPainter, QPainterPath, QPixmap
+import numpy as np
+from PySide6.QtCore import Signal
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.panels.library_files import METHODS, AvatarEntry, TakeEntry, length_text
 from app.settings import Settings
 from app.theme.buttons import ElidedWords, IconButton, NumberBox, Segments, TextButton, Words, rule
 from app.theme.theme import Theme
-from app.theme.tokens import MEDIUM, TYPE
+from app.theme.tokens import MEDIUM, SEMIBOLD, TYPE
+from app.windows.export_parts import FormatRow, Preview, Stretch, SwitchRow, facts
 from app.windows.form import Form, beside
 from app.windows.orders import clip_path, render_order
 from app.windows.sheet import Sheet
 from engine.errors import MouthpieceError
+from engine.export.formats import FORMATS, ClipFormat
 
 VIEWS = (
     ("take", "As performed"), ("front", "Front"), ("left", "Left, 30°"), ("right", "Right, 30°"), ("up", "From above"),
     ("down", "From below"), ("spiral", "Spiral round the face"),
 )  # fmt: skip
 RATES = (24, 25, 30, 60)
+QUALITIES = ((14, "Quality 14, finest"), (18, "Quality 18"), (23, "Quality 23"), (28, "Quality 28, small"))
+LOOK_AHEADS = ((160.0, "160 ms, best lips"), (40.0, "40 ms, as live"), (0.0, "0 ms"))
+GROUNDS = (("", "Its own"), ("0.169 0.176 0.192", "Studio grey"), ("0 0 0", "Black"), ("1 1 1", "White"),
+           ("0 0.69 0.25", "Green screen"))  # fmt: skip
 LIMITS = (128, 4096)
-PREVIEW = (340, 360)
+LABEL = "Made with a synthetic face"
+BITS_PER_PIXEL = {"mp4": 0.11, "mp4-av1": 0.05, "webm-alpha": 0.1, "mov-prores": 2.2, "png": 6.0, "depth": 9.0}
+
+
+@dataclass(frozen=True)
+class EditedTake:
+    """A take as it stands in the Edit workspace, frozen for an order."""
+
+    name: str
+    path: Path
+    key: str
+    seconds: float
+    edit: dict[str, Any]
+    n_layers: int = 0
+    n_camera_keys: int = 0
+    first: float = 0.0
+    last: float | None = None
+    peaks: np.ndarray = field(default_factory=lambda: np.zeros(0), compare=False)
+    sources: dict[str, str] = field(default_factory=dict)
+    avatar_hash: str = ""
 
 
 class ExportSheet(Sheet):
@@ -34,44 +63,77 @@ class ExportSheet(Sheet):
     def __init__(
         self, theme: Theme, host: QWidget, settings: Settings, avatars: list[AvatarEntry], stage: Path | None,
         takes: list[TakeEntry], take: TakeEntry | None, sound: Path | None, picture: QImage,
+        edited: EditedTake | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(theme, host, "Export", (820, 560))
-        self._settings = settings
+        super().__init__(theme, host, "Export", (980, 680))
+        self._settings, self._theme = settings, theme
         self._output: Path | None = None
         self._picked_output = False
         self._avatars = [entry for entry in avatars if not entry.problem]
         row = QHBoxLayout(self.body)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        left = QVBoxLayout()
-        left.setContentsMargins(16, 16, 16, 16)
-        left.setSpacing(10)
-        left.addWidget(_Preview(theme, picture))
-        self._length = Words(theme, "", TYPE.secondary)
-        for label, value in (("Length", self._length), ("Format", Words(theme, "MP4, H.264, AAC", TYPE.secondary))):
-            name = Words(theme, label, TYPE.secondary, tone="t3")
-            name.setFixedWidth(64)
-            left.addLayout(beside(name, value))
-        left.addStretch()
-        row.addLayout(left)
+        row.addLayout(self._build_formats())
+        row.addWidget(rule(vertical=True))
+        row.addLayout(self._build_middle(picture))
         row.addWidget(rule(vertical=True))
         right = QVBoxLayout()
-        right.setContentsMargins(16, 16, 16, 16)
-        right.addLayout(self._build_form(theme, stage, takes, take, sound))
+        right.setContentsMargins(16, 14, 16, 12)
+        right.setSpacing(10)
+        right.addLayout(self._build_form(stage, takes, take, sound, edited))
+        right.addWidget(rule())
+        right.addLayout(self._build_provenance())
         right.addStretch()
         row.addLayout(right, 1)
-        self._build_foot(theme)
+        self._build_foot()
+        self._choose_format(FORMATS.get(settings.export_format, FORMATS["mp4"]))
         self._show_source()
 
-    def _build_form(self, theme, stage, takes, take, sound) -> Form:
-        settings, form = self._settings, Form(theme, 84)
+    # Making
+
+    def _build_formats(self) -> QVBoxLayout:
+        column = QVBoxLayout()
+        column.setContentsMargins(8, 12, 8, 12)
+        column.setSpacing(2)
+        title = Words(self._theme, "Presets", TYPE.secondary, tone="t3")
+        title.setContentsMargins(10, 0, 0, 4)
+        column.addWidget(title)
+        self.formats: dict[str, FormatRow] = {}
+        for kind in FORMATS.values():
+            button = self.formats[kind.name] = FormatRow(self._theme, kind)
+            button.setFixedWidth(206)
+            button.clicked.connect(lambda _=False, k=kind: self._choose_format(k))
+            column.addWidget(button)
+        column.addStretch()
+        return column
+
+    def _build_middle(self, picture: QImage) -> QVBoxLayout:
+        theme = self._theme
+        column = QVBoxLayout()
+        column.setContentsMargins(16, 16, 16, 14)
+        column.setSpacing(10)
+        self._preview, self.stretch = Preview(theme, picture), Stretch(theme)
+        self.stretch.changed.connect(lambda *_: self._show_estimate())
+        column.addWidget(self._preview)
+        column.addWidget(self.stretch)
+        column.addStretch()
+        self._said, self._format = (ElidedWords(theme, "", TYPE.secondary) for _ in range(2))
+        colour = Words(theme, "BT.709, tagged", TYPE.secondary)
+        column.addLayout(facts(theme, [("Take", self._said), ("Format", self._format), ("Colour", colour)]))
+        return column
+
+    def _build_form(self, stage, takes, take, sound, edited: EditedTake | None) -> Form:
+        theme, settings, form = self._theme, self._settings, Form(self._theme, 84)
         self.source = QComboBox()
+        if edited is not None:
+            layers = f", {edited.n_layers} layer" + ("s" if edited.n_layers != 1 else "") if edited.n_layers else ""
+            self.source.addItem(f"{edited.name}, edited{layers}", edited)
         for entry in takes:
             self.source.addItem(f"{entry.name}, {length_text(entry.seconds)}", entry)
         if sound is not None:
             self.source.addItem(sound.name, sound)
         self.source.addItem("A sound file…", None)
-        if take is not None:
+        if take is not None and edited is None:
             self.source.setCurrentIndex(max(0, next((i for i, e in enumerate(takes) if e.path == take.path), 0)))
         self.source.activated.connect(self._on_source_activated)
         self._last_source = self.source.currentIndex()
@@ -86,26 +148,50 @@ class ExportSheet(Sheet):
         form.add_row("Camera", self.view)
         self.width_field = NumberBox(theme, *LIMITS, settings.export_size)
         self.height_field = NumberBox(theme, *LIMITS, settings.export_size)
-        for field, name in ((self.width_field, "Width"), (self.height_field, "Height")):
-            field.setSingleStep(2)
-            field.setAccessibleName(name)
+        for box, name in ((self.width_field, "Width"), (self.height_field, "Height")):
+            box.setSingleStep(2)
+            box.setAccessibleName(name)
         self.link = IconButton(theme, "link-variant", "Keep it square", why="Width and height change together.")
         self.link.setCheckable(True)
         self.link.setChecked(True)
         self.width_field.valueChanged.connect(self._on_width_changed)
-        self.height_field.valueChanged.connect(lambda v: self.link.isChecked() and self.width_field.setValue(v))
+        self.height_field.valueChanged.connect(self._on_height_changed)
         times = Words(theme, "×", tone="t3")
         form.add_row("Size", beside(self.width_field, times, self.height_field, self.link))
         nearest = min(RATES, key=lambda rate: abs(rate - settings.export_fps))
         self.rate = Segments(theme, [(str(rate), str(rate)) for rate in RATES], "Frame rate")
         self.rate.set_current(str(nearest))
+        self.rate.chosen.connect(lambda _: self._show_estimate())
         form.add_row("Frame rate", beside(self.rate, Words(theme, "fps", tone="t3")))
-        self.smooth = Segments(theme, [("1", "Off"), ("2", "2 × 2"), ("3", "3 × 3")], "Anti-alias")
-        form.add_row("Anti-alias", beside(self.smooth), "Pictures are rendered larger and averaged down.")
+        self.quality, self.ground, self.drive = QComboBox(), QComboBox(), QComboBox()
+        for crf, words in QUALITIES:
+            self.quality.addItem(words, crf)
+        self.quality.setCurrentIndex(1)
+        form.add_row("Video", self.quality)
+        form.add_row("Background", self.ground)
+        form.add_row("Look-ahead", self.drive)
+        self.smooth = Segments(theme, [("1", "Off"), ("2", "2 × 2"), ("3", "3 × 3"), ("4", "4 × 4")], "Anti-alias")
+        form.add_row("Anti-alias", beside(self.smooth))
         return form
 
-    def _build_foot(self, theme: Theme) -> None:
-        foot = self.add_foot()
+    def _build_provenance(self) -> QVBoxLayout:
+        theme, settings = self._theme, self._settings
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        head = beside(Words(theme, "Where it came from", weight=SEMIBOLD), stretch=0)
+        head.addWidget(Words(theme, "Read back with mouthpiece verify", TYPE.secondary, tone="t3"))
+        column.addLayout(head)
+        self.says = SwitchRow(theme, "Say it is synthetic", "In the file's metadata. Nothing shows in the picture.",
+                              settings.export_says_synthetic)  # fmt: skip
+        self.signs = SwitchRow(theme, "Sign the file", "C2PA with your own key; a file beside it where that cannot be.",
+                               settings.export_signs)  # fmt: skip
+        self.labels = SwitchRow(theme, "Visible label", f"“{LABEL}” in a corner.", False)
+        for switch in (self.says, self.signs, self.labels):
+            column.addWidget(switch)
+        return column
+
+    def _build_foot(self) -> None:
+        theme, foot = self._theme, self.add_foot()
         place = QVBoxLayout()
         place.setSpacing(2)
         line = QHBoxLayout()
@@ -125,13 +211,17 @@ class ExportSheet(Sheet):
         foot.addLayout(place, 1)
         cancel = TextButton(theme, "Cancel")
         cancel.clicked.connect(self.close)
+        self.queue = TextButton(theme, "Add to queue", "format-list-bulleted", why="The dialog stays open for another.")
+        self.queue.clicked.connect(lambda: self._order(stays=True))
         self.go = TextButton(theme, "Export", "export-variant", kind="primary")
         self.go.clicked.connect(self._order)
-        foot.addWidget(cancel)
-        foot.addWidget(self.go)
+        for button in (cancel, self.queue, self.go):
+            foot.addWidget(button)
 
     def _first_focus(self) -> QWidget:
         return self.source
+
+    # What is chosen
 
     def use_sound(self, path: Path) -> None:
         """Puts a sound file into the list of voices and chooses it."""
@@ -144,6 +234,22 @@ class ExportSheet(Sheet):
     def output(self) -> Path | None:
         return self._output
 
+    def _choose_format(self, kind: ClipFormat) -> None:
+        self.kind = kind
+        self.formats[kind.name].setChecked(True)
+        self._format.setText(kind.detail)
+        is_video, is_drawn = kind.kind == "video", kind.kind in ("video", "pictures")
+        self.quality.setEnabled(is_video and kind.name != "mov-prores")
+        for widget in (self.smooth, self.ground, self.labels):
+            widget.setEnabled(is_drawn)
+        self.signs.setEnabled(is_video)
+        chosen = self.ground.currentData()
+        self.ground.clear()
+        for value, words in GROUNDS:
+            self.ground.addItem("Transparent" if not value and kind.has_alpha else words, value)
+        self.ground.setCurrentIndex(max(0, self.ground.findData(chosen)))
+        self._show_source()
+
     def _on_source_activated(self, index: int) -> None:
         if self.source.itemData(index) is None:
             self.source.setCurrentIndex(self._last_source)
@@ -152,22 +258,57 @@ class ExportSheet(Sheet):
             self._show_source()
 
     def _show_source(self) -> None:
+        if not hasattr(self, "go"):
+            return
         self._last_source = self.source.currentIndex()
         chosen = self.source.currentData()
-        is_take = isinstance(chosen, TakeEntry)
+        is_take = isinstance(chosen, TakeEntry | EditedTake)
         current = self.view.currentData()
         self.view.clear()
         for view, words in VIEWS:
+            if view == "take" and isinstance(chosen, EditedTake) and chosen.n_camera_keys:
+                words = f"Camera path, {chosen.n_camera_keys} keys"
             if view != "take" or is_take:
                 self.view.addItem(words, view)
         self.view.setCurrentIndex(max(0, self.view.findData(current)))
-        self._length.setText(length_text(chosen.seconds) if is_take else "As long as the sound")
+        drive = self.drive.currentData()
+        self.drive.clear()
+        if is_take:
+            self.drive.addItem("As recorded", None)
+        for milliseconds, words in LOOK_AHEADS:
+            self.drive.addItem(words, milliseconds)
+        self.drive.setCurrentIndex(max(0, self.drive.findData(drive)) if drive is not None or is_take else 0)
+        self._said.setText(self.source.currentText() if chosen is not None else "")
+        if isinstance(chosen, EditedTake):
+            self.stretch.show_sound(chosen.seconds, chosen.peaks, chosen.first, chosen.last or chosen.seconds)
+        elif is_take:
+            self.stretch.show_sound(chosen.seconds, np.zeros(0), 0.0, chosen.seconds)
+        else:
+            self.stretch.show_sound(0.0, np.zeros(0), 0.0, 0.0)
         if not self._picked_output and chosen is not None:
-            self._output = clip_path(self._settings.export_folder, chosen.name if is_take else chosen.stem)
+            name = chosen.name if is_take else chosen.stem
+            self._output = clip_path(self._settings.export_folder, name, self.kind.suffix)
         ready = chosen is not None and bool(self._avatars)
-        self.go.setEnabled(ready)
-        words = "" if ready else "Record a take or choose a sound file first."
-        self._show_output(words)
+        for button in (self.go, self.queue):
+            button.setEnabled(ready)
+        self._preview.show_size(self.width_field.value(), self.height_field.value())
+        if ready:
+            self._show_estimate()
+        else:
+            self._show_output("Record a take or choose a sound file first.")
+
+    def _show_estimate(self) -> None:
+        seconds = self.stretch.last - self.stretch.first
+        if self.source.currentData() is None or seconds <= 0:
+            self._show_output()
+            return
+        bits = BITS_PER_PIXEL.get(self.kind.name, 0.0)
+        pixels = self.width_field.value() * self.height_field.value() * float(self.rate.current) * seconds
+        size = f"About {max(1, round(pixels * bits / 8e6)):,} MB. " if bits else ""
+        folder = self._output.parent if self._output is not None else Path.home()
+        free = shutil.disk_usage(folder).free / 1e9 if folder.is_dir() else 0.0
+        frames = round(seconds * float(self.rate.current))
+        self._show_output(f"{frames:,} frames. {size}{free:,.0f} GB free.")
 
     def _show_output(self, sentence: str = "", tone: str = "t3") -> None:
         self._path.setText(_short(self._output) if self._output else "No file chosen")
@@ -177,11 +318,20 @@ class ExportSheet(Sheet):
     def _on_width_changed(self, value: int) -> None:
         if self.link.isChecked():
             self.height_field.setValue(value)
+        self._preview.show_size(self.width_field.value(), self.height_field.value())
+        self._show_estimate()
+
+    def _on_height_changed(self, value: int) -> None:
+        if self.link.isChecked():
+            self.width_field.setValue(value)
+        self._preview.show_size(self.width_field.value(), self.height_field.value())
 
     def _choose_output(self) -> None:
-        dialog = QFileDialog(self, "Export to", str(self._output or Path.home()), "Video (*.mp4)")
+        suffix = self.kind.suffix
+        names = f"{self.kind.label} (*{suffix})" if suffix else "All files (*)"
+        dialog = QFileDialog(self, "Export to", str(self._output or Path.home()), names)
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("mp4")
+        dialog.setDefaultSuffix(suffix.lstrip("."))
         dialog.fileSelected.connect(self._use_output)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -191,50 +341,49 @@ class ExportSheet(Sheet):
         self._settings.export_folder = self._output.parent
         self._show_output()
 
-    def _order(self) -> None:
+    def _order(self, stays: bool = False) -> None:
         chosen = self.source.currentData()
-        is_take = isinstance(chosen, TakeEntry)
-        width, height = (field.value() // 2 * 2 for field in (self.width_field, self.height_field))
+        is_take = isinstance(chosen, TakeEntry | EditedTake)
+        width, height = (box.value() // 2 * 2 for box in (self.width_field, self.height_field))
+        fields: dict[str, Any] = {"voice": chosen} if not is_take else {"take": chosen.path}
+        if isinstance(chosen, EditedTake):
+            fields |= {"edit": chosen.edit, "take_key": chosen.key, "sources": chosen.sources}
+        if self.stretch.first > 0.01:
+            fields["start"] = self.stretch.first
+        if is_take and self.stretch.last < chosen.seconds - 0.01:
+            fields["end"] = self.stretch.last
+        drive = self.drive.currentData()
+        fields |= {"drive": "take"} if drive is None and is_take else {"look_ahead_ms": drive or 0.0}
+        ground = self.ground.currentData()
         try:
             order = render_order(
-                avatar=self.avatar.currentData().path, take=chosen.path if is_take else None,
-                voice=None if is_take else chosen, output=self._output, width=width, height=height,
+                avatar=self.avatar.currentData().path, output=self._output, width=width, height=height,
                 fps=float(self.rate.current), view=self.view.currentData(), supersample=int(self.smooth.current),
+                kind=self.kind.name, crf=self.quality.currentData(), says_synthetic=self.says.isChecked(),
+                background=tuple(float(v) for v in ground.split()) if ground else None,
+                is_signed=self.signs.isChecked(), label=LABEL if self.labels.isChecked() else "", **fields,
             )  # fmt: skip
         except MouthpieceError as error:
             self._show_output(str(error), "err")
             return
-        self._settings.export_size, self._settings.export_fps = width, float(self.rate.current)
+        settings = self._settings
+        settings.export_size, settings.export_fps, settings.export_format = (
+            width,
+            float(self.rate.current),
+            self.kind.name,
+        )
+        settings.export_says_synthetic, settings.export_signs = self.says.isChecked(), self.signs.isChecked()
         name = chosen.name if is_take else chosen.stem
-        self.close()
+        if not stays:
+            self.close()
         self.ordered.emit(order, f"Export {name}")
-
-
-class _Preview(QWidget):
-    """The picture as it is now, cut to the square the clip will be."""
-
-    def __init__(self, theme: Theme, picture: QImage) -> None:
-        super().__init__()
-        self._theme = theme
-        self._picture = QPixmap.fromImage(picture)
-        self.setFixedSize(*PREVIEW)
-
-    def paintEvent(self, event) -> None:
-        painter = QPainter(self)
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        path = QPainterPath()
-        path.addRoundedRect(QRectF(self.rect()), 6, 6)
-        painter.setClipPath(path)
-        painter.fillPath(path, self._theme.color("ground_centre"))
-        if self._picture.isNull():
-            painter.setPen(self._theme.color("t3"))
-            painter.setFont(self._theme.font())
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, "No picture yet")
-            return
-        scale = max(self.width() / self._picture.width(), self.height() / self._picture.height())
-        width, height = self._picture.width() * scale, self._picture.height() * scale
-        target = QRectF((self.width() - width) / 2, (self.height() - height) / 2, width, height)
-        painter.drawPixmap(target, self._picture, QRectF(self._picture.rect()))
+        if stays:
+            self._picked_output = False
+            taken = self._output
+            self._show_source()
+            if self._output == taken:
+                self._output = clip_path(taken.parent, f"{taken.stem} next", self.kind.suffix)
+            self._show_output(f"{taken.name} is in the queue.")
 
 
 def _short(path: Path) -> str:

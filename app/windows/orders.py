@@ -24,13 +24,13 @@ def safe_name(name: str) -> str:
     return "".join("-" if c in FORBIDDEN or not c.isprintable() else c for c in name).strip(" .") or "Clip"
 
 
-def clip_path(folder: Path | None, name: str) -> Path:
-    """A path for a clip of this name that no file has yet: `Take 05.mp4`, `Take 05 2.mp4`."""
+def clip_path(folder: Path | None, name: str, suffix: str = ".mp4") -> Path:
+    """A path for a clip of this name that no file has yet: `Take 05.mp4`, `Take 05 2.mp4`; no suffix for a folder."""
     safe = safe_name(name)
-    path = clips_dir(folder) / f"{safe}.mp4"
+    path = clips_dir(folder) / f"{safe}{suffix}"
     number = 2
     while path.exists():
-        path = path.with_name(f"{safe} {number}.mp4")
+        path = path.with_name(f"{safe} {number}{suffix}")
         number += 1
     return path
 
