@@ -83,6 +83,7 @@ class Studio:
         from app.windows.file_tasks import FileTasks
         from app.windows.library_wiring import LibraryWiring
         from app.windows.main_window import MainWindow
+        from app.windows.project_files import ProjectFiles
         from app.windows.session_wiring import SessionWiring
         from app.windows.sheets import Sheets
 
@@ -118,10 +119,14 @@ class Studio:
         self.inspect = InspectWorkspace(self.window, self.session, face, pages[0][1])
         self.compare = CompareWorkspace(self.window, self.session, self.library, self.wiring)
         self.document = Document(untitled(), self.undo_stack, self.window)
+        self.inspect.keep_in(self.document)
         self.edit = EditWorkspace(self.window, self.session, self.document, tasks)
         self.sheets.edited = self.edit.for_export
-        parts = [self.edit, self.inspect, self.compare]
-        for workspace in parts:
+        self.library.speak_instead = self.edit.speak
+        self.wiring.edit_wanted.connect(self.edit.show_take)
+        self.projects = ProjectFiles(self.window, self.document)
+        parts = [self.edit, self.inspect, self.compare, self.projects]
+        for workspace in parts[:-1]:
             self.window.workspaces.add(workspace.entry())
         bind_commands(self.window, self.session, self.wiring, self.library, self.sheets, parts)
         self.edit.follow_workspace()

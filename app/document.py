@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from engine.errors import MouthpieceError, OutputError
+from engine.errors import MouthpieceError, OutputError, ProjectError
 from engine.paths import data_dir
 from engine.performance.take_edit import TakeEdit
 from engine.project import SUFFIX, Project, ProjectState, ProjectTake
@@ -94,6 +95,14 @@ class Document(QObject):
         take = take or ProjectTake(key, info.name, info.rating, info.notes)
         self._set(replace(state.with_take(take), current=key))
         return take
+
+    def keep_edits(self, avatar_hash: str, row: dict[str, Any] | None) -> None:
+        """Keeps what is hidden and deleted of an avatar; its own step of the history stands already."""
+        edits = {key: value for key, value in self.state.edits.items() if key != avatar_hash}
+        if row is not None:
+            edits[avatar_hash] = row
+        if edits != self.state.edits:
+            self._set(replace(self.state, edits=edits))
 
     # Files
 
@@ -185,9 +194,13 @@ def untitled(fresh: bool = False) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     number = 1
     while (path := folder / f"Untitled{'' if number == 1 else f' {number}'}{SUFFIX}").exists():
-        if not fresh:
-            return Project.open(path)
         number += 1
+        if fresh:
+            continue
+        try:
+            return Project.open(path)
+        except ProjectError:
+            continue  # damaged: it stays where it is, and a new one begins
     return Project.create(path)
 
 

@@ -14,7 +14,7 @@ STOP_S = 10.0
 """How long a stopped job may take to clean up before it is ended by force."""
 
 STOPPED_CODE = 130
-RESULTS = ("clip", "avatar", "dataset", "result")
+RESULTS = ("clip", "avatar", "dataset", "take", "result")
 """Names under which a command's last line gives the file it made."""
 
 

@@ -12,9 +12,11 @@ from app.edit.model import EditModel
 from app.edit.panel import EditTimeline
 from app.edit.side import CleanUpPage, KeyPage, LayerPage
 from app.edit.track import PEAKS_HZ
+from app.panels.library_files import SOUND_SUFFIXES, takes_dir
 from app.windows.export_sheet import EditedTake
 from app.windows.file_tasks import FileTasks
 from app.windows.main_window import MainWindow
+from app.windows.orders import safe_name
 from app.windows.toasts import Notice
 from app.windows.workspaces import Panes, Workspace
 from engine.errors import MouthpieceError
@@ -60,11 +62,39 @@ class EditWorkspace:
             "edit.delete": model.delete_selected,
             "edit.lift": lambda: model.cut_range(False),
             "edit.camera_key": lambda: model.add_camera_key(),
+            "take.speak": self._choose_voice,
+            "take.edit": self._edit_selected,
         }
+
+    def speak(self, voice: Path) -> bool:
+        """A dropped sound becomes a take while the Edit workspace is shown; False leaves it to others."""
+        if not self.model.is_active or self._session.avatar_path is None:
+            return False
+        self._speak_file(str(voice))
+        return True
+
+    def _choose_voice(self) -> None:
+        patterns = " ".join(f"*{suffix}" for suffix in SOUND_SUFFIXES)
+        self._dialog("Speak a sound file", f"Sound files ({patterns});;All files (*)", False, self._speak_file)
+
+    def _speak_file(self, name: str) -> None:
+        voice = Path(name)
+        output = takes_dir() / f"{safe_name(voice.stem)}.take"
+        number = 2
+        while output.exists():
+            output = output.with_name(f"{safe_name(voice.stem)} {number}.take")
+            number += 1
+        order = {"avatar": self._session.avatar_path, "voice": voice, "output": output}
+        self._session.start_job("speak", order, f"Speak {voice.name}")
+
+    def _edit_selected(self) -> None:
+        entry = self._window.library.takes.selected_entry
+        if entry is not None:
+            self.show_take(entry.path)
 
     def follow_workspace(self) -> None:
         """The keys of Edit belong to it alone."""
-        for name in self.commands():
+        for name in (name for name in self.commands() if name.startswith("edit.")):
             self._window.commands.set_enabled(name, self.model.is_active)
 
     def for_export(self) -> EditedTake | None:

@@ -74,8 +74,10 @@ class StatusBar(QFrame):
         self._memory = Words(theme, "", TYPE.secondary, tone="t3")
         self._memory.setToolTip("Memory of the window and all its parts")
         self._saved_words = Words(theme, "", TYPE.secondary, tone="t3")
+        self._project = Words(theme, "", TYPE.secondary, tone="t3")
         line.addWidget(self._memory)
         line.addWidget(self._saved_words)
+        line.addWidget(self._project)
         self._watch = MemoryWatch(self)
         self._watch.measured.connect(lambda megabytes: self._memory.setText(f"{megabytes:,.0f} MB"))
         for every_ms, tick in ((TEXT_EVERY_MS, self._show_texts), (MEMORY_EVERY_MS, self._watch.measure)):
@@ -108,6 +110,10 @@ class StatusBar(QFrame):
         """Says that something was saved now, and from then on how long ago."""
         self._saved = (what, time.time())
         self._show_texts()
+
+    def show_project(self, words: str, name: str) -> None:
+        """How safe the project is, and what it is called."""
+        self._project.setText(f"{words}   {name}")
 
     def show_message(self, words: str) -> None:
         """One line for what no toast had room for."""
@@ -145,7 +151,8 @@ class StatusBar(QFrame):
             else:
                 self._lost.setText("No audio lost")
                 self._lost.set_tone("t3")
-        self._memory.setVisible(not self._is_terse)
+        for widget in (self._memory, self._project):
+            widget.setVisible(not self._is_terse)
         self._saved_words.setVisible(self._saved is not None and not self._is_terse)
         if self._saved is not None:
             what, at = self._saved

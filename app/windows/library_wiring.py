@@ -39,6 +39,7 @@ class LibraryWiring(QObject):
         self._waits_for_picture = False
         self.stage_path: Path | None = None
         self.sound_path: Path | None = None
+        self.speak_instead: Callable[[Path], bool] = lambda path: False
         self._scan = LibraryScan(lambda: self._settings.recent_avatars, self)
         self._scan.avatars_found.connect(self._show_avatars)
         self._scan.takes_found.connect(self._show_takes)
@@ -75,7 +76,8 @@ class LibraryWiring(QObject):
             if suffix in AVATAR_SUFFIXES:
                 self.open_avatar(path)
             elif suffix in SOUND_SUFFIXES:
-                self.use_sound(path)
+                if not self.speak_instead(path):
+                    self.use_sound(path)
             elif suffix in TAKE_SUFFIXES:
                 self._tasks.run(partial(copy_take, path), partial(self._after_change, "The take was not added"))
             elif suffix in VIDEO_SUFFIXES:

@@ -21,6 +21,7 @@ class SessionWiring(QObject):
     """Lives as long as the window."""
 
     preferences_wanted = Signal(str)
+    edit_wanted = Signal(object)
 
     def __init__(self, window: MainWindow, session, library: LibraryWiring, tasks: FileTasks) -> None:
         super().__init__(window)
@@ -172,6 +173,9 @@ class SessionWiring(QObject):
             show = ToastAction("Show clip", partial(show_file, job.result), "play-circle-outline")
             if job.kind == "train":
                 show = ToastAction("Put it on stage", partial(self._library.open_avatar, Path(job.result)))
+                self._library.scan()
+            elif job.kind == "speak":
+                show = ToastAction("Edit it", partial(self.edit_wanted.emit, Path(job.result)), "pencil-outline")
                 self._library.scan()
             self._window.toasts.show(Notice("good", f"{job.title} is done", Path(job.result).name, (show,), key=job.id))
         elif job.state == "failed":

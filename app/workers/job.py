@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 NICENESS = 5
-POSITIONAL = {"capture": ("video",), "train": ("dataset",), "evaluate": ("avatar", "dataset"), "info": ("avatar",)}
+POSITIONAL = {"capture": ("video",), "train": ("dataset",), "evaluate": ("avatar", "dataset"), "info": ("avatar",),
+              "speak": ("avatar", "voice")}  # fmt: skip
 """Which fields of an order stand without a name on the command line, by kind; all others become options."""
 
 

@@ -224,6 +224,12 @@ class FakeSession(QObject):
         self.avatar_opened.emit(self.manifest)
         self.step()
 
+    def play_take(self, track, take=None, edit=None) -> None:
+        self.calls.append(("play_take", track))
+
+    def move_playhead(self, **fields) -> None:
+        self.calls.append(("move_playhead", fields))
+
     def set_control(self, name: str, value: float) -> None:
         self.set_controls({name: value})
 
@@ -284,6 +290,9 @@ class FakeSession(QObject):
     def _set_source(self, source: SourceState) -> None:
         self.source = source
         self.source_changed.emit(source)
+
+    def set_setting(self, name: str, value) -> None:
+        self.calls.append(("set_setting", name, value))
 
     def set_look_ahead_ms(self, ms: float) -> None:
         self.calls.append(("set_look_ahead_ms", ms))

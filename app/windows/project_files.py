@@ -1,0 +1,124 @@
+"""Projects as files of the window: new, open, save, share, and what the status bar says of them."""
+
+import time
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer
+from PySide6.QtWidgets import QFileDialog
+
+from app.document import Document
+from app.windows.main_window import MainWindow
+from app.windows.toasts import Notice, ToastAction
+from engine.errors import MouthpieceError
+from engine.project import SUFFIX, unpack
+
+SAY_EVERY_MS = 5_000
+
+
+class ProjectFiles(QObject):
+    """Carries out the File menu's part about projects; nothing unsaved is ever thrown away."""
+
+    def __init__(self, window: MainWindow, document: Document) -> None:
+        super().__init__(window)
+        self._window, self._document = window, document
+        document.replaced.connect(self._on_replaced)
+        document.saved_changed.connect(lambda _: self._say())
+        self._timer = QTimer(self, interval=SAY_EVERY_MS)
+        self._timer.timeout.connect(self._say)
+        self._timer.start()
+        self._on_replaced()
+
+    def commands(self) -> dict:
+        """What this part carries out of the table of actions."""
+        return {
+            "project.new": self._document.new,
+            "project.open": self._choose_project,
+            "project.save": self.save,
+            "project.save_as": self._choose_name,
+            "project.share": self._choose_zip,
+        }
+
+    def save(self) -> None:
+        """Saves; a project that has no name yet is asked for one."""
+        if self._document.name.startswith("Untitled"):
+            self._choose_name()
+        else:
+            self._document.save()
+            self._say()
+
+    def open_path(self, path: Path) -> None:
+        """Opens a project's folder, or a shared zip beside it."""
+        try:
+            folder = unpack(path, path.parent).folder if path.suffix.lower() == ".zip" else path
+        except MouthpieceError as error:
+            self._window.toasts.show(Notice("err", "The project cannot be opened", str(error)))
+            return
+        self._document.open(folder)
+
+    def _choose_project(self) -> None:
+        dialog = self._dialog("Open a project", "Shared projects (*.zip)")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly, True)
+        dialog.fileSelected.connect(lambda name: self.open_path(Path(name)))
+        dialog.open()
+
+    def _choose_name(self) -> None:
+        dialog = self._dialog("Save the project as", f"Projects (*{SUFFIX})")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.selectFile(f"{self._document.name}{SUFFIX}")
+        dialog.fileSelected.connect(lambda name: self._document.save_as(Path(name)))
+        dialog.open()
+
+    def _choose_zip(self) -> None:
+        dialog = self._dialog("Share the project", "Shared projects (*.zip)")
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("zip")
+        dialog.fileSelected.connect(self._share)
+        dialog.open()
+
+    def _share(self, name: str) -> None:
+        try:
+            self._document.project.share(Path(name))
+        except (MouthpieceError, OSError) as error:
+            self._window.toasts.show(Notice("err", "The project was not shared", str(error)))
+
+    def _dialog(self, title: str, names: str) -> QFileDialog:
+        settings = self._window.settings
+        dialog = QFileDialog(self._window, title, str(settings.last_folder or Path.home()), names)
+        dialog.finished.connect(dialog.deleteLater)
+        return dialog
+
+    def _on_replaced(self) -> None:
+        project = self._document.project
+        if project.recovered and "autosaved" in project.recovered and not project.name.startswith("Untitled"):
+            back = ToastAction("Back to the last save", self._revert)
+            self._window.toasts.show(Notice("info", f"{project.name} was recovered", project.recovered, (back,)))
+        elif project.recovered and "damaged" in project.recovered:
+            self._window.toasts.show(Notice("warn", project.name, project.recovered))
+        missing = project.missing_takes()
+        if missing:
+            names = ", ".join(take.name for take in missing[:3])
+            words = f"{names}: gone from the project's folder. Everything else is here."
+            self._window.toasts.show(Notice("warn", "Takes are missing", words))
+        self._say()
+
+    def _revert(self) -> None:
+        self._document.project.revert()
+        self._document.undo_stack.clear()
+        self._document.changed.emit()
+
+    def _say(self) -> None:
+        document = self._document
+        name = f"{document.name}{SUFFIX}"
+        if document.project.is_saved:
+            words = "Saved"
+        elif document.autosaved_at is None:
+            words = "Not saved yet"
+        else:
+            seconds = int(time.time() - document.autosaved_at)
+            words = "Autosaved just now" if seconds < 5 else f"Autosaved {_ago(seconds)} ago"
+        self._window.status.show_project(words, name)
+
+
+def _ago(seconds: int) -> str:
+    return f"{seconds} s" if seconds < 60 else f"{seconds // 60} min"
