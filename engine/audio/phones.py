@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLES_PER_FEATURE, Block, Features
 from engine.audio.mel import MelConfig, MelEncoder
-from engine.audio.phones_net import LOOK_AHEAD_STEPS, VISEMES, PhonesNet, PhonesState
+from engine.audio.phones_net import ARTICULATORS, LOOK_AHEAD_STEPS, VISEMES, PhonesNet, PhonesState
 from engine.errors import AudioError, ModelMissingError
 from engine.paths import ASSETS
 
@@ -101,6 +101,11 @@ class PhonesEncoder:
         embedding = torch.from_numpy(features.values[:, len(VISEMES) :])
         with torch.inference_mode():
             return self._net.articulate[self._head](embedding).clamp(0, 1).numpy()
+
+    def jaw(self, features: Features) -> np.ndarray:
+        """How far these features open the mouth, as a camera sees it, `[T]`: the jaw less what closed lips hide."""
+        mouth, silence = self.articulators(features), viseme_probabilities(features.values)[:, VISEMES.index("sil")]
+        return mouth[:, ARTICULATORS.index("jawOpen")] * (1 - mouth[:, ARTICULATORS.index("shut")]) * (1 - silence)
 
     def _hear(self, heard: Features) -> Features:
         if not len(heard):

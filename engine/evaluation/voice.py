@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter1d
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLE_RATE_HZ
 from engine.audio.history import FeatureHistory
 from engine.audio.phones import WEIGHTS, PhonesConfig, PhonesEncoder
-from engine.audio.phones_net import ARTICULATORS, LOOK_AHEAD_STEPS
+from engine.audio.phones_net import LOOK_AHEAD_STEPS
 from engine.audio.wav import read_sound
 from engine.evaluation.speech import is_pause, loudness, watch
 from engine.methods.base import Avatar, DriverInputs
@@ -68,13 +68,10 @@ def jaw_of_encoder(look_ahead_ms: float = 40.0, weights: Path = WEIGHTS) -> Jaw:
     step_ms = 1000 / FEATURE_RATE_HZ
     allowed = max(steps * step_ms for steps in LOOK_AHEAD_STEPS if steps * step_ms <= max(look_ahead_ms, 0))
     encoder = PhonesEncoder(PhonesConfig(round(allowed)), weights)
-    open_column, shut_column = (ARTICULATORS.index(name) for name in ("jawOpen", "shut"))
 
     def jaw(samples: np.ndarray, times: np.ndarray) -> np.ndarray:
         features = encoder.encode(samples)
-        mouth = encoder.articulators(features)
-        opening = mouth[:, open_column] * (1 - mouth[:, shut_column])
-        return np.interp(times, features.times + 0.5 / FEATURE_RATE_HZ, opening)
+        return np.interp(times, features.times + 0.5 / FEATURE_RATE_HZ, encoder.jaw(features))
 
     return jaw
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from engine.audio.block import Block
 from engine.audio.encoders import encoder_row, make_encoder
 from engine.audio.mel import STANDARD_MEL
-from engine.audio.phones import PhonesConfig, PhonesEncoder, load_phones, viseme_probabilities
-from engine.audio.phones_net import VISEMES, PhonesNet
+from engine.audio.phones import WEIGHTS, PhonesConfig, PhonesEncoder, load_phones, viseme_probabilities
+from engine.audio.phones_net import ARTICULATORS, VISEMES, PhonesNet
 from engine.errors import AudioError, ModelMissingError
+from engine.evaluation.step_response import vowel
 from engine.training.phones_training import save_phones
 from tests.engine.audio.contract import assert_streaming_equals_offline, speech_like
 
@@ -105,6 +106,25 @@ def test_damaged_weights_get_one_sentence(tmp_path, weights, damage):
     with pytest.raises((AudioError, ModelMissingError)) as raised:
         load_phones(path)
     assert str(path) in str(raised.value) and "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("look_ahead_ms", [0, 80])
+def test_the_shipped_weights_are_small_and_stream_as_they_encode(look_ahead_ms):
+    encoder = PhonesEncoder(PhonesConfig(look_ahead_ms))
+    assert WEIGHTS.stat().st_size < 8e6
+    assert sum(p.numel() for p in load_phones()[0].parameters()) < 2e6
+    assert_streaming_equals_offline(encoder, speech_like(1.0), [160, 481, 5_000, 5_001, 9_000])
+
+
+def test_the_shipped_weights_hear_silence_as_silence_and_open_the_mouth_for_a_vowel():
+    encoder = PhonesEncoder(PhonesConfig(40))
+    room = 1e-4 * np.random.default_rng(0).standard_normal(16_000)
+    features = encoder.encode(np.concatenate([room, vowel(0.5), room]).astype(np.float32))
+    probabilities, jaw = viseme_probabilities(features.values), encoder.jaw(features)
+    assert probabilities[20:45, VISEMES.index("sil")].min() > 0.8 and jaw[20:45].max() < 0.02
+    assert probabilities[55:70, VISEMES.index("sil")].max() < 0.2 and jaw[55:70].mean() > 0.1
+    mouth = encoder.articulators(features)
+    assert mouth.shape == (len(features), len(ARTICULATORS)) and mouth.min() >= 0 and mouth.max() <= 1
 
 
 def test_the_network_splits_anywhere():
