@@ -50,6 +50,7 @@ def cast_head(who: str, head: str = "house", kit: Path | None = None) -> HeadMod
         MouthpieceError: for a head model or a name nobody has.
         ModelMissingError: for "ict" without the kit.
     """
+    who = who.removeprefix("seed ")  # as films of the population name their people
     if head == "house":
         return HouseHead(person(who))
     if head == "ict":
