@@ -12,6 +12,7 @@ FILE_NAME = "settings.json"
 MAX_RECENT = 12
 
 LOOK_AHEADS_MS = {"fast": 0.0, "live": 40.0, "broadcast": 160.0}
+LOOK_AHEAD_MAX_MS = 240
 """The three positions of the look-ahead dial and their milliseconds."""
 
 
@@ -24,7 +25,7 @@ class SoundSettings(BaseModel):
     muted: bool = False
     gain_db: float = Field(default=0.0, ge=-24, le=24)
     gate_db: float = Field(default=-52.0, ge=-80, le=0)
-    look_ahead_ms: float = Field(default=LOOK_AHEADS_MS["live"], ge=0, le=240)
+    look_ahead_ms: float = Field(default=LOOK_AHEADS_MS["live"], ge=0, le=LOOK_AHEAD_MAX_MS)
 
 
 class PerformanceSettings(BaseModel):

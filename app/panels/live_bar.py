@@ -193,7 +193,8 @@ class LiveBar(QFrame):
 
     def show_look_ahead(self, milliseconds: float) -> None:
         nearest = min(LOOK_AHEADS_MS, key=lambda item: abs(LOOK_AHEADS_MS[item] - milliseconds))
-        self.look_ahead.set_current(nearest)
+        is_named = abs(LOOK_AHEADS_MS[nearest] - milliseconds) < 0.5  # any number can be set in the preferences
+        self.look_ahead.set_current(nearest if is_named else "")
         self.look_ahead_list.setCurrentIndex(list(LOOK_AHEADS_MS).index(nearest))
         self._look_ahead_ms = milliseconds
         self._show_needed()

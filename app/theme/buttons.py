@@ -101,7 +101,7 @@ class Segments(QWidget):
         return self._current
 
     def set_current(self, item: str) -> None:
-        """Shows another choice without telling anyone."""
+        """Shows another choice, or with "" none, without telling anyone."""
         if item != self._current:
             self._current = item
             self.update()
@@ -176,7 +176,8 @@ class Segments(QWidget):
             super().keyPressEvent(event)
             return
         names = [item for item, _ in self._items]
-        self._choose(min(max(names.index(self._current) + step, 0), len(names) - 1))
+        at = names.index(self._current) if self._current in names else -1 if step > 0 else len(names)
+        self._choose(min(max(at + step, 0), len(names) - 1))
 
     def changeEvent(self, event) -> None:
         if event.type() == QEvent.Type.EnabledChange:

@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QSlider, QVBoxLayout, QWidget
 
 from app.panels.level_meter import LevelMeter
-from app.settings import LOOK_AHEADS_MS, Settings
+from app.settings import LOOK_AHEAD_MAX_MS, LOOK_AHEADS_MS, Settings
 from app.theme.buttons import ElidedWords, NumberBox, Segments, TextButton, Words
 from app.theme.theme import Theme
 from app.theme.tokens import SEMIBOLD, TYPE
@@ -63,15 +63,27 @@ class SoundPage(PreferencePage):
         form.add_row("Gate", self.gate, "Quieter sound counts as silence: the mouth rests.")
         items = [(name, f"{name.capitalize()}, {ms:.0f} ms") for name, ms in LOOK_AHEADS_MS.items()]
         self.look_ahead = Segments(theme, items, "Look-ahead")
-        current = min(LOOK_AHEADS_MS, key=lambda n: abs(LOOK_AHEADS_MS[n] - settings.sound.look_ahead_ms))
-        self.look_ahead.set_current(current)
-        self.look_ahead.chosen.connect(lambda item: self.look_ahead_chosen.emit(LOOK_AHEADS_MS[item]))
-        form.add_row("Look-ahead", beside(self.look_ahead), "Longer hears what comes next and shapes the lips better.")
+        self.look_ahead_ms = NumberBox(theme, 0, LOOK_AHEAD_MAX_MS, round(settings.sound.look_ahead_ms), "ms")
+        self.look_ahead_ms.setAccessibleName("Look-ahead in milliseconds")
+        self._show_segment(settings.sound.look_ahead_ms)
+        self.look_ahead.chosen.connect(lambda item: self.look_ahead_ms.setValue(round(LOOK_AHEADS_MS[item])))
+        self.look_ahead_ms.valueChanged.connect(self._on_look_ahead)
+        why = "Longer hears what comes next and shapes the lips better."
+        form.add_row("Look-ahead", beside(self.look_ahead, self.look_ahead_ms), why)
         self.column.addLayout(form)
         self.column.addStretch()
 
     def show_level(self, level_db: float, peak_db: float, clipped: bool) -> None:
         self.meter.show_level(level_db, peak_db, clipped)
+
+    def _on_look_ahead(self, milliseconds: int) -> None:
+        self._show_segment(milliseconds)
+        self.look_ahead_chosen.emit(float(milliseconds))
+
+    def _show_segment(self, milliseconds: float) -> None:
+        """The name this many milliseconds go by, none for a number of one's own."""
+        names = (name for name, ms in LOOK_AHEADS_MS.items() if abs(ms - milliseconds) < 0.5)
+        self.look_ahead.set_current(next(names, ""))
 
     def _on_gate_dragged(self, gate_db: float) -> None:
         self.gate.set_value(gate_db)

@@ -1,12 +1,15 @@
 """Training the phones encoder: its labels, its alterations, and that it learns."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from engine.audio.mel import STANDARD_MEL, MelEncoder
+from engine.audio.phones import load_phones
 from engine.audio.phones_net import VISEMES
 from engine.errors import AudioError
-from engine.synth.voices import Phone, Speech, Voice
+from engine.synth.voices import Phone, Speech, Voice, speak
 from engine.training.phones_augment import SpectralAlterations, altered_sound, in_room, over_line, power_columns
 from engine.training.phones_corpus import (
     HELD_OUT_FLITE,
@@ -167,3 +170,16 @@ def test_a_training_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
             break  # stopped half way
     done = [p.done for p in train_phones(utterances, config, checkpoint=tmp_path / "c") if p.stage == "Training"]
     assert done == [40, 40]  # the second half, and the result
+
+
+@pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed (apt install flite)")
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed (apt install espeak-ng)")
+def test_the_shipped_encoder_sees_lips_close_in_voices_it_was_never_trained_on():
+    net = load_phones()[0]
+    for kind, plan in held_out_plan(5, seed=77).items():
+        if kind == "known voices":
+            continue
+        utterances = [labelled(speak(text, voice), pause_s=0.3) for text, voice in plan]
+        for look_ahead_ms, heard in listen(net, utterances).items():
+            assert heard.closure_recall >= 0.6, (kind, look_ahead_ms)
+            assert heard.accuracy > 0.62, (kind, look_ahead_ms)
