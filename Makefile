@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 XVFB := xvfb-run -a -s "-screen 0 1920x1200x24"
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: run test test-long lint results clean
+.PHONY: run test test-long lint results bundle bundle-cuda clean
 
 run:
 	@packaging/setup.sh run
@@ -29,6 +29,12 @@ lint:
 results:
 	@packaging/setup.sh test
 	$(PYTHON) packaging/results.py
+
+bundle:
+	@packaging/bundle.sh cpu
+
+bundle-cuda:
+	@packaging/bundle.sh cuda
 
 clean:
 	rm -rf build dist out .pytest_cache .ruff_cache .hypothesis

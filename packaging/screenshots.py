@@ -39,6 +39,14 @@ SHOTS = (
     Shot("preferences", (1440, 900), "light", "preferences"),
     Shot("keys", (1280, 720), do="keys"),
     Shot("search", (1280, 720), "light", "search"),
+    Shot("inspect", (1440, 900), do="inspect"),
+    Shot("inspect-light", (1440, 900), "light", "select"),
+    Shot("compare", (1440, 900), do="compare"),
+    Shot("compare-1280", (1280, 720), "light", "compare"),
+    Shot("edit", (1440, 900), do="edit"),
+    Shot("mixer", (1440, 900), do="mixer"),
+    Shot("gaze", (1280, 720), do="gaze"),
+    Shot("network", (1280, 720), do="network"),
 )
 
 
@@ -107,6 +115,13 @@ def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
         "preferences": lambda: studio.sheets.open_preferences("keys"),
         "keys": studio.sheets.open_keys,
         "search": studio.sheets.open_search,
+        "inspect": lambda: _inspect(studio),
+        "select": lambda: _select(studio),
+        "compare": lambda: _compare(studio),
+        "edit": lambda: window.workspaces.show("edit"),
+        "mixer": lambda: window.right.tabs.setCurrentIndex(1),
+        "gaze": lambda: window.right.tabs.setCurrentIndex(2),
+        "network": lambda: studio.sheets.open_preferences("network"),
     }
     QTimer.singleShot(int(seconds * 1000 * 0.55), lambda: _close_notes(window))
     QTimer.singleShot(int(seconds * 1000 * 0.6), states.get(do, lambda: None))
@@ -115,6 +130,34 @@ def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
     program.exec()
     studio.close()
     return 0 if saved == [True] else 1
+
+
+def _inspect(studio) -> None:
+    """Slider reach of the control that moves most of the mouth."""
+    studio.window.workspaces.show("inspect")
+    schema = studio.session.manifest.schema
+    named = [spec.name for spec in schema if "Jaw" in spec.label or "Corner" in spec.label]
+    studio.inspect.model.set_control(named[0] if named else schema.names[0])
+
+
+def _select(studio) -> None:
+    """The floaters selected, one edit layer made."""
+    _inspect(studio)
+    model = studio.inspect.model
+
+    def work() -> None:
+        model.select_region("Torso/Neck")
+        model.hide()
+        model.select_region("Loose")
+
+    model.facts_changed.connect(work)
+
+
+def _compare(studio) -> None:
+    """The avatar by the other rasterizer beside it, or another avatar of the library."""
+    others = [e.path for e in studio.window.library.avatar_entries if e.path != studio.session.avatar_path]
+    studio.window.workspaces.show("compare")
+    studio.compare.choose_rival(*((others[0], None) if others else (studio.session.avatar_path, "opengl")))
 
 
 def _close_notes(window) -> None:
