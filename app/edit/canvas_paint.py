@@ -166,19 +166,25 @@ class LanePainter:
                 p.drawText(box, FLAGS.AlignCenter, phone.name)
 
     def _paint_lips(self, p: QPainter, lane: Lane) -> None:
-        theme, layout = self._theme, self._layout
+        theme, layout, flags = self._theme, self._layout, self._model.lip_flags
         p.setFont(theme.font(TYPE.secondary, MEDIUM))
-        for flag in self._model.lip_flags:
-            words = flag.words
-            box = QRectF(layout.x(flag.start), lane.rect.top() + 1, p.fontMetrics().horizontalAdvance(words) + 30, 17)
+        for at in self._model.lips_fine:
+            if all(abs(layout.x(at) - layout.x(flag.at)) > 14 for flag in flags):
+                draw_glyph(p, QRectF(layout.x(at) - 7, lane.rect.top() + 3, 14, 14), "check", theme.color("voice"))
+        for i, flag in enumerate(flags):
+            x, words = layout.x(flag.start), flag.words
+            width = p.fontMetrics().horizontalAdvance(words) + 30
+            others = [layout.x(flags[i + 1].start)] if i + 1 < len(flags) else []
+            others += [layout.x(at) - 9 for at in self._model.lips_fine if at > flag.at]
+            if any(x < other < x + width for other in others):
+                width, words = 22, ""  # no room for words before the next mark
+            box = QRectF(x, lane.rect.top() + 1, width, 17)
             p.setPen(Qt.PenStyle.NoPen)
             p.setBrush(theme.color("warn_soft"))
             p.drawRoundedRect(box, 3, 3)
             draw_glyph(p, QRectF(box.left() + 5, box.top() + 2, 13, 13), "alert", theme.color("warn"))
             p.setPen(theme.color("warn"))
             p.drawText(box.adjusted(22, 0, 0, 0), FLAGS.AlignVCenter, words)
-        for at in self._model.lips_fine:
-            draw_glyph(p, QRectF(layout.x(at) - 7, lane.rect.top() + 3, 14, 14), "check", theme.color("voice"))
 
     def _paint_curves(self, p: QPainter, lane: Lane) -> None:
         model, layout, theme = self._model, self._layout, self._theme
@@ -382,7 +388,7 @@ class LanePainter:
             p.drawLine(QPointF(x, RULER - 8), QPointF(x, RULER - 1))
             half = round(layout.x(seconds + step / 2)) + 0.5
             p.drawLine(QPointF(half, RULER - 4), QPointF(half, RULER - 1))
-            if not -4 < layout.x(model.playhead) - x < 34:
+            if not -46 < layout.x(model.playhead) - x < 34:
                 p.setPen(theme.color("t3"))
                 p.drawText(QRectF(x + 4, 4, 60, RULER - 8), FLAGS.AlignVCenter, ruler_text(seconds))
             index += 1

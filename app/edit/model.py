@@ -26,7 +26,7 @@ from engine.performance.eyes import Blink, Gaze, found_blinks
 from engine.performance.layers import EditLayer, LayerKind
 from engine.performance.lip_check import LipFlag, Phone, check_lips, lip_opening, mend
 from engine.performance.take_edit import TakeEdit
-from engine.take import Take, load_take
+from engine.take import Take, load_take, orbit_of_row
 
 WORK_OUT_MS = 40
 SNAPS = {"frame": 0.04, "tenth": 0.1, "off": 0.0}
@@ -576,12 +576,19 @@ class EditModel(QObject):
 
     def add_camera_key(self, orbit: Orbit | None = None) -> None:
         """The viewport's camera becomes a key at the playhead."""
-        orbit = orbit or self._session.orbit
+        orbit = orbit or self._session.orbit or self._own_view()
         if orbit is None:
             return
         key = CameraKey(self.snapped(self.playhead), orbit)
         if self.change("Add a camera key", lambda edit: replace(edit, camera=edit.camera.with_key(key))):
             self.select(Selected("camera", time=key.time))
+
+    def _own_view(self) -> Orbit | None:
+        """What the picture shows while nobody has moved the camera."""
+        p = self.performance
+        if self.follows_camera and p is not None and len(p.orbits):
+            return orbit_of_row(p.orbits[min(len(p.orbits) - 1, int(self.playhead * RATE_HZ))])
+        return self._session.manifest.orbit if self._session.manifest is not None else None
 
     def value_at(self, control: str, at: float) -> float:
         """What the face does at a time."""

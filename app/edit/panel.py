@@ -100,6 +100,7 @@ class EditTimeline(QFrame):
         for name, words in (("frame", "Frame"), ("tenth", "0.1 s")):
             self.snap.addItem(words, name)
         self.snap.setAccessibleName("Snap to")
+        self.snap.setFixedWidth(88)
         self.snap.activated.connect(self._set_snap)
         line.addWidget(self.magnet)
         line.addWidget(self.snap)

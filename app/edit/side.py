@@ -78,6 +78,10 @@ class KeyPage(QWidget):
         self._layer.setProperty("kind", "chip")
         self._layer.setFont(theme.font(TYPE.secondary))
         head = QHBoxLayout()
+        head.setSpacing(8)
+        self._mark = QLabel()
+        self._mark.setPixmap(theme.pixmap("rhombus", 14, "acc", self))
+        head.addWidget(self._mark)
         head.addWidget(self._title, 1)
         head.addWidget(self._layer)
         column.addLayout(head)
@@ -114,6 +118,7 @@ class KeyPage(QWidget):
         self._fields.setVisible(key is not None)
         self._hint.setVisible(key is None)
         self._layer.setVisible(key is not None)
+        self._mark.setVisible(key is not None)
         control = model.selected.control
         schema = model.schema
         label = schema.specs[schema.index(control)].label if schema is not None and control in schema else ""

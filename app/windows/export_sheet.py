@@ -267,7 +267,7 @@ class ExportSheet(Sheet):
         self.view.clear()
         for view, words in VIEWS:
             if view == "take" and isinstance(chosen, EditedTake) and chosen.n_camera_keys:
-                words = f"Camera path, {chosen.n_camera_keys} keys"
+                words = f"Camera path, {chosen.n_camera_keys} key" + ("s" if chosen.n_camera_keys > 1 else "")
             if view != "take" or is_take:
                 self.view.addItem(words, view)
         self.view.setCurrentIndex(max(0, self.view.findData(current)))
