@@ -1,4 +1,4 @@
-"""Gaze and pose: the head on a pad, its sliders, and what head and eyes follow by themselves."""
+"""Gaze and pose: the head on a pad, its sliders, what head and eyes follow, and the method's own settings."""
 
 import time
 
@@ -6,6 +6,7 @@ import numpy as np
 from PySide6.QtCore import QPointF, Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
+from app.panels.avatar_settings import AvatarSettings
 from app.panels.face_model import FaceModel
 from app.panels.face_rows import ControlRows
 from app.panels.mixer import Switch
@@ -105,6 +106,9 @@ class GazePosePanel(QWidget):
         self.no_gaze = Words(theme, why, TYPE.secondary, tone="t3", wrap=True)
         self.no_gaze.setContentsMargins(10, 2, 10, 0)
         column.addWidget(self.no_gaze)
+        column.addSpacing(8)
+        self.settings = AvatarSettings(self._session, theme)
+        column.addWidget(self.settings)
         column.addStretch()
         self.eyes_follow.clicked.connect(lambda on: on and self.eyes_cursor.setChecked(False))
         self.eyes_cursor.clicked.connect(lambda on: on and self.eyes_follow.setChecked(False))
