@@ -52,7 +52,8 @@ class EditModel(QObject):
     Signals:
         take_changed: another take is open. performance_changed: the edit or what follows from it is another one.
         playhead_moved, playing_changed, selection_changed, curves_changed: as they say.
-            lips_changed: the lip check found something else. flag_shown: a LipFlag to be dealt with.
+            view_changed: the Orbit that the standing picture shows.
+        lips_changed: the lip check found something else. flag_shown: a LipFlag to be dealt with.
         file_wanted: save or load, of a camera path. failed: one sentence.
     """
 
@@ -62,6 +63,7 @@ class EditModel(QObject):
     playing_changed = Signal(float)
     selection_changed = Signal()
     curves_changed = Signal()
+    view_changed = Signal(object)
     lips_changed = Signal()
     flag_shown = Signal(object)
     file_wanted = Signal(str)
@@ -228,6 +230,7 @@ class EditModel(QObject):
             self._at, self._speed = self.playhead, 0.0
             self._clock.stop()
             self._tell()
+            self._show_view()
             self.playing_changed.emit(0.0)
 
     def toggle(self) -> None:
@@ -243,6 +246,8 @@ class EditModel(QObject):
         self._at, self._since = min(max(at, 0.0), self.seconds), time.perf_counter()
         self._tell()
         self.playhead_moved.emit(self._at)
+        if not self._speed:
+            self._show_view()
 
     def step(self, seconds: float) -> None:
         self.pause()
@@ -576,19 +581,24 @@ class EditModel(QObject):
 
     def add_camera_key(self, orbit: Orbit | None = None) -> None:
         """The viewport's camera becomes a key at the playhead."""
-        orbit = orbit or self._session.orbit or self._own_view()
+        orbit = orbit or self._session.orbit or self.view_at(self.playhead)
         if orbit is None:
             return
         key = CameraKey(self.snapped(self.playhead), orbit)
         if self.change("Add a camera key", lambda edit: replace(edit, camera=edit.camera.with_key(key))):
             self.select(Selected("camera", time=key.time))
 
-    def _own_view(self) -> Orbit | None:
-        """What the picture shows while nobody has moved the camera."""
+    def view_at(self, at: float) -> Orbit | None:
+        """Where the take's camera is at a time; None where none was recorded."""
         p = self.performance
-        if self.follows_camera and p is not None and len(p.orbits):
-            return orbit_of_row(p.orbits[min(len(p.orbits) - 1, int(self.playhead * RATE_HZ))])
-        return self._session.manifest.orbit if self._session.manifest is not None else None
+        if not self.follows_camera or p is None or not len(p.orbits):
+            return None
+        return orbit_of_row(p.orbits[min(len(p.orbits) - 1, round(at * RATE_HZ))])
+
+    def _show_view(self) -> None:
+        view = self.view_at(self._at)
+        if view is not None and self.is_active:
+            self.view_changed.emit(view)
 
     def value_at(self, control: str, at: float) -> float:
         """What the face does at a time."""

@@ -35,6 +35,7 @@ class EditWorkspace:
         self.model.failed.connect(lambda words: window.toasts.show(Notice("err", "The take cannot be edited", words)))
         document.failed.connect(lambda words: window.toasts.show(Notice("err", "Not done", words, key="document")))
         self.model.file_wanted.connect(self._choose_file)
+        self.model.view_changed.connect(self._adopt_view)
         window.library.take_chosen.connect(self._on_take_chosen)
         self.timeline: EditTimeline | None = None
 
@@ -136,6 +137,14 @@ class EditWorkspace:
     def _leave(self) -> None:
         self.model.leave()
         self.follow_workspace()
+
+    def _adopt_view(self, orbit) -> None:
+        """Where the take's camera stands, the hand goes on from there."""
+        viewport = self._window.viewport
+        if hasattr(viewport, "controller"):
+            viewport.controller.goal = viewport.controller.shown = orbit
+            viewport.chrome.cube.show_orbit(orbit)
+        self._session.orbit = orbit
 
     def _on_take_chosen(self, entry) -> None:
         if self.model.is_active:

@@ -106,7 +106,10 @@ def test_a_lifted_stretch_rests(model):
 
 
 def test_the_camera_key_is_the_viewports_camera(model):
+    seen = []
+    model.view_changed.connect(seen.append)
     model.seek(0.4)
+    assert seen[-1].distance == 4  # the take's own camera
     model.add_camera_key()
     assert model.edit.camera.at(0.4) == Orbit(azimuth_deg=12)
     model.use_ready_path("turntable")
