@@ -76,6 +76,7 @@ class Stage:
         self.external: dict[str, float] = {}
         self.external_strength = 1.0
         self.player: TakePlayer | None = None  # while a take is played, it moves the face
+        self._played = -1.0
         self._frames, self._voice = frames, voice
         self._latency = LatencyLog()
         self._scale = RenderScale()
@@ -185,7 +186,8 @@ class Stage:
         if player is None or player.track is None or player.track.values.shape[1] != len(schema):
             return self.performer.moment(at)
         place = player.playhead.where(now)
-        orbit = player.track.orbit_at(place)
+        orbit = player.track.orbit_at(place) if place != self._played else None  # while it stands, the camera is free
+        self._played = place
         if orbit is not None and orbit != self.look.orbit:
             self.look.orbit = orbit
             self.redraw()
