@@ -259,6 +259,10 @@ class Session(QObject):
         """Where the played take stands and how it goes on: fields of `app.workers.take_player.Playhead`."""
         self._performer.ask("playhead", **fields)
 
+    def set_virtual_camera(self, is_on: bool) -> None:
+        """What the stage shows also appears as a webcam of this machine; `performer_said` tells how it went."""
+        self._performer.ask("camera_out", is_on=bool(is_on))
+
     def set_frame_rate(self, rate_hz: float) -> None:
         """Frames a second the performer aims at (60 unless set)."""
         self._tell("rate", rate_hz=float(rate_hz))

@@ -83,6 +83,8 @@ ACTIONS = (
     ActionSpec("take.record", "Record or stop", ("R",), "Keeps voice, moves and camera as a take.", "Performing",
                "Take"),
     ActionSpec("take.save_last", "Save the last 30 s", ("Shift+R",), "Keeps what was just said, after the fact.",
+    ActionSpec("view.virtual_camera", "Virtual camera", (), "The picture as a webcam for other programs.", "Display",
+               "View", True),
                "Performing", "Take"),
     ActionSpec("take.speak", "Speak a sound file into a take…", (), "With the whole look-ahead, however long it is.",
                "Editing", "Take"),

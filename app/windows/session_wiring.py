@@ -27,7 +27,7 @@ class SessionWiring(QObject):
         super().__init__(window)
         self._window, self._session, self._settings = window, session, window.settings
         self._library, self._tasks = library, tasks
-        self._is_recording = self._is_muted = False
+        self._is_recording = self._is_muted = self._is_camera_on = False
         self._join_session()
         self._join_live_bar()
         self._join_jobs()
@@ -66,6 +66,18 @@ class SessionWiring(QObject):
     def set_gain_db(self, gain_db: float) -> None:
         self._settings.sound.gain_db = gain_db
         self._session.set_gain_db(gain_db)
+
+    def toggle_virtual_camera(self) -> None:
+        self._session.set_virtual_camera(not self._is_camera_on)
+
+    def _on_performer_said(self, event: dict) -> None:
+        if event.get("event") == "camera_out":
+            self._is_camera_on = bool(event["is_on"])
+            if self._is_camera_on:
+                self._say("good", "Virtual camera is on", f"Choose {event['sentence']} in the other program.")
+            elif event["sentence"]:
+                self._say("warn", "There is no virtual camera", event["sentence"])
+            self._window.commands.set_checked("view.virtual_camera", self._is_camera_on)
 
     def export(self, order: dict, title: str) -> None:
         """Sends a render order to a job."""

@@ -237,6 +237,25 @@ class PerformerProcess:
         stage.player.use_voice(Path(request["take"]), request["edit"])
         stage.redraw()
 
+    def _on_camera_out(self, request: dict[str, Any]) -> None:
+        """Switches the machine's virtual camera on or off; where there is none it says what is missing."""
+        from app.workers.camera_out import CameraOut
+        from engine.errors import OutputError
+
+        stage = self.stage
+        if stage.camera_out is not None:
+            stage.camera_out.close()
+            stage.camera_out = None
+        sentence = ""
+        if request["is_on"]:
+            try:
+                stage.camera_out = CameraOut(lambda words: self._lines.say("camera_out", is_on=False, sentence=words))
+                sentence = stage.camera_out.name
+                stage.redraw()
+            except OutputError as error:
+                sentence = str(error)
+        self._lines.say("camera_out", is_on=stage.camera_out is not None, sentence=sentence)
+
     def _on_playhead(self, request: dict[str, Any]) -> None:
         from app.workers.take_player import Playhead
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from app.workers.camera_out import CameraOut
 from app.workers.frames import MAX_CONTROLS, MAX_SIDE_PX, FrameHeader, FrameWriter
 from app.workers.pace import Pace, RenderScale
 from app.workers.take_player import TakePlayer
@@ -77,6 +78,7 @@ class Stage:
         self.external_strength = 1.0
         self.player: TakePlayer | None = None  # while a take is played, it moves the face
         self._played = -1.0
+        self.camera_out: CameraOut | None = None  # the machine's virtual camera, while it is on
         self._frames, self._voice = frames, voice
         self._latency = LatencyLog()
         self._scale = RenderScale()
@@ -233,6 +235,8 @@ class Stage:
         width, height = size
         self._fit_background(width, height)
         frame = self.performer.picture(moment, self.orbit.camera(width, height), self._frames.claim(width, height))
+        if self.camera_out is not None:
+            self.camera_out.show(frame.image)
         done = time.perf_counter()
         work = {name: frame.stages_ms.get(name, 0.0) for name in ("drive", "deform", "raster")}
         work["present"] = (done - now) * 1e3 - sum(work.values())
