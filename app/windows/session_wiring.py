@@ -95,6 +95,7 @@ class SessionWiring(QObject):
         session.recording_changed.connect(self._on_recording)
         session.take_saved.connect(self._on_take_saved)
         session.job_changed.connect(self._on_job)
+        session.performer_said.connect(self._on_performer_said)
         session.note.connect(self._on_note)
 
     def _on_frame(self) -> None:
