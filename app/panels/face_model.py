@@ -7,6 +7,7 @@ import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from app.panels.basis_strip import BasisStrip
 from app.panels.face_expressions import ExpressionBlend, ExpressionSnapshot
 from app.panels.face_fit import read_shape_fit
 from engine.controls import GROUPS, Combine, ControlSchema, ControlSpec
@@ -38,6 +39,7 @@ class FaceModel(QObject):
         self.is_idle = getattr(session, "is_idle", True)
         self.schema: ControlSchema | None = None
         self.blend: ExpressionBlend | None = None
+        self.basis_strip = BasisStrip({})
         self._specs: dict[str, ControlSpec] = {}
         self._before: dict[str, float] | None = None
         self._before_blend = ExpressionSnapshot()
@@ -231,6 +233,7 @@ class FaceModel(QObject):
         self._specs = {spec.name: spec for spec in self.schema}
         fit = read_shape_fit(getattr(self._session, "avatar_path", None), manifest)
         self.blend = ExpressionBlend(self.schema, fit)
+        self.basis_strip = BasisStrip(manifest.basis_strip)
         self._before = self._hushed = None
         self.schema_changed.emit()
         self.changed.emit()

@@ -350,7 +350,8 @@ class ControlRows(QWidget):
             if index is not None:
                 spec = self.specs[index]
                 why = f"{spec.description.rstrip('.')}. " if spec.description else ""
-                QToolTip.showText(event.globalPos(), f"{spec.label}  {spec.name}. {why}{self.words(index)}.", self)
+                words = f"{spec.label}  {spec.name}. {why}{self.words(index)}."
+                QToolTip.showText(event.globalPos(), self._model.basis_strip.tip(spec.name, words), self)
             return True
         return super().event(event)
 

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from engine.camera import Orbit
+from engine.methods.dgtalker.avatar import DGTalkerAvatar
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.training.thumbnail import portrait
 from engine.training.trainable import Finished
@@ -26,8 +27,6 @@ def basis_strip(finished: Finished) -> dict[str, Any]:
     Returns:
         `{"controls": names of the rows, "sigmas": of the columns, "side_px", "jpeg": base64}`.
     """
-    from engine.methods.dgtalker.avatar import DGTalkerAvatar
-
     arrays = {name: value.detach().cpu().numpy() for name, value in finished.tensors.items()}
     avatar = DGTalkerAvatar(finished.manifest, AvatarTensors(arrays, Path(finished.manifest.name)), torch.device("cpu"))
     names = [spec.name for spec in avatar.schema if spec.name.startswith(("lip.", "exp."))]

@@ -28,6 +28,7 @@ class DGTalkerConfig:
         rate, rate_latents, rate_placement: learning rates; `rate_latents` of w, `rate_placement` of the similarity
             that lays the template into the clip's world, 0 holds it.
         pose_rate: per-frame corrections of tracked cameras in the first two stages (ours, 0 in the paper's setting).
+        fade: what the rates have fallen to at the end of a stage, over its last third (ours; 1 in the paper's setting).
         decay: of the encoders' weights, decoupled.
         eyes_apart: half of the pairs differ in AU45 by more than this.
         mouth_open_every: see `engine.training.hearing.FrameChoice`; 0 draws frames evenly, as the paper does.
@@ -64,6 +65,7 @@ class DGTalkerConfig:
     rate_latents: float = 3e-4
     rate_placement: float = 1e-4
     pose_rate: float = 0.0
+    fade: float = 1.0
     decay: float = 1e-2
     eyes_apart: float = 0.3
     mouth_open_every: int = 0
@@ -76,7 +78,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "iterations": 12_000, "latents_until": 2000, "tuning_until": 6500, "batch_latents": 1, "batch_tuning": 1,
         "batch_learning": 1, "basis_start": "latents", "lambda_l2": 10.0, "lambda_perceptual": 0.3, "lambda_lips": 5.0,
         "rate": 1e-3, "rate_latents": 1e-2, "rate_placement": 5e-4, "pose_rate": 1e-4, "mouth_open_every": 7,
-        "coarse_until": 0.9,
+        "coarse_until": 0.9, "fade": 0.1, "lambda_canonical": 1e-5, "lambda_position": 1e-3,
+        "lambda_scale": 0.0,
     },
 }  # fmt: skip
 """`cpu`: single frames, mostly at half size, directions from the latents, faster rates: half an hour on two cores."""

@@ -87,7 +87,7 @@ class ExpressionEncoder(AudioCoder):
         super().__init__(n_features, n_hidden)
         self.eye_octaves = eye_octaves
         self.head = _head((n_hidden, n_hidden, n_out))
-        self.eye_head = _head((encoded_width(1, eye_octaves), n_hidden, n_out))
+        self.eye_head = _head((encoded_width(1, eye_octaves), n_hidden, n_out), has_last_bias=False)
 
     def forward(self, windows: Tensor, known: Tensor) -> Tensor:
         """The voice's part `[B, n_out]`."""
@@ -193,12 +193,13 @@ class AvatarNet(DGTalkerNet):
         return kept
 
 
-def _head(widths: tuple[int, ...]) -> nn.Sequential:
+def _head(widths: tuple[int, ...], has_last_bias: bool = True) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out), nn.ReLU()]
-    last = layers[-2]
+    last = nn.Linear(*widths[-2:], bias=has_last_bias)
     with torch.no_grad():
         last.weight.mul_(START_SHARE)
-        last.bias.zero_()
-    return nn.Sequential(*layers[:-1])
+        if has_last_bias:
+            last.bias.zero_()
+    return nn.Sequential(*layers[:-2], last)

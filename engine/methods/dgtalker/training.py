@@ -224,12 +224,12 @@ class DGTalkerTraining(Trainable):
         return int(self.rng.integers(n))
 
     def _fade(self, at: float) -> float:
-        """Rates fall to a tenth over the last third of each stage (ours)."""
+        """What the rates are times, at a place of the schedule."""
         c = self.config
         starts = (0.0, c.latents_until if self.prior.weights is not None else 0.0, c.tuning_until)
         ends = (c.latents_until, c.tuning_until, c.iterations)
         part = (at - starts[self._stage]) / max(ends[self._stage] - starts[self._stage], 1)
-        return float(0.1 ** np.clip(3 * part - 2, 0, 1))
+        return float(c.fade ** np.clip(3 * part - 2, 0, 1))
 
     def _start(self) -> None:
         net, prior = self.networks, self.prior
