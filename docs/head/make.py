@@ -1,6 +1,7 @@
-"""Makes the pictures of this folder: the house head from five views, its 52 expressions, sampled people, the cast.
+"""Makes the pictures of this folder: the house head from five views, its 52 expressions, sampled people, the cast, and
+the people made on ICT-FaceKit (where the kit is found, see `engine.paths.find_ict_facekit`).
 
-Run from the repository: `python docs/head/make.py [views expressions people cast]`.
+Run from the repository: `python docs/head/make.py [views expressions people cast ict ict_cast]`.
 """
 
 import sys
@@ -11,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from engine.camera import Orbit
 from engine.heads.house import HouseHead
+from engine.synth.casting import FACES, cast_head
 from engine.synth.population import CAST, person
 from engine.synth.renderer import HeadRenderer, Shot
 from engine.vocabulary import ARKIT_52
@@ -18,6 +20,10 @@ from engine.vocabulary import ARKIT_52
 HERE = Path(__file__).parent
 BACKDROP = np.array([0.155, 0.165, 0.185]), np.array([0.33, 0.35, 0.385])  # dark below, lit behind the head
 FRIENDLY = {"mouthSmileLeft": 0.32, "mouthSmileRight": 0.32, "cheekSquintLeft": 0.15, "cheekSquintRight": 0.15}
+MOUTH_OPEN = {"jawOpen": 0.6}
+EYES_SHUT = {**FRIENDLY, "eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0}
+BROAD_SMILE = {"mouthSmileLeft": 0.85, "mouthSmileRight": 0.85, "cheekSquintLeft": 0.4, "cheekSquintRight": 0.4,
+               "mouthUpperUpLeft": 0.2, "mouthUpperUpRight": 0.2, "jawOpen": 0.12}  # fmt: skip
 VIEWS = ((0, 0), (30, 0), (-30, 0), (0, 20), (0, -20))
 PEOPLE = (1, 3, 4, 7, 8, 9, 10, 12)
 
@@ -85,12 +91,25 @@ def cast() -> Image.Image:
     return sheet([_portrait(name) for name in CAST], 5, [identity.name for identity in CAST.values()])
 
 
-def _portrait(who: str) -> np.ndarray:
-    return picture(HeadRenderer(HouseHead(person(who))), FRIENDLY, 16, 3, 420)
+def ict() -> Image.Image:
+    """The face the program opens with: five views, mouth open, eyes shut, a broad smile."""
+    renderer = HeadRenderer(cast_head("noa", "ict"))
+    made = [picture(renderer, FRIENDLY, *view, 420) for view in VIEWS]
+    made += [picture(renderer, expression, 14, 2, 420) for expression in (MOUTH_OPEN, EYES_SHUT, BROAD_SMILE)]
+    return sheet(made, 4)
+
+
+def ict_cast() -> Image.Image:
+    return sheet([_portrait(name, "ict") for name in FACES], 4, [identity.name for identity in FACES.values()])
+
+
+def _portrait(who: str, head: str = "house") -> np.ndarray:
+    return picture(HeadRenderer(cast_head(who, head)), FRIENDLY, 16, 3, 420)
 
 
 def main() -> None:
-    makers = {"views": views, "expressions": expressions, "people": people, "cast": cast}
+    makers = {"views": views, "expressions": expressions, "people": people, "cast": cast, "ict": ict,
+              "ict_cast": ict_cast}  # fmt: skip
     for name in sys.argv[1:] or makers:
         page = (
             makers[name]().quantize(255, dither=Image.Dither.FLOYDSTEINBERG)

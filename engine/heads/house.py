@@ -39,6 +39,7 @@ ORIGIN_MM = np.array([0.0, -4.0, 4.0])
 NECK_JOINT = np.array([0.0, -95.0, -22.0])
 NECK_TOP_Y, NECK_FOOT_Y = -62.0, -128.0
 IRIS_MM = 7.3
+REST_LIDS = 0.13  # how far the lids hang over a relaxed eye
 GAZE_YAW_DEG, GAZE_PITCH_DEG = 28.0, 22.0
 CUT_Y = -172.0  # below, the skin is hidden by the clothes
 
@@ -144,12 +145,15 @@ class HouseHead(HeadModel):
         rest = self.template.vertices
         smile = shapes["mouthSmileLeft"] + shapes["mouthSmileRight"]
         rest = rest + self.identity.rest_smile * smile
+        for side in ("Left", "Right"):
+            rest = rest + REST_LIDS * shapes["eyeBlink" + side]
         self._unbent = rest
         still = self.form.bend(rest)
         moves = np.zeros((len(ARKIT_52), *rest.shape), np.float32)
         for name, move in shapes.items():
             # carried through the bend, so that contacts of lids and lips stay contacts
-            moves[ARKIT_INDEX[name]] = (self.form.bend(rest + move) - still) / UNITS_MM
+            share = 1 - REST_LIDS if name.startswith("eyeBlink") else 1.0  # so that 1 still closes the lids exactly
+            moves[ARKIT_INDEX[name]] = (self.form.bend(rest + share * move) - still) / UNITS_MM
         opened = rest + shapes["jawOpen"]
         closed = self.form.bend(opened + shapes["mouthClose"]) - self.form.bend(opened)
         moves[ARKIT_INDEX["mouthClose"]] = closed / UNITS_MM

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from engine.heads.sculpt.curves import CREASE, N_EYE
+from engine.heads.sculpt.curves import CREASE, N_EYE, mouth_parameters
 from engine.heads.sculpt.fields import ramp
 from engine.heads.sculpt.identity import Look
 from engine.heads.sculpt.rings import CONTACT_RING, LIP_BORDER_RING, Label
@@ -104,15 +104,23 @@ class Paint:
             self._coat(self.look.stubble * 0.30 * beard_area(self.template.vertices), shade)
 
     def _lips(self) -> None:
-        lips = self.tone * np.array([0.78, 0.41, 0.42]) * 0.88 + linear(190, 92, 100) * 0.12 * (1 - self.look.skin_tone)
+        dark = self.look.skin_tone  # darker skin has lips nearer to it
+        lips = self.tone * np.array([0.78, 0.41 + 0.14 * dark, 0.42 + 0.19 * dark]) * 0.88
+        lips = lips + linear(190, 92, 100) * 0.12 * (1 - dark)
         lips = lips + 0.03 * np.array([1, 0.2, 0.25]) * self.look.lip_color
         weights = {5: 0.35, 6: 0.75, 7: 0.9, 8: 1, 9: 1, 10: 1, 11: 1}
         shades = {9: 0.88, 10: 0.5, 11: 0.4}
+        towards_corner, side = mouth_parameters()
         for ring, weight in weights.items():
+            # fuller lips: the roll catches light, the corners and the upper lip lie in shade
+            roll = 1 + 0.10 * np.sin(np.pi * np.clip((ring - 5) / 4, 0, 1)) * (1 - towards_corner**2)
+            depth = roll * (1 - 0.30 * towards_corner**4) * np.where(side > 0, 0.90, 1.0)
+            red = np.stack([0 * depth + 1, depth**0.4, depth**0.4], 1)
             for rows in self._on_rings(self.template.mouth[ring]):
-                color = self.albedo[rows] * (1 - weight) + lips * weight
+                tinted = lips * depth[:, None] * red
+                color = self.albedo[rows] * (1 - weight) + tinted * weight
                 self.albedo[rows] = color * shades.get(ring, 1.0)
-                self.gloss[rows] = 1.3 if ring < 9 else 0.6
+                self.gloss[rows] = (1.3 if ring < 9 else 0.6) * (1 - 0.5 * towards_corner**2)
                 if ring < CONTACT_RING:
                     self.occlusion[rows] = np.maximum(self.occlusion[rows], 0.82)
 
