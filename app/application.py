@@ -78,6 +78,7 @@ class Studio:
         from app.panels.mixer import MixerPanel
         from app.settings import load_settings
         from app.theme.theme import Theme
+        from app.viewport.pose_handle import PoseHandle
         from app.viewport.viewport import Viewport
         from app.windows.bind_commands import bind_commands
         from app.windows.file_tasks import FileTasks
@@ -104,6 +105,7 @@ class Studio:
         gaze = GazePosePanel(self.session, self.theme, face.model)
         viewport.camera_moved.connect(gaze.follow_camera)
         viewport.pointer_moved.connect(gaze.follow_cursor)
+        self.pose_handle = PoseHandle(self.theme, viewport, self.session, face.model, gaze)
         self.voice = self._voice_peaks()
         pages = [("Mixer", MixerPanel(self.session, self.theme, face.model)), ("Gaze and pose", gaze)]
         self.window = MainWindow(

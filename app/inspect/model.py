@@ -27,6 +27,7 @@ class InspectModel(QObject):
     Signals:
         facts_changed: the avatar was looked over, or another one came.
         selection_changed, edits_changed, view_changed: as named.
+        avatar_changed: another avatar is on stage, nothing of it edited yet.
         reach_measured: control, number of splats it moves, farthest move in mm.
     """
 
@@ -34,6 +35,7 @@ class InspectModel(QObject):
     selection_changed = Signal()
     edits_changed = Signal()
     view_changed = Signal()
+    avatar_changed = Signal()
     reach_measured = Signal(str, int, float)
 
     def __init__(self, session, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
@@ -188,7 +190,7 @@ class InspectModel(QObject):
         """The edits as a project keeps them; None when there are none."""
         if not self.layers:
             return None
-        edits = Edits(self._hash_of_stage(), self.n)
+        edits = Edits(self.avatar_hash, self.n)
         edits.layers = self.layers
         return edits.to_json()
 
@@ -300,8 +302,9 @@ class InspectModel(QObject):
         self.hidden_regions, self.is_isolated = frozenset(), False
         self.ranges = {name: WHOLE for name in self.ranges}
         self.control = next((spec.name for spec in manifest.schema), None)
+        self._mark()
         self.facts_changed.emit()
-        self.edits_changed.emit()
+        self.avatar_changed.emit()
         self.selection_changed.emit()
         if self.is_active:
             self._session.ask("inspect")
@@ -317,7 +320,8 @@ class InspectModel(QObject):
         elif kind == "reach":
             self.reach_measured.emit(event["control"], int(event["n"]), float(event["most_mm"]))
 
-    def _hash_of_stage(self) -> str:
+    @property
+    def avatar_hash(self) -> str:
         """SHA-256 of the avatar's file, worked out once (a few milliseconds)."""
         path = getattr(self._session, "avatar_path", None)
         if path is None or not Path(path).is_file():

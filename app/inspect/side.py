@@ -243,6 +243,7 @@ class LayerList(QWidget):
         self._head.folded.connect(lambda folded: box.setVisible(not folded))
         column.addWidget(box)
         model.edits_changed.connect(self._show)
+        model.avatar_changed.connect(self._show)
         self._show()
 
     def _show(self) -> None:

@@ -6,6 +6,7 @@ from app.inspect.model import InspectModel
 from app.theme.tokens import SIZES
 from app.windows.main_window import MainWindow
 from app.windows.workspaces import Panes, Workspace
+from engine.errors import ProjectError
 
 if TYPE_CHECKING:
     from app.inspect.stage import InspectStage
@@ -21,6 +22,28 @@ class InspectWorkspace:
             group.rows.moved.connect(self.model.set_control)
         self._mode_before = "color"
         self.stage: InspectStage | None = None
+
+    def keep_in(self, document) -> None:
+        """Edits live in the project: they come with it and with the avatar they belong to."""
+        model, self._is_taking = self.model, False
+
+        def take() -> None:
+            if self._session.manifest is None:
+                return
+            self._is_taking = True
+            try:
+                model.from_json(document.state.edits.get(model.avatar_hash))
+            except ProjectError as error:
+                self._session.note.emit("warn", "Edits were left out", str(error))
+            self._is_taking = False
+
+        def keep() -> None:
+            if not self._is_taking and model.avatar_hash:
+                document.keep_edits(model.avatar_hash, model.to_json())
+
+        document.replaced.connect(take)
+        model.avatar_changed.connect(take)
+        model.edits_changed.connect(keep)
 
     def entry(self) -> Workspace:
         return Workspace("inspect", "Inspect", self._build, self._enter, self._leave)

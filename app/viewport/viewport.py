@@ -67,6 +67,8 @@ class Viewport(QWidget):
         self.governor = ResolutionGovernor()
         self._guides, self._ground, self._mode = Guides(), Ground(), "color"
         self.latency = LatencyLog()
+        self._refused: set[str] = set()  # views the avatar on stage cannot give
+        self._is_cycling = False
         self._painted_motion_time = 0.0
         self.canvas_choice: CanvasChoice = pick_canvas(canvas)
         self.canvas = self._make_canvas(self.canvas_choice.kind)
@@ -104,6 +106,12 @@ class Viewport(QWidget):
             "view.ortho": lambda: self.set_ortho(not self.controller.is_ortho),
             "view.training": self.training_view,
         }
+        named |= {f"view.mode_{mode.name}": lambda name=mode.name: self.set_view_mode(name) for mode in VIEW_MODES}
+        named |= {"view.turntable": lambda: self.toggle_motion("turntable"), "view.picture": self._ask_picture,
+                  "view.spiral": lambda: self.toggle_motion("spiral")}  # fmt: skip
+        named |= {f"view.{side}_{angle}": lambda turn=turn: self._novel_view(turn)
+                  for side, angle, turn in (("left", 20, 20.0), ("right", 20, -20.0), ("left", 30, 30.0),
+                                            ("right", 30, -30.0))}  # fmt: skip
         axes = {f"view.{name}": lambda name=name: self.look_along(name)
                 for name in ("front", "back", "left", "right", "top", "bottom")}  # fmt: skip
         recall = {f"view.bookmark_{n}": lambda n=n: self.recall_bookmark(n) for n in range(1, 10)}
@@ -128,6 +136,9 @@ class Viewport(QWidget):
     def look_along(self, axis: str) -> None:
         self.hand.do("Axis view", lambda: self.controller.axis_view(axis))
 
+    def _novel_view(self, azimuth_deg: float) -> None:
+        self.hand.do("Novel view", lambda: self.controller.novel_view(azimuth_deg, 0.0))
+
     def set_ortho(self, is_ortho: bool) -> None:
         self.hand.do("Orthographic view", lambda: setattr(self.controller, "is_ortho", is_ortho))
         self.hand.moved.emit()
@@ -150,6 +161,7 @@ class Viewport(QWidget):
         self.hand.follow()
 
     def set_view_mode(self, name: str) -> None:
+        self._is_cycling = False
         self._session.set_view_mode(name)
         self._show_view_mode(name)
 
@@ -159,12 +171,22 @@ class Viewport(QWidget):
         self.view_mode_changed.emit(name)
 
     def _on_performer_said(self, event: dict) -> None:
-        if event.get("event") == "view_refused":  # the note says why
-            self._show_view_mode(event["mode"])
+        if event.get("event") != "view_refused":
+            return
+        self._refused.add(event.get("refused", ""))  # the note says why
+        self._show_view_mode(event["mode"])
+        if self._is_cycling and event.get("refused"):
+            self.next_view_mode(event["refused"])
 
-    def next_view_mode(self) -> None:
-        names = [mode.name for mode in VIEW_MODES]
-        self.set_view_mode(names[(names.index(self._mode) + 1) % len(names)])
+    def next_view_mode(self, after: str | None = None) -> None:
+        """The next view that this avatar can give."""
+        names = [mode.name for mode in VIEW_MODES if mode.name not in self._refused or mode.name == after]
+        after = after or self._mode
+        start = names.index(after) if after in names else -1
+        self._is_cycling = True
+        name = names[(start + 1) % len(names)]
+        self._session.set_view_mode(name)
+        self._show_view_mode(name)
 
     def set_grid(self, is_on: bool) -> None:
         self._set_guides(replace(self._guides, grid=is_on))
@@ -271,6 +293,7 @@ class Viewport(QWidget):
         self.latency.add(stages)
 
     def _on_avatar_opened(self, manifest) -> None:
+        self._refused.clear()
         self.latency.clear()
         self._show_avatar(manifest)
 

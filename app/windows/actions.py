@@ -8,6 +8,7 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from app.theme.buttons import tooltip
+from app.viewport.view_menus import VIEW_MODES
 from app.windows.key_presets import PRESETS
 
 
@@ -64,14 +65,26 @@ ACTIONS = (
     ActionSpec("view.grid", "Grid", ("G",), "Thirds over the picture.", "Display", "View"),
     ActionSpec("view.safe_area", "Safe area", (), "What every screen shows.", "Display", "View"),
     ActionSpec("view.front", "Front view", ("Num+1",), "", "View", "View"),
+    ActionSpec("view.back", "Back view", ("Ctrl+Num+1",), "", "View"),
+    ActionSpec("view.bottom", "View from below", ("Ctrl+Num+7",), "", "View"),
     ActionSpec("view.left", "Left view", ("Num+3",), "", "View", "View"),
     ActionSpec("view.right", "Right view", ("Ctrl+Num+3",), "", "View", "View"),
     ActionSpec("view.top", "Top view", ("Num+7",), "", "View", "View"),
     ActionSpec("view.ortho", "Orthographic", ("Num+5",), "Without perspective.", "View", "View"),
     ActionSpec("view.training", "Training camera", ("Num+0",), "Where the avatar was filmed from.", "View", "View"),
+    *(ActionSpec(f"view.mode_{mode.name}", f"View: {mode.title}", (), mode.why, "Display") for mode in VIEW_MODES),
+    ActionSpec("view.turntable", "Turntable", (), "Goes round the head until you move the camera.", "View", "View"),
+    ActionSpec("view.spiral", "Spiral", (), "A slow figure round the face, as in papers.", "View"),
+    ActionSpec("view.left_20", "20° to the left", (), "An angle the training may not have seen.", "View"),
+    ActionSpec("view.right_20", "20° to the right", (), "", "View"),
+    ActionSpec("view.left_30", "30° to the left", (), "", "View"),
+    ActionSpec("view.right_30", "30° to the right", (), "", "View"),
+    ActionSpec("view.picture", "Save a picture…", (), "What the viewport shows, as a PNG.", "View", "View"),
     ActionSpec("view.latency", "Latency by stage", ("H",), "Where the milliseconds from microphone to picture go.",
                "Display", "View", True),
     ActionSpec("view.panels", "Hide panels", ("Tab",), "Leaves the picture and the live bar.", "Display", "View", True),
+    ActionSpec("view.virtual_camera", "Virtual camera", (), "The picture as a webcam for other programs.", "Display",
+               "View", True),
     ActionSpec("view.fullscreen", "Full screen", ("F11",), "", "Display", "View", True),
     ActionSpec("sound.microphone", "Microphone on or off", ("M",), "Off is immediate; the face falls silent.",
                "Performing", "Avatar", True),
@@ -83,8 +96,6 @@ ACTIONS = (
     ActionSpec("take.record", "Record or stop", ("R",), "Keeps voice, moves and camera as a take.", "Performing",
                "Take"),
     ActionSpec("take.save_last", "Save the last 30 s", ("Shift+R",), "Keeps what was just said, after the fact.",
-    ActionSpec("view.virtual_camera", "Virtual camera", (), "The picture as a webcam for other programs.", "Display",
-               "View", True),
                "Performing", "Take"),
     ActionSpec("take.speak", "Speak a sound file into a take…", (), "With the whole look-ahead, however long it is.",
                "Editing", "Take"),

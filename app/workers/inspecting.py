@@ -26,6 +26,7 @@ class Inspecting:
         self._facts_of = -1
         self._thread: threading.Thread | None = None
         self._has_news = False
+        self._marks: dict[str, Any] = {}
 
     def inspect(self) -> None:
         """Says `inspected` with a file of `SplatFacts` once they are found; found ones are said again at once."""
@@ -93,7 +94,7 @@ class Inspecting:
         """Keeps what is selected and shown, the size of splats, edges, and whose reach is painted."""
         from engine.live_view import ViewOptions
 
-        stage = self._stage
+        stage, self._marks = self._stage, request
         n = stage.performer.avatar.manifest.n_gaussians if stage.performer is not None else 0
         fits = int(request.get("n", 0)) == n
         control = request.get("control")
@@ -116,6 +117,10 @@ class Inspecting:
             return False
         self.inspect()
         return True
+
+    def mark_again(self) -> None:
+        """Another avatar is on stage, or the same one after a restart: marks that fit it count."""
+        self.marks(self._marks)
 
     def options(self) -> Any:
         """The options of the view, with what is known of how splats were seen."""

@@ -171,8 +171,8 @@ class PerformerProcess:
         try:
             self._inspecting.say_reach(self.stage.apply_view(self._inspecting.options()))
         except AvatarError:
-            self.stage.look.mode = "color"  # this avatar has nothing to show there
-            self._lines.say("view_refused", mode="color")
+            refused, self.stage.look.mode = self.stage.look.mode, "color"  # this avatar has nothing to show there
+            self._lines.say("view_refused", mode="color", refused=refused)
             raise
 
     def _on_inspect(self, request: dict[str, Any]) -> None:
@@ -325,6 +325,7 @@ class PerformerProcess:
         except (MouthpieceError, OSError) as error:
             self._lines.say("avatar_failed", number=entering.number, sentence=str(error))
             return
+        self._inspecting.mark_again()
         self._lines.say("avatar_entered", number=entering.number, backend=self._rasterizer.name)
         self._obey({"do": "view", "mode": self.stage.look.mode})
 

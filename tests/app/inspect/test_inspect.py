@@ -208,3 +208,20 @@ def test_another_avatar_forgets_facts_selection_and_edits(inspecting, home):
     inspecting.library.open_avatar(home / "Iris.avatar")
     assert model.facts is None and model.n_selected == 0 and model.layers == ()
     assert inspecting.session.calls.count(("ask", "inspect", {})) == 2
+
+
+def test_edits_are_kept_in_the_project_and_come_back_with_it_and_the_avatar(studio, home):
+    (home / "Noa.avatar").write_bytes(b"any bytes have a hash")
+    studio.library.open_avatar(home / "Noa.avatar")
+    model, document = studio.inspect.model, studio.document
+    model.select(np.arange(N) < 25)
+    model.delete()
+    kept = Edits.from_json(document.state.edits[model.avatar_hash])
+    assert kept.gone.sum() == 25 and kept.layers[0].name == "Clean-up 1"
+    studio.undo_stack.undo()
+    assert model.avatar_hash not in document.state.edits
+    studio.undo_stack.redo()
+    studio.library.open_avatar(home / "Iris.avatar")
+    assert model.layers == ()
+    studio.library.open_avatar(home / "Noa.avatar")
+    assert model.gone.sum() == 25 and told_edits(studio).gone.sum() == 25

@@ -196,3 +196,16 @@ def test_reduced_motion_is_instant():
     assert not controller.is_moving and controller.orbit.azimuth_deg == 20
     controller.axis_view("right")
     assert controller.orbit.azimuth_deg == -90
+
+
+def test_looking_round_keeps_the_eye_and_flying_moves_eye_and_target():
+    controller = CameraController()
+    eye, _ = controller.ray((0.0, 0.0), 1.0)
+    controller.look(25.0, -10.0)
+    assert controller.ray((0.0, 0.0), 1.0)[0] == pytest.approx(eye, abs=1e-9)
+    assert controller.goal.azimuth_deg == pytest.approx(25.0)
+    controller = CameraController()
+    before, distance = np.array(controller.goal.target), controller.goal.distance
+    controller.fly(0.5, 0.0, 1.0)
+    assert np.array(controller.goal.target) - before == pytest.approx([0.5, 0.0, -1.0], abs=1e-9)
+    assert controller.goal.distance == distance

@@ -360,3 +360,19 @@ def test_the_painter_can_be_changed_while_running(view, live_session, qtbot):
     qtbot.waitUntil(lambda: is_near(picture(view).pixelColor(CENTRE), (90, 20, 200)), timeout=10_000)
     view.use_canvas("raster")
     assert is_near(picture(view).pixelColor(CENTRE), (90, 20, 200))
+
+
+def test_z_goes_past_a_view_the_avatar_cannot_give(view, live_session):
+    view.set_view_mode("embedding")
+    view.next_view_mode()
+    assert view.view_mode == "attention"
+    for refused in ("attention", "attention_audio", "attention_eye", "attention_view", "attention_null"):
+        assert view.view_mode == refused
+        live_session.performer_said.emit({"event": "view_refused", "mode": "color", "refused": refused})
+    assert view.view_mode == "motion"
+    view.set_view_mode("embedding")
+    view.next_view_mode()
+    assert view.view_mode == "motion"
+    view.set_view_mode("attention")
+    live_session.performer_said.emit({"event": "view_refused", "mode": "color", "refused": "attention"})
+    assert view.view_mode == "color"

@@ -1,0 +1,60 @@
+"""One undo history for sliders, marks, camera and edits of splats: five hundred changes go all the way back."""
+
+import hashlib
+import json
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.display
+N_CHANGES = 500
+
+
+def state_of(studio) -> str:
+    """A hash of everything the history may change."""
+    controls = studio.session.controls
+    camera = studio.window.viewport.controller.snapshot()
+    row = {
+        "values": {k: v for k, v in sorted(controls.values.items())},
+        "marks": [sorted(names) for names in (controls.muted, controls.soloed, controls.locked)],
+        "strengths": controls.strengths, "guard": controls.guard,
+        "camera": [asdict(camera.orbit), camera.is_ortho, [(n, asdict(o)) for n, o in camera.bookmarks]],
+        "edits": studio.inspect.model.to_json(),
+    }  # fmt: skip
+    return hashlib.sha256(json.dumps(row, sort_keys=True).encode()).hexdigest()
+
+
+def test_five_hundred_changes_and_as_many_undos_give_the_identical_state(studio):
+    rng = np.random.default_rng(7)
+    face, viewport, inspect = studio.window.face.model, studio.window.viewport, studio.inspect.model
+    viewport.set_reduce_motion(True)
+    studio.undo_stack.clear()
+    names = [spec.name for spec in face.schema]
+    before, seen = state_of(studio), set()
+    while studio.undo_stack.count() < N_CHANGES:
+        name = names[rng.integers(len(names))]
+        kind = rng.integers(6)
+        if kind == 0:
+            face.change(f"Move {name}", {name: float(rng.uniform(-1, 1))})
+        elif kind == 1:
+            face.set_muted(name, not face.is_muted(name))
+        elif kind == 2:
+            face.set_locked(name, not face.is_locked(name))
+        elif kind == 3:
+            viewport.hand.do("Turn", lambda: viewport.controller.turn(*rng.uniform(-30, 30, 2)))
+        elif kind == 4:
+            viewport.store_bookmark(int(rng.integers(1, 10)))
+        else:
+            inspect.select(rng.random(inspect.n) < 0.001)
+            inspect.hide() if rng.random() < 0.5 else inspect.delete()
+        seen.add(state_of(studio))
+    after = state_of(studio)
+    assert len(seen) > N_CHANGES // 2 and after != before
+    n = studio.undo_stack.count()
+    for _ in range(n):
+        studio.undo_stack.undo()
+    assert state_of(studio) == before
+    for _ in range(n):
+        studio.undo_stack.redo()
+    assert state_of(studio) == after
