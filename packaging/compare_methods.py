@@ -80,9 +80,9 @@ def main() -> None:
     landmarker = shared / "models" / "face_landmarker.task"
     if not landmarker.is_file():
         sys.exit(f"{landmarker} is not here; set MOUTHPIECE_SHARED to the folder that holds data/.")
-    work = chosen.work
+    work = chosen.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    film, dataset, video = work / "film.dataset", work / "tracked.dataset", chosen.clip
+    film, dataset, video = work / "film.dataset", work / "tracked.dataset", chosen.clip and chosen.clip.resolve()
     new_angles = []
     if video is None:
         video, kit = work / "film.mp4", shared / "ict-facekit"

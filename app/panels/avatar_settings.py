@@ -4,7 +4,7 @@ from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.panels.mixer import Switch
-from app.theme.buttons import Segments, Words
+from app.theme.buttons import Segments, Words, rule
 from app.theme.theme import Theme
 from app.theme.tokens import SEMIBOLD, TYPE
 from engine.controls import SettingSpec
@@ -35,6 +35,7 @@ class AvatarSettings(QWidget):
         self.rows = {}
         specs = [] if manifest is None else [s for s in manifest.settings if s.name not in SHOWN_ELSEWHERE]
         if specs:
+            self._column.addWidget(rule())
             heading = Words(self._theme, "Method", TYPE.base, SEMIBOLD)
             heading.setContentsMargins(10, 6, 10, 6)
             self._column.addWidget(heading)
