@@ -163,8 +163,10 @@ class StatusBar(QFrame):
         """How far the voice that leaves stands from the picture, where that is known."""
         self._offset.setVisible(milliseconds is not None and not self._is_terse)
         if milliseconds is not None:
-            sign = "+" if milliseconds >= 0 else "−"
-            self._offset.setText(f"Voice {sign}{abs(milliseconds):.0f} ms to picture")
+            whole = round(milliseconds)
+            sign = "+" if whole > 0 else "−" if whole < 0 else ""
+            self._offset.setText(f"Voice {sign}{abs(whole)} ms to picture")
+            self._offset.setToolTip("How far voice and picture lie apart in takes; + is sound early.")
 
 
 class MemoryWatch(QObject):

@@ -106,6 +106,8 @@ class SessionWiring(QObject):
         window.live_bar.show_frame(view.header)
         window.timeline.show_frame(view.header)
         window.status.show_frame(view.header)
+        if view.header.sequence % STAGES_EVERY_FRAMES == 0:
+            window.status.show_offset(view.header.voice_offset_ms if self._session.source.kind != "none" else None)
         if window.stage_panel.isVisible() and view.header.sequence % STAGES_EVERY_FRAMES == 0:
             window.stage_panel.show_latency(self._latency() or Latency.of(view.header))
 

@@ -33,6 +33,7 @@ SLOT = np.dtype(
         ("width", "<u4"), ("height", "<u4"), ("n_controls", "<u4"), ("n_gaussians", "<u4"), ("avatar_number", "<u4"),
         ("clipped", "u1"), ("is_talking", "u1"), ("reserved", "u1", 2), ("backend", "S8"),
         ("range_inside", "<f4"), ("level_db", "<f4"), ("peak_db", "<f4"), ("fps", "<f4"), ("look_ahead_ms", "<f4"),
+        ("voice_offset_ms", "<f4"),
         ("total_p50_ms", "<f4"), ("total_p95_ms", "<f4"),
         ("stages_ms", "<f4", len(STAGES)), ("stages_p50_ms", "<f4", len(STAGES)), ("stages_p95_ms", "<f4", len(STAGES)),
         ("driven", "<f4", MAX_CONTROLS), ("result", "<f4", MAX_CONTROLS),
@@ -56,6 +57,7 @@ class FrameHeader:
         range_inside: part of the drive inside the training hull, 0 to 1.
         stages_ms: where this frame's time from sample to picture went, over `STAGES`; with p50 and p95 of the last
             seconds.
+        voice_offset_ms: by how much what goes out dates the picture later than the voice it stands for.
         avatar_number: counts the avatars opened; a frame of an earlier avatar has another number of controls.
     """
 
@@ -80,6 +82,7 @@ class FrameHeader:
     is_talking: bool = False
     fps: float = 0.0
     look_ahead_ms: float = 0.0
+    voice_offset_ms: float = 0.0
     lost_samples: int = 0
     n_gaussians: int = 0
     backend: str = ""
@@ -262,7 +265,7 @@ def _fill(row: np.ndarray, header: FrameHeader, picture_sequence: int, shape: tu
     row["picture_sequence"], row["height"], row["width"], row["n_controls"] = picture_sequence, *shape[:2], n
     for name in ("lost_samples", "shown_time", "newest_sample_time", "motion_sample_time", "n_gaussians",
                  "avatar_number", "clipped", "is_talking", "range_inside", "level_db", "peak_db", "fps",
-                 "look_ahead_ms", "total_p50_ms", "total_p95_ms"):  # fmt: skip
+                 "look_ahead_ms", "voice_offset_ms", "total_p50_ms", "total_p95_ms"):  # fmt: skip
         row[name] = getattr(header, name)
     row["backend"] = header.backend.encode("ascii", "replace")
     for name in ("stages_ms", "stages_p50_ms", "stages_p95_ms"):
@@ -278,7 +281,7 @@ def _header(row: np.ndarray, sequence: int) -> FrameHeader:
         name: row[name].item()
         for name in ("picture_sequence", "width", "height", "shown_time", "newest_sample_time", "motion_sample_time",
                      "range_inside", "level_db", "peak_db", "fps", "look_ahead_ms", "lost_samples", "n_gaussians",
-                     "avatar_number", "total_p50_ms", "total_p95_ms")
+                     "avatar_number", "voice_offset_ms", "total_p50_ms", "total_p95_ms")
     }  # fmt: skip
     stages = {
         name: dict(zip(STAGES, row[name].tolist(), strict=True))

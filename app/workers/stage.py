@@ -279,6 +279,7 @@ class Stage:
             stages_ms=self._stages, stages_p50_ms=p50, stages_p95_ms=p95, total_p50_ms=total50, total_p95_ms=total95,
             level_db=level.rms_db, peak_db=level.peak_db, clipped=level.has_clipped, is_talking=self._voice.is_talking,
             fps=self.pace.fps(shown_time), look_ahead_ms=self._look_ahead_ms(), lost_samples=self._voice.lost_samples,
+            voice_offset_ms=self._voice.offset_ms,
             n_gaussians=n, backend=self.performer.rasterizer.name, avatar_number=self.number,
         )  # fmt: skip
         return self._header

@@ -21,6 +21,8 @@ class VoiceLine:
         clock: the sound's time against the wall's.
         voice: gain, gate and meter, to be set at any time.
         newest_wall: perf_counter seconds at which the newest sample read was in the air, -inf before the first.
+        offset_ms: by how much pictures are dated later than the voice they stand for, as takes and whatever else goes
+            out keep the two: the sound's clock against the ring's, 0 but for drift that is still being followed.
         n_streams: counts stretches of unbroken sound; another one has nothing to do with the one before.
     """
 
@@ -28,6 +30,7 @@ class VoiceLine:
         self.clock = SoundClock()
         self.voice = Voice()
         self.newest_wall = -np.inf
+        self.offset_ms = 0.0
         self._ring = ring
         self._cursor = ring.written
         self._generation = ring.generation
@@ -70,6 +73,8 @@ class VoiceLine:
             return None
         block = Block(self.voice.push(samples), self._begin_time + self._n_out / SAMPLE_RATE_HZ)
         self._n_out += len(samples)
+        counted = self._begin_time + (self._n_out + self._resampler.delay) / SAMPLE_RATE_HZ
+        self.offset_ms = 1e3 * (self.clock.wall_at(counted) - self.newest_wall)
         return block
 
     def _notice_another_source(self, rate: float) -> None:

@@ -37,7 +37,8 @@ def test_a_header_comes_through_whole(tmp_path):
         shown_time=12.5, newest_sample_time=12.4, motion_sample_time=12.3, range_inside=0.75, level_db=-20.5,
         driven=rng.normal(size=40).astype(np.float32), result=rng.normal(size=40).astype(np.float32), stages_ms=stages,
         stages_p50_ms=stages, stages_p95_ms=stages, total_p50_ms=50, total_p95_ms=80, peak_db=-3, clipped=True,
-        is_talking=True, fps=59.5, look_ahead_ms=40, lost_samples=7, n_gaussians=30_000, backend="cpu", avatar_number=2,
+        is_talking=True, fps=59.5, look_ahead_ms=40, voice_offset_ms=1.5, lost_samples=7, n_gaussians=30_000,
+        backend="cpu", avatar_number=2,
     )  # fmt: skip
     writer, reader = FrameWriter(tmp_path / "f"), FrameReader(tmp_path / "f")
     publish(writer, 1, header=header)

@@ -83,6 +83,7 @@ def test_another_source_goes_on_in_time_as_another_stream(ring):
     microphone.use(16_000)
     after = blocks_of(line, microphone, 1.0)
     assert line.n_streams == 2
+    assert abs(line.offset_ms) < 1.0
     assert after[0].time == pytest.approx(before[-1].end, abs=0.02)
     assert line.clock.wall_at(after[-1].end) == pytest.approx(microphone.now, abs=0.005)
 
@@ -93,6 +94,7 @@ def test_a_drifting_device_is_followed_and_its_drift_told(ring):
     assert line.n_streams == 1
     assert line.clock.wall_at(blocks[-1].end) == pytest.approx(microphone.now, abs=0.004)
     assert line.clock.drift_ppm == pytest.approx(200, abs=30)
+    assert abs(line.offset_ms) < 2.0  # no more than what is still being followed
 
 
 def test_an_interruption_begins_another_stream_and_time_catches_up(ring):
