@@ -16,6 +16,7 @@ from pathlib import Path
 
 from engine.console import follow
 from engine.evaluation.speech import mouth_and_sound
+from engine.paths import ASSETS
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -39,6 +40,11 @@ def main() -> None:
                 "--minutes", chosen.minutes)  # fmt: skip
     results.run("evaluate", None, "evaluate", avatar, dataset, "--face-landmarker", model)
     results.run("render", spoken, "render", avatar, "--voice", shared / "speech" / "deyu.wav", "-o", spoken)
+    sounds = [option for sound in sorted((shared / "speech").glob("*.wav")) for option in ("--speech", sound)]
+    heard = ("--clip", clip, "--face-landmarker", model, *sounds)
+    results.run("voice, encoder", None, "evaluate-voice", *heard)
+    for one in sorted((ASSETS / "avatars").glob("*.avatar")):
+        results.run(f"voice, {one.stem}", None, "evaluate-voice", one, *heard)
     if "mouth" not in results.rows:
         results.keep("mouth", follow(mouth_and_sound(spoken, model), as_json=False).values)
     print(json.dumps(results.rows, indent=2))
