@@ -52,7 +52,7 @@ def picture(path: Path, values: dict[str, float]) -> np.ndarray:
 def test_it_is_small_shows_its_face_and_says_what_it_is_made_from(path):
     avatar = avatar_of(path)
     assert path.stat().st_size < 12_000_000
-    assert 15_000 <= avatar.manifest.n_gaussians <= 45_000
+    assert 25_000 <= avatar.manifest.n_gaussians <= 40_000
     assert avatar.manifest.thumbnail
     assert avatar.manifest.licence
 
