@@ -10,7 +10,7 @@ import numpy as np
 
 from app.trials.trial_window import RATE_HZ, TrialWindow, trial_window
 from engine.errors import AudioError
-from engine.evaluation.step_response import crossing, vowel
+from engine.evaluation.sound_step import crossing, vowel
 from engine.latency import STAGES
 from engine.progress import Progress
 

@@ -9,7 +9,7 @@ import soundfile
 
 from app.trials.latency import RATE_HZ, ScreenWatch, step_sound
 from app.trials.virtual_sound import missing_programs
-from engine.evaluation.step_response import crossing
+from engine.evaluation.sound_step import crossing
 
 
 def test_vowels_begin_where_it_says_and_nearly_nothing_is_heard_in_between():
@@ -56,3 +56,9 @@ def test_the_piped_voice_is_paced_and_says_when_each_block_was_written(tmp_path)
 
 def test_what_a_trial_needs_is_named():
     assert set(missing_programs()) <= {"pulseaudio", "pactl", "paplay", "portaudio"}
+
+
+def test_the_trials_bring_no_torch_into_the_window():
+    code = "import sys, app.trials.latency, app.trials.soak, app.trials.commands; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr

@@ -14,7 +14,7 @@ from engine.audio.mel import STANDARD_MEL
 from engine.audio.phones import WEIGHTS, PhonesConfig, PhonesEncoder, load_phones, viseme_probabilities
 from engine.audio.phones_net import ARTICULATORS, VISEMES, PhonesNet
 from engine.errors import AudioError, ModelMissingError
-from engine.evaluation.step_response import vowel
+from engine.evaluation.sound_step import vowel
 from engine.training.phones_training import save_phones
 from tests.engine.audio.contract import assert_streaming_equals_offline, speech_like
 

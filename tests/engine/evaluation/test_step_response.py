@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from engine.evaluation.step_response import crossing, picture_response_ms, vowel
+from engine.evaluation.sound_step import crossing, vowel
+from engine.evaluation.step_response import picture_response_ms
 
 TIMES = np.arange(0.0, 3.0, 0.002)
 
