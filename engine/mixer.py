@@ -217,35 +217,6 @@ class _Fade:
         return (self.before + np.float32(part) * (drive - self.before)).astype(np.float32)
 
 
-def take_layers(take, schema: ControlSchema, is_driven: bool = False) -> list[Layer]:
-    """The user's moves of a take as a layer, carried over by control name; with `is_driven` its drive, too.
-
-    Args:
-        take: an `engine.take.Take`; moments before its first and after its last hold the end values.
-        schema: of the avatar that is to perform it.
-    """
-    names = take.schema.names
-    shared = [(schema.index(name), names.index(name)) for name in names if name in schema]
-    has_say = np.zeros(len(schema), dtype=bool)
-    has_say[[index for index, _ in shared]] = True
-
-    def track(rows: np.ndarray) -> Callable[[float], tuple[np.ndarray, np.ndarray]]:
-        def at(time: float) -> tuple[np.ndarray, np.ndarray]:
-            values = schema.neutral().values
-            if len(take.times):
-                row = row_at(take.times, rows, time)
-                for index, column in shared:
-                    values[index] = row[column]
-            return values, has_say
-
-        return at
-
-    layers = [Layer(track(take.user))]
-    if is_driven:
-        layers.insert(0, Layer(track(take.driven), replaces=True))
-    return layers
-
-
 def row_at(times: np.ndarray, rows: np.ndarray, time: float) -> np.ndarray:
     """A row of a track at a time, linearly interpolated, held at the ends: `[C]` of rows `[T, C]`."""
     after = int(np.searchsorted(times, time))

@@ -98,17 +98,6 @@ class Take:
         row = [np.interp(time, self.times, self.camera[:, i]) for i in range(N_CAMERA)]
         return orbit_of_row(np.array(row))
 
-    def user_at(self, time: float) -> np.ndarray:
-        """The user's own values at a time, interpolated, `[C]` float32."""
-        if not len(self.times):
-            return self.schema.column("neutral")
-        after = int(np.clip(np.searchsorted(self.times, time), 1, max(1, len(self.times) - 1)))
-        before = max(0, after - 1)
-        after = min(after, len(self.times) - 1)
-        span = self.times[after] - self.times[before]
-        part = np.float32(np.clip((time - self.times[before]) / span, 0, 1) if span > 0 else 0)
-        return self.user[before] * (1 - part) + self.user[after] * part
-
 
 def row_of_orbit(orbit: Orbit) -> np.ndarray:
     """An orbit as the eight numbers a take stores, float32 `[8]`."""
@@ -121,6 +110,16 @@ def row_of_orbit(orbit: Orbit) -> np.ndarray:
 def orbit_of_row(row: np.ndarray) -> Orbit:
     x, y, z, azimuth, elevation, distance, fov, roll = (float(v) for v in row)
     return Orbit((x, y, z), azimuth, elevation, distance, fov, roll)
+
+
+def rows_at(times: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Rows of a track `[K, C]` at times `[K]`, straight between them, held at the ends: `[T, C]` float32."""
+    after = np.clip(np.searchsorted(times, at), 1, max(1, len(times) - 1))
+    before = after - 1
+    after = np.minimum(after, len(times) - 1)
+    span = np.maximum(times[after] - times[before], 1e-9)
+    part = np.clip((at - times[before]) / span, 0, 1).astype(np.float32)[:, None]
+    return rows[before] * (1 - part) + rows[after] * part
 
 
 def save_take(path: Path, take: Take) -> None:

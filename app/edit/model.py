@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.document import Document
 from app.edit.phones import heard_phones, moved_phones
-from app.edit.track import PEAKS_HZ, RATE_HZ, OpenTake, Performance, open_take, rows_at, worked_out, write_track
+from app.edit.track import PEAKS_HZ, RATE_HZ, OpenTake, Performance, open_take, worked_out, write_track
 from app.timeline.track import lip_index
 from app.windows.file_tasks import FileTasks
 from engine.camera import Orbit
@@ -26,7 +26,7 @@ from engine.performance.eyes import Blink, Gaze, found_blinks
 from engine.performance.layers import EditLayer, LayerKind
 from engine.performance.lip_check import LipFlag, Phone, check_lips, lip_opening, mend
 from engine.performance.take_edit import TakeEdit
-from engine.take import Take, load_take, orbit_of_row
+from engine.take import Take, load_take, orbit_of_row, rows_at
 
 WORK_OUT_MS = 40
 SNAPS = {"frame": 0.04, "tenth": 0.1, "off": 0.0}

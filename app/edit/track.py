@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 from engine.paths import atomic_file
 from engine.performance.clips import source_times
 from engine.performance.take_edit import TakeEdit
-from engine.take import Take, load_take, row_of_orbit
+from engine.take import Take, load_take, row_of_orbit, rows_at
 from engine.take_voice import TakeVoice
 
 RATE_HZ = 60.0
@@ -84,16 +84,6 @@ def write_track(path: Path, performance: Performance, with_camera: bool) -> None
               "orbits": np.ascontiguousarray(orbits, dtype=np.float32).reshape(-1, 8)}  # fmt: skip
     with atomic_file(path) as temporary:
         save_file(arrays, temporary)
-
-
-def rows_at(times: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows `[K, C]` at times `[K]`, straight between, held at the ends: `[T, C]` float32."""
-    after = np.clip(np.searchsorted(times, at), 1, max(1, len(times) - 1))
-    before = after - 1
-    after = np.minimum(after, len(times) - 1)
-    part = np.clip((at - times[before]) / np.maximum(times[after] - times[before], 1e-9), 0, 1)
-    part = part.astype(np.float32)[:, None]
-    return rows[before] * (1 - part) + rows[after] * part
 
 
 def _whole_bins(block: np.ndarray, n: int) -> np.ndarray:

@@ -37,6 +37,7 @@ class EditWorkspace:
         self.model.file_wanted.connect(self._choose_file)
         self.model.view_changed.connect(self._adopt_view)
         window.library.take_chosen.connect(self._on_take_chosen)
+        window.library.take_edit_wanted.connect(lambda entry: self.show_take(entry.path))
         self.timeline: EditTimeline | None = None
 
     def entry(self) -> Workspace:

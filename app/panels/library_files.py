@@ -57,6 +57,7 @@ class TakeEntry:
     avatar: str = ""
     rating: int = 0
     thumbnail: bytes = b""
+    notes: str = ""
 
     def meta(self, today: date) -> str:
         when = when_words(self.created, today) if self.created else ""
@@ -117,7 +118,8 @@ def read_take(path: Path, thumbnails: dict[str, bytes]) -> TakeEntry | None:
     except ValueError:
         created = None
     avatar = str(info.avatar.get("name", ""))
-    return TakeEntry(path, info.name, seconds, created, avatar, info.rating, thumbnails.get(avatar, b""))
+    return TakeEntry(path, info.name, seconds, created, avatar, info.rating, thumbnails.get(avatar, b""),
+                     info.notes)  # fmt: skip
 
 
 def take_seconds(path: Path) -> float:

@@ -191,6 +191,8 @@ class TakesList(QWidget):
     rated = Signal(object, int)
     renamed = Signal(object, str)
     export_wanted = Signal(object)
+    notes_wanted = Signal(object)
+    edit_wanted = Signal(object)
     folder_wanted = Signal(object)
     trash_wanted = Signal(object)
 
@@ -263,8 +265,10 @@ class TakesList(QWidget):
         entry = row.entry
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Edit", lambda: self.edit_wanted.emit(entry))
         menu.addAction("Export…", lambda: self.export_wanted.emit(entry))
         menu.addAction("Rename", row.rename)
+        menu.addAction("Notes…", lambda: self.notes_wanted.emit(entry))
         menu.addAction("Show in folder", lambda: self.folder_wanted.emit(entry.path))
         menu.addSeparator()
         menu.addAction("Move to the trash", lambda: self.trash_wanted.emit(entry))

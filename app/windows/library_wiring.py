@@ -58,6 +58,7 @@ class LibraryWiring(QObject):
         library.take_rated.connect(lambda entry, stars: self._change_take(entry, rating=stars))
         library.take_renamed.connect(lambda entry, name: self._change_take(entry, name=name))
         library.take_export_wanted.connect(self.export_wanted)
+        library.take_notes_wanted.connect(self._open_notes)
         library.take_trash_wanted.connect(self._trash_take)
         window.files_dropped.connect(self.open_paths)
         window.empty_stage.open_wanted.connect(self.choose_avatar)
@@ -196,6 +197,13 @@ class LibraryWiring(QObject):
     def _change_take(self, entry: TakeEntry, **changes) -> None:
         then = partial(self._after_change, "The take was not changed")
         self._tasks.run(partial(rewrite_take, entry.path, changes), then)
+
+    def _open_notes(self, entry: TakeEntry) -> None:
+        from app.windows.notes_sheet import NotesSheet
+
+        sheet = NotesSheet(self._window.theme, self._window, entry)
+        sheet.kept.connect(lambda words: self._change_take(entry, notes=words))
+        self._window.show_sheet(sheet)
 
     def _trash_take(self, entry: TakeEntry) -> None:
         moved = QFile.moveToTrash(str(entry.path))

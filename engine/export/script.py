@@ -16,7 +16,7 @@ from engine.performance.layers import LayerKind
 from engine.performance.take_edit import TakeEdit
 from engine.performer import Performer
 from engine.progress import Progress
-from engine.take import Take, load_take
+from engine.take import Take, load_take, rows_at
 from engine.take_voice import TakeVoice
 
 KNOWN_AHEAD_S = 0.4
@@ -169,18 +169,8 @@ def _rows(rows: np.ndarray, take: Take, source: np.ndarray, rest: np.ndarray) ->
     made = np.tile(rest, (len(source), 1)).astype(np.float32)
     there = ~np.isnan(source)
     if len(take.times) and there.any():
-        made[there] = interpolated(take.times, rows, source[there])
+        made[there] = rows_at(take.times, rows, source[there])
     return made
-
-
-def interpolated(times: np.ndarray, rows: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Rows `[K, C]` at times `[K]`, between them straight, held at the ends: `[T, C]` float32."""
-    after = np.clip(np.searchsorted(times, at), 1, max(1, len(times) - 1))
-    before = after - 1
-    after = np.minimum(after, len(times) - 1)
-    span = np.maximum(times[after] - times[before], 1e-9)
-    part = np.clip((at - times[before]) / span, 0, 1).astype(np.float32)[:, None]
-    return rows[before] * (1 - part) + rows[after] * part
 
 
 def _check_take(order: Order) -> None:

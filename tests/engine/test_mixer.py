@@ -3,12 +3,10 @@
 import numpy as np
 import pytest
 
-from engine.camera import Orbit
 from engine.controls import Controls, ControlSchema, ControlSpec
 from engine.errors import ControlError
 from engine.guard import RangeGuard, hull_of_ranges
-from engine.mixer import CROSSFADE_S, Layer, Mixer, take_layers
-from engine.take import Take, TakeInfo, row_of_orbit
+from engine.mixer import CROSSFADE_S, Layer, Mixer
 from tests.fakes.avatar import SCHEMA
 
 
@@ -124,20 +122,6 @@ def test_a_layer_adds_to_the_user_or_replaces_the_drive(mixer):
     assert mixed.user[0] == pytest.approx(1.5)
     mixer.layers = [Layer(lambda t: (np.full(5, t, np.float32), has_say), replaces=True, strength=0.5)]
     assert value(mixer.mix(drive(lip_00=0.0), 2.0), "lip.00") == pytest.approx(1.5)
-
-
-def test_a_take_is_carried_over_by_name_and_interpolated(mixer):
-    schema = ControlSchema((ControlSpec("au.45", "au", "Blink"), ControlSpec("exp.00", "expression", "Else")))
-    times = np.array([0.0, 1.0])
-    rows = np.array([[0.0, 1.0], [1.0, 1.0]], dtype=np.float32)
-    camera = np.stack([row_of_orbit(Orbit())] * 2)
-    take = Take(TakeInfo(schema_rows=schema.to_json()), times, rows, rows, rows, camera, np.zeros(0, np.float32))
-    mixer.layers = take_layers(take, SCHEMA)
-    assert value(mixer.mix(SCHEMA.rest(), 0.25), "au.45") == pytest.approx(0.25)
-    assert value(mixer.mix(SCHEMA.rest(), 9.0), "au.45") == pytest.approx(1.0)
-    mixer.layers = take_layers(take, SCHEMA, is_driven=True)
-    mixed = mixer.mix(drive(au_45=0.9), 0.25)
-    assert mixed.driven[2] == pytest.approx(0.25)
 
 
 def test_idle_life_moves_a_resting_face_and_yields_to_the_drive(mixer):
