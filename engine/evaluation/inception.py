@@ -63,9 +63,11 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     a, b = a.astype(np.float64), b.astype(np.float64)
     mean = np.square(a.mean(axis=0) - b.mean(axis=0)).sum()
     a, b = ((x - x.mean(axis=0)) / np.sqrt(max(len(x) - 1, 1)) for x in (a, b))
-    # tr (S_a S_b)^1/2 is the sum of the singular values of A B^T: no matrix of F x F is needed
+    spread = np.square(a).sum() + np.square(b).sum()
+    # tr (S_a S_b)^1/2 is the sum of the singular values of A B^T, whose size is that of the smaller sets
+    a, b = (np.linalg.qr(x, mode="r") if len(x) > x.shape[1] else x for x in (a, b))
     cross = np.linalg.svd(a @ b.T, compute_uv=False).sum()
-    return float(max(0.0, mean + np.square(a).sum() + np.square(b).sum() - 2 * cross))
+    return float(max(0.0, mean + spread - 2 * cross))
 
 
 class _Conv(nn.Module):
