@@ -44,6 +44,8 @@ SHOTS = (
     Shot("compare", (1440, 900), do="compare"),
     Shot("compare-1280", (1280, 720), "light", "compare"),
     Shot("edit", (1440, 900), do="edit"),
+    Shot("edit-light", (1440, 900), "light", "edit"),
+    Shot("edit-export", (1440, 900), do="edit-export"),
     Shot("mixer", (1440, 900), do="mixer"),
     Shot("gaze", (1280, 720), do="gaze"),
     Shot("network", (1280, 720), do="network"),
@@ -118,7 +120,8 @@ def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
         "inspect": lambda: _inspect(studio),
         "select": lambda: _select(studio),
         "compare": lambda: _compare(studio),
-        "edit": lambda: window.workspaces.show("edit"),
+        "edit": lambda: _edit(studio),
+        "edit-export": lambda: _edit(studio, studio.sheets.open_export),
         "mixer": lambda: window.right.tabs.setCurrentIndex(1),
         "gaze": lambda: window.right.tabs.setCurrentIndex(2),
         "network": lambda: studio.sheets.open_preferences("network"),
@@ -151,6 +154,36 @@ def _select(studio) -> None:
         model.select_region("Loose")
 
     model.facts_changed.connect(work)
+
+
+def _edit(studio, then=lambda: None) -> None:
+    """What was just said as a take, with a layer, keys, looks, camera keys and a lip check."""
+    from engine.performance.layers import LayerKind
+
+    model = studio.edit.model
+
+    def dress() -> None:
+        model.take_changed.disconnect(dress)
+        third = model.seconds / 6
+        model.set_range((2 * third, 4 * third))
+        model.add_layer(LayerKind.OVERRIDE, "Warmer smile")
+        control = model.shown[0]
+        for part, value in ((2.1, 0.1), (2.7, 0.5), (3.2, 0.7), (3.8, 0.3)):
+            model.add_key(control, part * third, value)
+        model.set_range((0.4 * third, 5.2 * third))
+        brows = next((s.name for s in model.schema if "Brow" in s.label or "brow" in s.label), control)
+        model.add_layer(LayerKind.SMOOTH, "Calm brows", controls=(brows,))
+        model.set_range(None)
+        for part, right, up in ((0.5, 0.0, 0.0), (2.0, -0.7, -0.7), (3.0, 0.0, 0.0), (4.4, 1.0, 0.0)):
+            model.add_gaze(part * third, right, up)
+        model.use_ready_path("arc")
+        model.check_lips()
+        model.seek(3.2 * third)
+        then()
+
+    model.take_changed.connect(dress)
+    studio.session.take_saved.connect(lambda path: studio.edit.show_take(Path(path)))
+    studio.wiring.save_last()
 
 
 def _compare(studio) -> None:
