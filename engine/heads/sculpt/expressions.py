@@ -139,10 +139,12 @@ def _corners(f: Fields) -> dict[str, np.ndarray]:
     below = 1 - f.upper
     z = f.vertices[f.template.mouth[CONTACT_RING, 16], 2]
     smile = (
-        f.push(_corner(f), (6.2, 5.8, -3.8))
+        f.push(_corner(f, (22, 15, 28)), (5.6, 4.6, -3.4))
+        + f.push(_corner(f, (9, 8, 18)), (0.8, 0.6, -1.4))
         + f.push(f.bump((35, -33, 62), (15, 13, 22)), (1.2, 4.0, 3.2))
         + f.push(f.bump((30, -48, 72), (9, 12, 20)), (1.8, 2.0, 1.2))
         + f.push(f.bump((0, -62, 92), (14, 9, 20)), (0, 0.6, -1.0))
+        + f.push(f.bump((33, -54, 74), (5, 13, 16)), (-0.4, 0.4, -1.5))  # the fold from the nose to the corner
         + 0.10 * f.lids(0.0, 1.0)
     )
     outwards = f.vertices - np.array([0, -50, 20])
