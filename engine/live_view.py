@@ -38,7 +38,7 @@ class ViewOptions:
 
     Attributes:
         selected: splats painted as selected, bool `[N]`; shown: splats drawn at all, bool `[N]`; None for no say.
-        splat_size: factor on the size of every splat.
+        splat_size: factor on the size of every splat where they are shown as solids.
         has_edges: a darker line where one solid meets another.
         control: whose reach `reach` paints.
         seen: how many views saw each splat, `[N]`, for `coverage`; n_views: of how many.
@@ -56,7 +56,7 @@ class ViewOptions:
     def changes_color(self) -> bool:
         """Whether even the plain picture looks different."""
         marks = (self.selected is not None and self.selected.any()) or self.shown is not None
-        return bool(marks) or self.splat_size != 1.0
+        return bool(marks)
 
 
 class LiveView:
@@ -154,7 +154,7 @@ class LiveView:
         if self._has_edges:
             ids = torch.arange(part.start, part.stop, device=colors.device)
             colors = torch.cat([colors, ((ids * 2654435761) % 1021 / 1021.0 + 0.05).to(colors)[:, None]], dim=1)
-        scales = layer.scales if options.splat_size == 1.0 else layer.scales * options.splat_size
+        scales = layer.scales * options.splat_size if self.mode in SOLID_VIEWS else layer.scales
         return replace(layer, colors=colors.contiguous(), opacities=opacities, scales=scales)
 
     def _reach_colors(self, layer: Gaussians, camera: Camera, part: slice) -> Tensor:
@@ -162,12 +162,12 @@ class LiveView:
         facing = normals(layer, camera)
         light = (0.62 + 0.30 * facing[:, 2] + 0.16 * facing[:, 1] - 0.08 * facing[:, 0]).clamp(0.3, 1.0)[:, None]
         own = plain_colors(layer, camera)[:, :3].mean(dim=1, keepdim=True).clamp(0, 1)
-        grey = light * (0.35 + 0.75 * own) * own.new_tensor(GREY) * 1.25
+        grey = light * (0.45 + 0.8 * own) * own.new_tensor(GREY) * 1.4
         if self.reach_mm is None:
             return grey.clamp(0, 1)
         moved = torch.from_numpy(self.reach_mm[part]).to(grey)[:, None]
         heat = ramp(moved[:, 0] / max(float(self.reach_mm.max()), 1e-6)).to(grey) * (0.55 + 0.45 * light)
-        return torch.where(moved > MOVES_MM, heat, grey * 0.8).clamp(0, 1)
+        return torch.where(moved > MOVES_MM, heat, grey * 0.9).clamp(0, 1)
 
     def _attention_colors(self, state: Any, camera: Camera) -> Tensor:
         attention = self._attention(state, camera)  # [N, 4]: audio, eye, view, null

@@ -57,7 +57,7 @@ class PsnrPanel(QFrame):
         self.plot.setXRange(-SECONDS, 0, padding=0.01)
         self.plot.getAxis("bottom").setTicks([[(-8, "−8 s"), (-6, "−6 s"), (-4, "−4 s"), (-2, "−2 s"), (-0.15, "now")]])
         self.plot.getAxis("right").setWidth(34)
-        self._curves = {name: self.plot.plot([], []) for name, *_ in CURVES}
+        self._curves = {name: self.plot.plot([], [], antialias=True) for name, *_ in CURVES}
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)

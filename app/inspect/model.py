@@ -51,7 +51,7 @@ class InspectModel(QObject):
         self.selects_through = False
         self.hidden_regions: frozenset[str] = frozenset()
         self.ranges = {"sizes_mm": WHOLE, "opacities": WHOLE}
-        self.splat_size, self.has_edges = 1.0, True
+        self.splat_size, self.has_edges = 0.64, True
         self.control: str | None = None
         self._asked: dict[int, str] = {}
         self._n_asked = 0
@@ -116,10 +116,6 @@ class InspectModel(QObject):
     def select_region(self, path: str, how: str = "replace") -> None:
         if self.facts is not None:
             self.select(self.facts.in_region(path), how)
-
-    def select_floater(self, group: int) -> None:
-        if self.facts is not None:
-            self.select(self.facts.groups == group)
 
     def invert(self) -> None:
         self.select(~self.selection)

@@ -11,7 +11,7 @@ from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, TYPE
 from engine.inspection.facts import REGIONS
 
-ROW, INDENT, EYE_W = 25, 14, 32
+ROW, INDENT, EYE_W = 25, 14, 36
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class RegionTree(QWidget):
             painter.drawText(
                 QRectF(0, rect.y(), rect.width() - EYE_W - 2, ROW), middle | Qt.AlignmentFlag.AlignRight, count
             )
-            eye = QRectF(rect.right() - EYE_W + 8, rect.y() + 5, 15, 15)
+            eye = QRectF(rect.right() - EYE_W + 7, rect.y() + 5, 15, 15)
             draw_glyph(painter, eye, "eye-off-outline" if is_hidden else "eye-outline",
                        theme.color("t3" if is_hidden else "t2"))  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The left panel of Inspect: regions, floaters and edit layers, the layers in detail, and the library."""
 
+import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
@@ -27,7 +28,7 @@ from engine.inspection.facts import REGIONS, FloaterGroup
 
 NEAR_MM = 3.0
 """Groups that come nearer than this to the head are lashes and strands, not floaters to point at."""
-MOST_SHOWN = 8
+MOST_SHOWN, LEAST_GROUP = 6, 3
 
 
 class InspectSide(QFrame):
@@ -139,8 +140,7 @@ class RegionsPage(QWidget):
         self._show_floaters()
 
     def _show_floaters(self) -> None:
-        while self._floaters.count():
-            self._floaters.takeAt(0).widget().deleteLater()
+        _clear(self._floaters)
         model, facts = self._model, self._model.facts
         if facts is None:
             self._floaters.addWidget(Words(self._theme, "Looking the splats over …", TYPE.secondary, tone="t2"))
@@ -151,10 +151,10 @@ class RegionsPage(QWidget):
                 if floater.distance_mm >= NEAR_MM and not gone[facts.groups == g].all()]  # fmt: skip
         self._floaters_head.show_count(len(left))
         self._floaters.addWidget(Words(self._theme, _said(left, facts.n_views), TYPE.secondary, tone="t2", wrap=True))
-        for g, floater in left[:MOST_SHOWN]:
+        for groups, floater in _rows_of(left):
             row = FloaterRow(self._theme, floater, facts.n_views)
-            row.chosen.connect(lambda g=g: model.select_floater(g))
-            row.delete_wanted.connect(lambda g=g: model.delete(model.facts.groups == g))
+            row.chosen.connect(lambda groups=groups: model.select(np.isin(model.facts.groups, groups)))
+            row.delete_wanted.connect(lambda groups=groups: model.delete(np.isin(model.facts.groups, groups)))
             self._floaters.addWidget(row)
 
 
@@ -172,6 +172,7 @@ class FloaterRow(QFrame):
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         away = f"{floater.distance_mm / 10:.1f} cm" if floater.distance_mm >= 10 else f"{floater.distance_mm:.0f} mm"
         count = "1 splat" if floater.n_splats == 1 else f"{floater.n_splats:,} splats"
+        away = f"up to {away}" if floater.place == "Single splats" else away
         self.setAccessibleName(f"{floater.place}, {count}, {away} away")
         if n_views:
             self.setToolTip(f"In sight in {floater.n_views} of {n_views} sampled training views. Click selects it.")
@@ -247,8 +248,7 @@ class LayerList(QWidget):
         self._show()
 
     def _show(self) -> None:
-        while self._rows.count():
-            self._rows.takeAt(0).widget().deleteLater()
+        _clear(self._rows)
         layers = self._model.layers
         self._head.show_count(len(layers))
         if not layers:
@@ -338,6 +338,29 @@ class Foot(QWidget):
 
     def _refresh(self) -> None:
         self._icon.setPixmap(self._theme.pixmap("layers-outline", 16, "t3", self))
+
+
+def _rows_of(left: list[tuple[int, FloaterGroup]]) -> list[tuple[list[int], FloaterGroup]]:
+    """Groups as they are listed: the largest by themselves, single splats and what is left in one row."""
+    rows = [([g], floater) for g, floater in left if floater.n_splats >= LEAST_GROUP][:MOST_SHOWN]
+    listed = {g for groups, _ in rows for g in groups}
+    rest = [(g, floater) for g, floater in left if g not in listed]
+    if len(rest) == 1:
+        rows.append(([rest[0][0]], rest[0][1]))
+    elif rest:
+        floaters = [floater for _, floater in rest]
+        n, farthest = sum(f.n_splats for f in floaters), max(f.distance_mm for f in floaters)
+        views = sorted(f.n_views for f in floaters)[len(floaters) // 2]
+        rows.append(([g for g, _ in rest], FloaterGroup("Single splats", n, farthest, views)))
+    return rows
+
+
+def _clear(column: QVBoxLayout) -> None:
+    """Takes all rows away at once; what is only to be deleted later would show until then."""
+    while column.count():
+        row = column.takeAt(0).widget()
+        row.hide()
+        row.deleteLater()
 
 
 def _said(left: list[tuple[int, FloaterGroup]], n_views: int) -> str:

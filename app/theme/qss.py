@@ -52,6 +52,7 @@ QPushButton[kind="primary"]:disabled { background: $raised; color: $dis; border-
 QPushButton[kind="primary"]:focus { border: 2px solid $t1; }
 QPushButton[kind="quiet"] { background: transparent; border-color: transparent; color: $t2; }
 QPushButton[kind="quiet"]:hover { background: $hover; color: $t1; }
+QPushButton[kind="quiet"]:checked { background: $soft; color: $soft_text; }
 QPushButton[kind="quiet"]:disabled { color: $dis; }
 QPushButton[kind="quiet"]:focus { border: 2px solid $acc; }
 QPushButton[kind="link"] { background: transparent; border: none; color: $acc; padding: 0px; min-height: 20px; }

@@ -51,5 +51,6 @@ def _plan(avatar: Avatar, means: np.ndarray, camera) -> FacePlan:
     lips = [s.name for s in avatar.schema if s.group == "lip"][:LIP_CONTROLS]
     moved = sum((reach_mm(avatar, name, camera) for name in lips), np.zeros(len(means), np.float32))
     lid = next((name for name in LEFT_LIDS if name in names), None)
-    eye = moved_middle(means, reach_mm(avatar, lid, camera)) if lid is not None else None
-    return FacePlan().fitted(moved_middle(means, moved), eye)
+    plan = FacePlan()
+    eye = moved_middle(means, reach_mm(avatar, lid, camera), plan.eye) if lid is not None else None
+    return plan.fitted(moved_middle(means, moved, plan.mouth), eye)

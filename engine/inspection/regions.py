@@ -7,7 +7,8 @@ import numpy as np
 from engine.inspection.facts import REGIONS
 
 LEAF = {path.rsplit("/", 1)[-1]: index for index, path in enumerate(REGIONS)}
-SHIFT_LIMIT = 0.15  # head heights; a face that seems farther off than this is not believed
+SHIFT_LIMIT = 0.05  # head heights a part of the face may lie off the average head's place
+LOOKED_AROUND = 0.13  # head heights round that place in which movement tells where the part is
 LIP_DEPTH = 0.03  # head heights behind the lips' surface where the inside of the mouth begins
 
 
@@ -29,27 +30,29 @@ class FacePlan:
     def fitted(self, lips: np.ndarray | None, left_eye: np.ndarray | None) -> "FacePlan":
         """The plan moved to where an avatar's own lips and left eye are, `[2]` each; what is not known stays."""
         plan = self
-        if lips is not None and abs(lips[1] - self.mouth[1]) < SHIFT_LIMIT:
+        if lips is not None:
             down = float(lips[1]) - self.mouth[1]
             plan = replace(
                 plan, mouth=(float(np.clip(lips[0], -0.05, 0.05)), float(lips[1])), chin_y=self.chin_y + down
             )
-        if left_eye is not None and np.abs(left_eye - np.array(self.eye)).max() < SHIFT_LIMIT:
+        if left_eye is not None:
             up = float(left_eye[1]) - self.eye[1]
             plan = replace(plan, eye=(float(left_eye[0]), float(left_eye[1])), brow_y=self.brow_y + up)
         return plan
 
 
-def moved_middle(means: np.ndarray, moved: np.ndarray) -> np.ndarray | None:
-    """Middle `[2]` of what moves most on the front of the face; None when nothing does.
+def moved_middle(means: np.ndarray, moved: np.ndarray, near: tuple[float, float]) -> np.ndarray | None:
+    """Middle `[2]` of what moves most round a place on the front of the face; None when little moves there.
 
     Args:
-        means: `[N, 3]`; moved: how far each splat moves, `[N]`.
+        means: `[N, 3]`; moved: how far each splat moves, `[N]`; near: where it is looked for.
     """
-    weight = np.where(means[:, 2] > 0, moved, 0.0).astype(np.float64) ** 2
-    if weight.max(initial=0.0) <= 0:
+    around = (means[:, 2] > 0.05) & (np.abs(means[:, :2] - np.array(near)).max(axis=1) < LOOKED_AROUND)
+    if around.sum() < 20 or moved[around].max(initial=0.0) <= 0:
         return None
-    return (means[:, :2] * weight[:, None]).sum(axis=0) / weight.sum()
+    weight = np.where(around & (moved >= np.quantile(moved[around], 0.9)), moved, 0.0).astype(np.float64)
+    middle = (means[:, :2] * weight[:, None]).sum(axis=0) / weight.sum()
+    return np.array(near) + np.clip(middle - np.array(near), -SHIFT_LIMIT, SHIFT_LIMIT)
 
 
 def classify(means: np.ndarray, colors: np.ndarray, loose: np.ndarray, plan: FacePlan) -> np.ndarray:

@@ -22,7 +22,7 @@ def answer(studio, name: str, color=(250, 10, 10)) -> None:
 
 @pytest.fixture
 def asking(studio, qtbot):
-    qtbot.waitUntil(lambda: asked(studio.session), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(asked(studio.session)), timeout=60_000)
     return studio
 
 

@@ -7,8 +7,17 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from tests.fakes.stage_session import StageSession
+
 pytestmark = pytest.mark.display
 N_CHANGES = 500
+
+
+@pytest.fixture
+def studio(monkeypatch, request):
+    """The window over a session that sets values as the real one does, without undo steps of its own."""
+    monkeypatch.setattr("tests.fakes.session.FakeSession", StageSession)
+    return request.getfixturevalue("make_studio")()
 
 
 def state_of(studio) -> str:

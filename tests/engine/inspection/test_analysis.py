@@ -11,7 +11,7 @@ from engine.inspection.analysis import inspect
 from engine.inspection.facts import REGIONS, SplatFacts
 from engine.inspection.floaters import find_floaters
 from engine.inspection.reach import reach_mm
-from engine.inspection.regions import FacePlan, classify
+from engine.inspection.regions import SHIFT_LIMIT, FacePlan, classify, moved_middle
 from engine.inspection.sight import in_sight, inside_polygon, under_brush, under_outline
 from engine.raster import pick_rasterizer
 from tests.fakes.avatar import FakeAvatar
@@ -62,9 +62,15 @@ def test_lips_eyes_hair_and_shoulders_are_found_where_they_are():
     assert set(names[len(spots) : -1]) == {"Skin"} and names[-1] == "Hair"
 
 
-def test_the_plan_follows_an_avatars_own_mouth_but_not_a_mad_one():
-    assert FacePlan().fitted(np.array([0.0, -0.2]), None).mouth[1] == pytest.approx(-0.2)
-    assert FacePlan().fitted(np.array([0.0, 0.6]), None) == FacePlan()
+def test_the_plan_follows_an_avatars_own_mouth_but_not_far():
+    face = sheet(0.35, 41, 0.5)
+    plan = FacePlan()
+    for shift, found in ((0.03, 0.03), (0.1, SHIFT_LIMIT)):
+        mouth = np.array(plan.mouth) + (0.0, shift)
+        moved = np.exp(-((np.linalg.norm(face[:, :2] - mouth, axis=1) / 0.03) ** 2))
+        fitted = plan.fitted(moved_middle(face, moved, plan.mouth), None)
+        assert fitted.mouth[1] - plan.mouth[1] == pytest.approx(found, abs=0.012)
+    assert moved_middle(face, np.zeros(len(face)), plan.mouth) is None and plan.fitted(None, None) == plan
 
 
 def test_what_stands_behind_is_not_in_sight_and_not_selected_unless_through():
