@@ -90,7 +90,8 @@ def no_prior(points: np.ndarray, resolution: int, channel_base: int, n_grid: int
     spacing = float(np.linalg.norm(np.ptp(template.points, axis=0)) / np.sqrt(len(template)))
     decoding = spaced(Decoding(sh_degree=0, rolls_quaternions=False), spacing)
     size = SynthesisSize(resolution, decoding.n_maps, channel_base=channel_base)
-    return Prior("nobody", unit_mm, size, decoding, template, None, torch.zeros(size.n_style))
+    w = torch.randn(size.n_style, generator=torch.Generator().manual_seed(0))  # at 0 no style would get a gradient
+    return Prior("nobody", unit_mm, size, decoding, template, None, w)
 
 
 def spaced(decoding: Decoding, spacing: float) -> Decoding:
