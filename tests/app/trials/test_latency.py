@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from app.trials.latency import RATE_HZ, ScreenWatch, step_sound
+from app.trials.latency import RATE_HZ, ScreenWatch, _doubt, step_sound
 from app.trials.virtual_sound import missing_programs
 from engine.evaluation.sound_step import crossing
 
@@ -62,3 +62,9 @@ def test_the_trials_bring_no_torch_into_the_window():
     code = "import sys, app.trials.latency, app.trials.soak, app.trials.commands; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def test_figures_of_a_busy_machine_are_doubted_aloud():
+    assert _doubt({"0": {"lost_samples": 0, "fps": 55.0}, "40": {"lost_samples": 0, "fps": 31.0}}) == ""
+    assert "4 pictures a second" in _doubt({"0": {"lost_samples": 0, "fps": 4.0}})
+    assert "480 samples" in _doubt({"0": {"lost_samples": 480, "fps": 60.0}})
