@@ -16,7 +16,7 @@ from engine.performance.clean_up import largest_error
 from engine.performance.layers import LayerKind
 
 TANGENTS = (("auto", "Auto"), ("flat", "Flat"), ("linear", "Linear"), ("step", "Step"))
-LABELS = 62
+LABELS, PAIR = 62, 101
 
 
 class DecimalBox(QDoubleSpinBox):
@@ -99,6 +99,7 @@ class KeyPage(QWidget):
         form.add_row("Tangent", self.tangent)
         for words, boxes in zip(("In", "Out"), self.handles, strict=True):
             form.add_row(words, beside(*boxes, stretch=0))
+            boxes[1].setFixedWidth(PAIR)
             for box, name in zip(boxes, ("seconds", "value"), strict=True):
                 box.setAccessibleName(f"{words} handle, {name}")
                 box.set_by_hand.connect(self._set_handles)
@@ -234,6 +235,8 @@ class LayerPage(QWidget):
         self.fade_in, self.fade_out = (DecimalBox(theme, 0, 60, "s") for _ in range(2))
         self.smooth = DecimalBox(theme, 0, 2000, "ms", 0, 10)
         form.add_row("Strength", self.strength)
+        for second in (self.end, self.fade_out):
+            second.setFixedWidth(PAIR)
         form.add_row("From, to", beside(self.start, self.end, stretch=0))
         form.add_row("Fades", beside(self.fade_in, self.fade_out, stretch=0))
         form.add_row("Smooth", self.smooth)
