@@ -11,7 +11,7 @@ from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, TYPE
 from engine.inspection.facts import REGIONS
 
-ROW, INDENT, EYE_W = 25, 14, 36
+ROW, INDENT, EYE_W, COUNT_W = 25, 14, 36, 42
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,9 @@ class RegionTree(QWidget):
             tone = "t3" if is_hidden else "soft_text" if is_current else "t1"
             painter.setPen(theme.color(tone))
             x += 20
-            painter.drawText(QRectF(x, rect.y(), rect.width() - x - EYE_W - 52, ROW), middle, row.name)
+            room = QRectF(x, rect.y(), rect.width() - x - EYE_W - COUNT_W, ROW)
+            name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, int(room.width()))
+            painter.drawText(room, middle, name)
             painter.setPen(theme.color("soft_text" if is_current else "t3"))
             painter.setFont(theme.font(TYPE.base))
             count = f"{self._counts[row.path]:,}" if row.path in self._counts else "–"

@@ -11,8 +11,8 @@ from app.panels.face import FacePanel
 from app.panels.presets import Expression, offsets
 from engine.camera import Orbit
 
-FRAME = Orbit(target=(0.0, 0.0, 0.05), distance=3.55, fov_deg=19.0)
-"""The face alone, a little from below the brow to the chin."""
+FRAME = Orbit(target=(0.0, -0.05, 0.05), distance=2.8, fov_deg=19.0)
+"""The face alone, from the hairline to the chin."""
 SIZE = (252, 168)
 FIRST_AFTER_MS, NEXT_AFTER_MS = 1200, 60
 LOST_AFTER_MS = 20_000
