@@ -19,6 +19,7 @@ SIDE_PX = 72
 SIGMAS = (-2.0, 0.0, 2.0)
 BACKGROUND = np.array([0.16, 0.17, 0.19], np.float32)
 JPEG_QUALITY = 82
+LEAST_HALF, MOST_HALF = 0.4, 0.6  # head heights from the middle of a picture to its edge
 
 
 def basis_strip(finished: Finished) -> dict[str, Any]:
@@ -46,12 +47,13 @@ def basis_strip(finished: Finished) -> dict[str, Any]:
     return {"controls": names, "sigmas": list(SIGMAS), "side_px": SIDE_PX, "jpeg": encoded}
 
 
-def _close(avatar) -> Orbit:
-    """The avatar's own camera, nearer: the picture's height holds the part of the face that moves."""
+def _close(avatar: DGTalkerAvatar) -> Orbit:
+    """The avatar's own camera, nearer: upright on the middle of what moves, wide enough for a face."""
     own = avatar.manifest.orbit
     moves = avatar.motion_range
-    points = avatar.canonical_means[moves >= np.quantile(moves, 0.7)] if moves.any() else avatar.canonical_means
-    middle, height = np.median(points, axis=0), np.ptp(np.quantile(points, [0.1, 0.9], axis=0)[:, 1])
-    half = np.arctan(0.85 * max(float(height), 0.4) / max(own.distance, 1e-3))
-    return Orbit(tuple(float(v) for v in middle), own.azimuth_deg, own.elevation_deg, own.distance,
-                 float(np.degrees(2 * half)), own.roll_deg)  # fmt: skip
+    heights = avatar.canonical_means[moves >= np.quantile(moves, 0.7), 1]
+    low, middle, high = (float(v) for v in np.quantile(heights, [0.05, 0.5, 0.95]))
+    half = np.arctan(min(max(0.7 * (high - low), LEAST_HALF), MOST_HALF) / max(own.distance, 1e-3))
+    target = (own.target[0], float(np.clip(middle, own.target[1] - MOST_HALF / 2, own.target[1] + MOST_HALF / 2)),
+              own.target[2])  # fmt: skip
+    return Orbit(target, own.azimuth_deg, own.elevation_deg, own.distance, float(np.degrees(2 * half)), own.roll_deg)
