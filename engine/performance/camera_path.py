@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.spatial.transform import Rotation, RotationSpline
 
 from engine.camera import Orbit
 from engine.errors import CameraError
 from engine.paths import atomic_file
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation, RotationSpline
 
 MAX_KEYS = 100_000
 SAME_TIME_S = 5e-4
@@ -98,8 +100,10 @@ class CameraPath:
         return cls(tuple(keys))
 
     @cached_property
-    def _runs(self) -> list[tuple[int, int, RotationSpline]]:
+    def _runs(self) -> "list[tuple[int, int, RotationSpline]]":
         """Stretches of keys without a hold in between: first, last, and the direction along them."""
+        from scipy.spatial.transform import Rotation, RotationSpline  # slow to load
+
         runs, first = [], 0
         for i, key in enumerate(self.keys):
             if key.is_hold or i == len(self.keys) - 1:
@@ -178,12 +182,14 @@ def _numbers(orbit: Orbit) -> np.ndarray:
     return np.array([*orbit.target, orbit.distance, orbit.fov_deg])
 
 
-def _rotation(orbit: Orbit) -> Rotation:
+def _rotation(orbit: Orbit) -> "Rotation":
     """Camera to world."""
+    from scipy.spatial.transform import Rotation
+
     return Rotation.from_matrix(orbit.camera(16, 16).viewmat[:3, :3].T)
 
 
-def _orbit(target: np.ndarray, rotation: Rotation, distance: float, fov: float) -> Orbit:
+def _orbit(target: np.ndarray, rotation: "Rotation", distance: float, fov: float) -> Orbit:
     """The orbit round a pivot with a camera's direction."""
     right, _, forward = rotation.as_matrix().T
     back = -forward

@@ -3,13 +3,14 @@
 import itertools
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from engine.performance.curve import Curve, Key
 
 
 def smoothed(times: np.ndarray, values: np.ndarray, smooth_ms: float) -> np.ndarray:
     """A track `[T]` at evenly spaced times after a Gaussian of that standard deviation; 0 gives it back."""
+    from scipy.ndimage import gaussian_filter1d  # slow to load
+
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     if smooth_ms <= 0 or step <= 0:
         return values

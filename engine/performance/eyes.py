@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import minimum_filter1d
-from scipy.signal import find_peaks
 
 from engine.controls import ControlSchema
 from engine.errors import ProjectError
@@ -75,6 +73,8 @@ def gazes_of(rows: list[Mapping[str, Any]]) -> tuple[Gaze, ...]:
 
 def found_blinks(schema: ControlSchema, times: np.ndarray, values: np.ndarray) -> tuple[Blink, ...]:
     """The blinks in a performance `[T, C]` at evenly spaced times `[T]`: peaks of the lids above what they rest at."""
+    from scipy.signal import find_peaks  # slow to load
+
     columns = [schema.index(name) for name in BLINK_CONTROLS if name in schema]
     if not columns or len(times) < 3:
         return ()
@@ -94,6 +94,8 @@ def apply_blinks(blinks: tuple[Blink, ...], schema: ControlSchema, times: np.nda
 
     What the lids do slowly (a squint) stays; quick closings of the raw take are filled from what lies around them.
     """
+    from scipy.ndimage import minimum_filter1d
+
     columns = [schema.index(name) for name in BLINK_CONTROLS if name in schema]
     if not columns or not len(times):
         return values

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from engine.controls import ControlSchema
 from engine.errors import ProjectError
@@ -177,6 +176,8 @@ def _target(kind: LayerKind, below: np.ndarray, curve: np.ndarray, neutral: floa
 def _smooth(
     layer: EditLayer, schema: ControlSchema, times: np.ndarray, values: np.ndarray, weights: np.ndarray
 ) -> None:
+    from scipy.ndimage import gaussian_filter1d  # scipy is slow to load, and the window must be quick to open
+
     step = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     if step <= 0 or layer.smooth_ms <= 0:
         return
