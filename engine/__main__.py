@@ -28,13 +28,18 @@ def capture(
     masks: Annotated[Path | None, typer.Option(help="A folder of ready masks instead of our own.")] = None,
     size: Annotated[int, typer.Option(help="Picture side in pixels.")] = 512,
     fps: Annotated[float, typer.Option(help="Frames a second.")] = 25.0,
+    sound_delay: Annotated[
+        float, typer.Option(help="Seconds by which the sound is laid later than in the video.")
+    ] = 0.0,
     json: Json = False,
 ) -> None:
     """Make a dataset of a video: tracked faces, masks, plate, cameras and sound."""
     with one_line_errors(json):
         from engine.capture.capture import capture_video
 
-        work = capture_video(video, out, face_landmarker=face_landmarker, masks=masks, size=size, fps=fps)
+        work = capture_video(
+            video, out, face_landmarker=face_landmarker, masks=masks, size=size, fps=fps, sound_delay_s=sound_delay
+        )
         say({"dataset": out, **follow(work, json).values}, json)
 
 

@@ -48,7 +48,7 @@ WORKERS = 2
 
 def capture_video(
     video: Path, out: Path, *, face_landmarker: Path | None = None, masks: Path | None = None, size: int = 512,
-    fps: float = 25.0, overlays: bool = True,
+    fps: float = 25.0, overlays: bool = True, sound_delay_s: float = 0.0,
 ) -> Iterator[Progress]:  # fmt: skip
     """Makes the dataset `out` from `video`.
 
@@ -60,6 +60,8 @@ def capture_video(
         size: side of the pictures in pixels.
         fps: frames a second.
         overlays: also write pictures to judge tracking and masks by.
+        sound_delay_s: for a video whose sound runs ahead of its picture (`evaluate_voice` finds such lags): how much
+            later the voice is laid. An audio net that looks 160 ms to either side finds nothing 200 ms away.
 
     Yields:
         Progress; the last one carries `n_frames`, `tracked`, and the measured figures.
@@ -79,7 +81,7 @@ def capture_video(
             "file": video.name, "seconds": source.seconds, "rate": source.rate, "codec": source.codec,
             "sound_codec": source.sound_codec, "sound_rate_hz": source.sound_rate_hz,
         }  # fmt: skip
-        result = job.finish(out.name, info_source)
+        result = job.finish(out.name, {**info_source, "sound_delay_s": sound_delay_s})
         replace_folder(job.folder, out)
         shutil.rmtree(work, ignore_errors=True)
         yield Progress("Done", 1, 1, "", result)
@@ -124,7 +126,7 @@ class _Job:
     def finish(self, name: str, source: dict) -> dict:
         """Writes sound, tracks and description; returns what to tell."""
         track, poses = self.track, self.poses
-        extract_sound(self.video, self.folder / "audio.wav", self.n_frames / self.fps)
+        extract_sound(self.video, self.folder / "audio.wav", self.n_frames / self.fps, source["sound_delay_s"])
         ear = eye_aspect_ratio(track.landmarks)
         info = DatasetInfo(
             name=Path(name).stem, width=self.size, height=self.size, fps=self.fps, n_frames=self.n_frames,

@@ -93,8 +93,11 @@ def read_pictures(path: Path, fps: float) -> Iterator[tuple[int, np.ndarray]]:
     yield from ((index, rgb) for index in range(n_read, max(n_read + 1, round((shown[0] + last) * fps))))
 
 
-def extract_sound(path: Path, wav: Path, seconds: float) -> None:
+def extract_sound(path: Path, wav: Path, seconds: float, delay_s: float = 0.0) -> None:
     """Writes the voice beside the pictures: mono WAV at its own rate, from the first picture on, `seconds` long.
+
+    Args:
+        delay_s: how much later than in the video the voice is laid; negative brings it forward.
 
     Raises:
         VideoError: if the sound cannot be decoded or is empty.
@@ -119,7 +122,9 @@ def extract_sound(path: Path, wav: Path, seconds: float) -> None:
     if not pieces:
         raise VideoError(f"{path}: its sound track is empty; an avatar learns its lips from the voice.")
     samples = np.concatenate(pieces).astype(np.float32)
-    soundfile.write(wav, _placed(samples, round((begin - start) * rate), round(seconds * rate)), rate, subtype="PCM_16")
+    soundfile.write(
+        wav, _placed(samples, round((begin - start + delay_s) * rate), round(seconds * rate)), rate, subtype="PCM_16"
+    )
 
 
 def upright(frame: av.VideoFrame, aspect: float = 1.0) -> np.ndarray:

@@ -62,6 +62,14 @@ def test_sound_stays_beside_the_pictures(tmp_path, sound_from):
     assert abs(np.argmax(np.abs(samples) > 0.4) / rate - 1.4) < 0.03
 
 
+def test_sound_that_runs_ahead_of_its_picture_is_laid_later(tmp_path):
+    write_video(tmp_path / "a.mp4", numbered(60), click_at=1.2)
+    extract_sound(tmp_path / "a.mp4", tmp_path / "a.wav", 60 / 25, delay_s=0.2)
+    samples, rate = soundfile.read(tmp_path / "a.wav")
+    assert len(samples) == round(60 / 25 * rate)
+    assert abs(np.argmax(np.abs(samples) > 0.4) / rate - 1.4) < 0.03
+
+
 @pytest.mark.parametrize(
     ("name", "says"), [("missing.mp4", "no such file"), ("text.mp4", "not a video"), ("sound.wav", "no pictures")]
 )
