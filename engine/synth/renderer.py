@@ -77,10 +77,10 @@ class HeadRenderer:
         hair = self._still_hair if np.array_equal(posed.skull, np.eye(4)) else self._light_hair(posed)
         screen = project(camera, vertices, samples)
         rasterize(screen, head.faces, buffers.nearness, buffers.ids)
-        shade(buffers.picture, buffers.ids, buffers.nearness, samples, screen, head.faces, head.kinds, self._fine,
-              vertices, normal, soft, head.materials.albedo, head.materials.params, head.materials.anchors,
-              _eyes(posed), self._packed, shadow, hair.shadow, self._frame, camera.position)  # fmt: skip
         self._draw_hair(posed, camera, samples, hair, buffers)
+        shade(buffers.picture, buffers.ids, buffers.nearness, buffers.through, samples, screen, head.faces, head.kinds,
+              self._fine, vertices, normal, soft, head.materials.albedo, head.materials.params, head.materials.anchors,
+              _eyes(posed), self._packed, shadow, hair.shadow, self._frame, camera.position)  # fmt: skip
         planes = np.zeros((9, camera.height, camera.width), np.float32)
         _average(planes, samples, buffers.picture, buffers.ids, buffers.nearness, buffers.locks, buffers.through,
                  buffers.deep, head.regions, head.kinds)  # fmt: skip

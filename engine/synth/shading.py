@@ -12,6 +12,9 @@ from engine.synth.light import SHADOW_REACH, SHADOW_SIDE
 SKIN, WET, EYE_LEFT, EYE_RIGHT, CLOTH = range(5)
 """Kinds of face."""
 
+OPAQUE = 0.012
+"""What is left behind hair that counts as nothing."""
+
 EYE_FIELDS = 20
 """Floats the shader reads per eye: centre 0:3, gaze 3:6, radius 6, iris radius 7, pupil 8, lid heights 9:11,
 iris rim colour 11:14, iris inner colour 14:17, side 17, whiteness 18."""
@@ -246,12 +249,13 @@ def _eye(eye, p, n, v, local, light, shadow, hair_shadow, frame):
 
 
 @njit(nogil=True, fastmath=True, cache=True)
-def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position, normal, soft, albedo, params, rest,
-          eyes, light, shadow, hair_shadow, frame, eye_point):  # fmt: skip
+def shade(picture, ids, nearness, through, samples, screen, faces, kinds, fine, position, normal, soft, albedo,
+          params, rest, eyes, light, shadow, hair_shadow, frame, eye_point):  # fmt: skip
     """Colours every covered sample of `picture` `[H, W, 3]` (display values).
 
     Args:
         ids, nearness: what `visibility.rasterize` found, `[H, W]`; a pixel is `samples` by `samples` of these.
+        through: what shows past the hair `[H, W]`; where that is nothing, no colour is worked out.
         fine: faces whose look changes so fast that each sample is shaded by itself, `[F]`.
         screen, position, normal, soft, albedo, params, rest: per vertex; `params` = occlusion, gloss, warmth,
             roughness, freckles; `soft` = smoothed normals; `rest` = where the skin's pattern is anchored (mm), on the
@@ -265,20 +269,21 @@ def shade(picture, ids, nearness, samples, screen, faces, kinds, fine, position,
         for px in range(0, width, samples):
             first = ids[py, px]
             same = first >= 0
-            covered = 0
+            seen = False
             low, high = 1e9, 0.0
             for j in range(samples):
                 for i in range(samples):
                     f = ids[py + j, px + i]
                     if f >= 0:
-                        covered += 1
+                        seen = seen or through[py + j, px + i] >= OPAQUE
                         near = nearness[py + j, px + i]
                         low, high = min(low, near), max(high, near)
                         if first < 0 or kinds[f] != kinds[first] or (f != first and (fine[f] or fine[first])):
                             same = False
                     else:
                         same = False
-            if covered == 0:
+            if not seen:
+                picture[py : py + samples, px : px + samples] = 0
                 continue
             if same and ((high - low) > 0.004 * high or kinds[first] in (EYE_LEFT, EYE_RIGHT)):
                 same = False

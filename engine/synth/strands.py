@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from engine.synth.light import FLOOR, SHADOW_REACH, SHADOW_SIDE
-from engine.synth.shading import smoothstep, tone
+from engine.synth.shading import OPAQUE, smoothstep, tone
 
 
 @njit(nogil=True, fastmath=True, inline="always")
@@ -73,6 +73,24 @@ def light_strands(points, shell, color, occlusion, gloss, light, eye_point, out)
                 out[i, k, c] = tone(value)
 
 
+PROBE = 7.0  # samples between the points at which a segment is looked for
+
+
+@njit(nogil=True, fastmath=True, inline="always")
+def _is_hidden(start, end, long, slack, nearness, through):
+    """Whether nothing of a segment shows at points along it: most of thick hair lies behind other hair or the skull."""
+    height, width = nearness.shape
+    steps = 2 + int(long / PROBE)
+    for k in range(steps + 1):
+        t = k / steps
+        x, y = int(start[0] * (1 - t) + end[0] * t), int(start[1] * (1 - t) + end[1] * t)
+        if x < 0 or y < 0 or x >= width or y >= height or through[y, x] < OPAQUE:
+            continue
+        if (start[2] * (1 - t) + end[2] * t) * (1 + slack) >= nearness[y, x]:
+            return False
+    return True
+
+
 @njit(nogil=True, fastmath=True, cache=True)
 def draw_strands(order, ends, screen, color, width, opacity, nearness, slack, picture, through, deep):
     """Composites segments, nearest first, into `picture` (premultiplied) and `through` (what still shows behind).
@@ -96,6 +114,8 @@ def draw_strands(order, ends, screen, color, width, opacity, nearness, slack, pi
         left, right = max(0, int(min(x0, x1) - reach)), min(picture_width - 1, int(max(x0, x1) + reach))
         top, bottom = max(0, int(min(y0, y1) - reach)), min(height - 1, int(max(y0, y1) + reach))
         long = np.sqrt(square)
+        if _is_hidden(screen[a], screen[b], long, slack[segment], nearness, through):
+            continue
         for y in range(top, bottom + 1):
             ry = y + 0.5 - y0
             # the part of this row within the band and between the ends
@@ -110,7 +130,7 @@ def draw_strands(order, ends, screen, color, width, opacity, nearness, slack, pi
                 low, high = max(low, min(m, m + w)), min(high, max(m, m + w))
             for x in range(int(np.ceil(low + x0 - 0.5)), int(np.floor(high + x0 - 0.5)) + 1):
                 free = through[y, x]
-                if free < 0.004:
+                if free < OPAQUE:
                     continue
                 rx = x + 0.5 - x0
                 t = (rx * dx + ry * dy) / square
