@@ -31,14 +31,14 @@ ROLES = (Role("Noa", "ict"), Role("Iris", "house"), Role("Marlow", "ict"), Role(
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("names", nargs="*", help="which roles (default: all)")
-    options.add_argument("--minutes", type=float, default=60, help="training time of each on this machine")
-    options.add_argument("--seconds", type=float, help="length of each film (default: the role's own)")
-    options.add_argument("--kit", type=Path, help="the folder of ICT-FaceKit (default: where the program looks for it)")
-    options.add_argument("--only-film", action="store_true", help="film, and train nothing")
-    options.add_argument("--work", type=Path, default=Path("out/default_avatars"))
-    chosen = options.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="which roles (default: all)")
+    parser.add_argument("--minutes", type=float, default=60, help="training time of each on this machine")
+    parser.add_argument("--seconds", type=float, help="length of each film (default: the role's own)")
+    parser.add_argument("--kit", type=Path, help="the folder of ICT-FaceKit (default: where the program looks for it)")
+    parser.add_argument("--only-film", action="store_true", help="film, and train nothing")
+    parser.add_argument("--work", type=Path, default=Path("out/default_avatars"))
+    chosen = parser.parse_args()
     chosen.work.mkdir(parents=True, exist_ok=True)
     for role in ROLES:
         if chosen.names and role.name not in chosen.names:
@@ -52,7 +52,8 @@ def main() -> None:
             continue
         avatar = ASSETS / "avatars" / f"{role.name}.avatar"
         avatar.parent.mkdir(parents=True, exist_ok=True)
-        follow(train(film, "embedtalk", avatar, max_seconds=chosen.minutes * 60, preset="cpu"), as_json=False)
+        options = {"preset": "cpu", "config": {"au_set": "shipped"}}
+        follow(train(film, "embedtalk", avatar, max_seconds=chosen.minutes * 60, **options), as_json=False)
 
 
 if __name__ == "__main__":

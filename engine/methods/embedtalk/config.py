@@ -84,6 +84,5 @@ class EmbedTalkConfig:
     attention_decay: float = 0.0
 
 
-PRESETS = {"cpu": {"au_set": "shipped", "max_gaussians": 40_000, "active_from": 15_000, "neighbours_every": 2000}}
-"""`cpu`: fewer Gaussians, and what hardly moves leaves the network early: half an hour on two cores. More action units
-are heard than in the paper, so that the avatar can smile, frown and wink."""
+PRESETS = {"cpu": {"max_gaussians": 40_000, "active_from": 15_000, "neighbours_every": 2000}}
+"""`cpu`: fewer Gaussians, and what hardly moves leaves the network early: half an hour on two cores."""
