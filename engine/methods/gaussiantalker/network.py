@@ -39,6 +39,9 @@ class GaussianTalkerNet(nn.Module):
         self.audio = AudioCoder(n_features, config.n_code)
         self.tokens = ConditionTokens(config)
         self.deformation = SpatialAudioDeformation(config)
+        for module in (*self.tokens.modules(), *self.deformation.layers.modules()):
+            if isinstance(module, nn.Linear):  # as the code does; PyTorch's own start nearly silences the tokens
+                nn.init.xavier_uniform_(module.weight)
 
     def forward(self, means: Tensor, code: Tensor, eye: Tensor, view: Tensor) -> tuple[Offsets, Tensor]:
         """From places `[N, 3]` and a batch of conditions to offsets `[B, N, k]` and attention `[B, L, N, 4]`."""
