@@ -105,7 +105,7 @@ LAYERS = (
     (("mouthFrownLeft", "mouthFrownRight"), 9.0, 0.6, 1.6, 0.9),
     (("mouthShrugLower", "mouthShrugUpper"), 10.0, 0.4, 1.2, 0.8),
     (("mouthStretchLeft", "mouthStretchRight"), 9.0, 0.5, 1.4, 0.8),
-    (("jawOpen",), 7.5, 0.4, 1.3, 0.55),
+    (("jawOpen",), 5.0, 0.4, 1.3, 0.9),
 )
 
 
