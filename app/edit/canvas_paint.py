@@ -368,7 +368,8 @@ class LanePainter:
             draw_glyph(p, QRectF(box.left() + 4, box.center().y() - 7, 14, 14), "video-outline", theme.color("t2"))
             p.setFont(theme.font(TYPE.caption))
             p.setPen(theme.color("t1"))
-            p.drawText(box.adjusted(18, 0, -3, 0), FLAGS.AlignCenter, f"{key.orbit.azimuth_deg:.0f}°".replace("-", "−"))
+            words = f"{round(key.orbit.azimuth_deg)}°".replace("-", "−")
+            p.drawText(box.adjusted(18, 0, -3, 0), FLAGS.AlignCenter, words)
 
     # Over all lanes
 

@@ -178,7 +178,10 @@ class EditModel(QObject):
             names.append(schema.specs[index].name)
         if len(self.opened.take.times):  # and the two others that move most
             moves = self.opened.take.result.std(axis=0) / np.maximum(schema.column("high") - schema.column("low"), 1e-6)
-            names += [schema.specs[i].name for i in np.argsort(-moves) if schema.specs[i].group != "pose"]
+            own_lanes = ("pose.", "gaze.", "au.45")
+            most = [schema.specs[i] for i in np.argsort(-moves) if not schema.specs[i].name.startswith(own_lanes)]
+            most.sort(key=lambda spec: spec.label[-1:].isdigit())  # what has a name in words comes first
+            names += [spec.name for spec in most]
         return list(dict.fromkeys(names))[:3]
 
     def _work_out(self) -> None:
