@@ -263,10 +263,12 @@ def step_response(avatar: Path, look_ahead_ms: float) -> None:
     """Say when an avatar's mouth begins to answer a sudden vowel, in the sound's own time."""
     with one_line_errors(as_json=True):
         from engine.avatar import load_avatar
-        from engine.evaluation.step_response import picture_response_ms
+        from engine.evaluation.step_response import lips_response_ms, picture_response_ms
         from engine.raster import pick_rasterizer
 
-        say({"ms": picture_response_ms(load_avatar(avatar), pick_rasterizer(), look_ahead_ms)}, as_json=True)
+        subject = load_avatar(avatar)
+        begun_ms = picture_response_ms(subject, pick_rasterizer(), look_ahead_ms)
+        say({"ms": begun_ms, "lips_ms": lips_response_ms(subject, look_ahead_ms)}, as_json=True)
 
 
 @cli.command(name="_warm", hidden=True)

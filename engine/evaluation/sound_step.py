@@ -21,8 +21,10 @@ def vowel(seconds: float, rate_hz: int = SAMPLE_RATE_HZ, pitch_hz: float = 120.0
     return (0.14 * sound / np.sqrt(np.mean(sound**2))).astype(np.float32)
 
 
-def crossing(times: np.ndarray, values: np.ndarray, start: float, settled: tuple[float, float]) -> float:
-    """When a track has gone `PART` of the way from where it was to where it settles, less `start`; NaN if it never did.
+def crossing(
+    times: np.ndarray, values: np.ndarray, start: float, settled: tuple[float, float], part: float = PART
+) -> float:
+    """When a track has gone `part` of the way from where it was to where it settles, less `start`; NaN if it never did.
 
     Args:
         times: `[T]`; values: `[T, D]` of any kind.
@@ -39,5 +41,5 @@ def crossing(times: np.ndarray, values: np.ndarray, start: float, settled: tuple
     if length < 1e-12:
         return float("nan")
     gone = (values - origin) @ way / length
-    late = np.flatnonzero((gone >= PART) & (times >= start - 0.15))
+    late = np.flatnonzero((gone >= part) & (times >= start - 0.15))
     return float(times[late[0]] - start) if len(late) else float("nan")

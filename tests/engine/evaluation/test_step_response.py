@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from engine.evaluation.sound_step import crossing, vowel
-from engine.evaluation.step_response import picture_response_ms
+from engine.evaluation.step_response import lips_response_ms, picture_response_ms
 
 TIMES = np.arange(0.0, 3.0, 0.002)
 
@@ -42,3 +42,5 @@ def test_a_trained_mouth_answers_sooner_the_farther_it_may_look_ahead(toy_avatar
     avatar, rasterizer = load_avatar(toy_avatar), pick_rasterizer("cpu")
     at_once, ahead = (picture_response_ms(avatar, rasterizer, ms, 64) for ms in (0.0, 160.0))
     assert -200 < ahead <= at_once < 200
+    lips = list(lips_response_ms(avatar, 0.0).values())
+    assert lips == sorted(lips) and lips[0] < 200
