@@ -21,8 +21,8 @@ from engine.manifest import Manifest, read_manifest
 from engine.paths import cache_dir
 
 RING_RATE_HZ = 48_000
-PERFORMER_SILENCE_S = 90.0
-"""The first start compiles for a minute; a performer silent for longer hangs."""
+PERFORMER_SILENCE_S = 240.0
+"""The first start compiles for a minute, on a busy machine for several; a performer silent for longer hangs."""
 
 VIEW_MODES = ("color", "alpha", "depth", "normals", "opacity", "points", "ellipsoids", "embedding", "attention",
               "attention_audio", "attention_eye", "attention_view", "attention_null", "motion", "reach",

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.paths import ASSETS
 
-LONGEST_S = 240.0
+LONGEST_S = 600.0
 SEEN_S = 3.0
 MOVED, CHANGED = 0.02, 1.0
 """Least range of some control, and least mean change of a pixel that does change, that count as movement."""
@@ -54,6 +54,7 @@ class _Watch:
         self._results: list[np.ndarray] = []
         self._pictures: list[np.ndarray] = []
         self._processes: dict[str, int] = {}
+        self._most = 0.0
 
     def look(self) -> None:
         session, now = self._studio.session, time.monotonic()
@@ -61,7 +62,10 @@ class _Watch:
         if view is not None and session.manifest is not None:
             self._first_frame = self._first_frame or now
             self._results.append(np.asarray(view.header.result).copy())
-            self._pictures = [*self._pictures[:1], view.image[::4, ::4, :3].astype(np.float32)]
+            picture = view.image[::4, ::4, :3].astype(np.float32)
+            if not self._pictures or self._pictures[0].shape != picture.shape:  # drawn smaller while it is slow
+                self._pictures = [picture]
+            self._pictures = [self._pictures[0], picture]
             self._processes = session.process_ids()
         seen_enough = self._first_frame is not None and now - self._first_frame > SEEN_S and self.is_content
         if seen_enough or now - self._began > LONGEST_S:
@@ -86,7 +90,8 @@ class _Watch:
 
     @property
     def _changed(self) -> float:
-        if len(self._pictures) < 2 or self._pictures[0].shape != self._pictures[1].shape:
-            return 0.0
+        if len(self._pictures) < 2:
+            return self._most
         apart = np.abs(self._pictures[0] - self._pictures[1])
-        return float(apart[apart > 2].mean()) if (apart > 2).any() else 0.0
+        self._most = max(self._most, float(apart[apart > 2].mean()) if (apart > 2).any() else 0.0)
+        return self._most

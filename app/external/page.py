@@ -15,7 +15,7 @@ from app.windows.preference_pages import PreferencePage
 
 PORTS = (
     ("live_link", "Live Link Face", "ARKit's 52 shapes from an iPhone, UDP."),
-    ("vmc", "VMC in", "Blend shapes and head from a VMC program, OSC over UDP."),
+    ("vmc", "VMC in", "Shapes and head of a VMC program, UDP."),
 )
 OUT = ("vmc_out", "VMC out", "The face as it is, to another program.")
 

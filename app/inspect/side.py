@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QLabel,
     QMenu,
+    QSizePolicy,
     QStackedWidget,
     QTabBar,
     QVBoxLayout,
@@ -19,7 +20,7 @@ from PySide6.QtWidgets import (
 from app.inspect.model import InspectModel
 from app.inspect.region_tree import RegionTree
 from app.panels.library import Section
-from app.theme.buttons import IconButton, SearchField, Words, rule
+from app.theme.buttons import ElidedWords, IconButton, SearchField, Words, rule
 from app.theme.scroll import OverlayScrollArea
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, SIZES, TYPE
@@ -92,6 +93,7 @@ class RegionsPage(QWidget):
         box.addWidget(self.search)
         column.addLayout(box)
         inner = QWidget()
+        inner.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)  # the panel's width counts
         self._inner = QVBoxLayout(inner)
         self._inner.setContentsMargins(0, 0, 0, 8)
         self._inner.setSpacing(0)
@@ -181,7 +183,7 @@ class FloaterRow(QFrame):
         words = QVBoxLayout()
         words.setSpacing(0)
         words.addWidget(Words(theme, floater.place, TYPE.base))
-        words.addWidget(Words(theme, f"{count}, {away} away", TYPE.secondary, tone="t2"))
+        words.addWidget(ElidedWords(theme, f"{count}, {away} away", TYPE.secondary, tone="t2"))
         line.addLayout(words, 1)
         bin_ = IconButton(theme, "delete-outline", f"Delete {floater.place.lower()}", size=24, icon_size=16)
         bin_.clicked.connect(self.delete_wanted)

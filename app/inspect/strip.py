@@ -11,6 +11,7 @@ from app.theme.tokens import TYPE
 from app.viewport.view_menus import VIEW_MODES
 
 SIZE_LIMITS = (10, 100)
+ALL_FITS = 780
 
 
 class ViewStrip(QFrame):
@@ -32,6 +33,7 @@ class ViewStrip(QFrame):
                 continue  # one token's attention alone: in the menus and by Z
             if mode.name == "reach":
                 button = TextButton(theme, mode.title, mode.icon, kind="quiet", why=mode.why)
+                button.setMinimumWidth(button.sizeHint().width())
             else:
                 button = IconButton(theme, mode.icon, mode.title, "", mode.why, icon_size=18)
             button.setCheckable(True)
@@ -39,9 +41,9 @@ class ViewStrip(QFrame):
             self.buttons[mode.name] = button
             line.addWidget(button)
         line.addStretch()
-        key = KeyCap(theme, "Z")
-        key.setToolTip("Z goes to the next view mode")
-        line.addWidget(key)
+        self._key = KeyCap(theme, "Z")
+        self._key.setToolTip("Z goes to the next view mode")
+        line.addWidget(self._key)
         line.addSpacing(6)
         self.edges = Switch(theme, "Edges", "A darker line where one splat meets the next.")
         self.edges.setChecked(model.has_edges)
@@ -71,6 +73,7 @@ class ViewStrip(QFrame):
             button.setChecked(mode == name.split("_")[0])
 
     def resizeEvent(self, event) -> None:
-        self._size_words.setVisible(self.width() > 700)
+        self._size_words.setVisible(self.width() > ALL_FITS)
+        self._key.setVisible(self.width() > ALL_FITS)
         self.size.setVisible(self.width() > 620)
         super().resizeEvent(event)

@@ -141,7 +141,7 @@ class _Line(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for color, width in ((self._theme.color("app", 0.6), LINE_PX + 2), (self._theme.color("acc"), LINE_PX)):
-            painter.setPen(QPen(color, width, cap=Qt.PenCapStyle.RoundCap))
+            painter.setPen(QPen(color, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
             painter.drawLine(*self._ends)
 
 

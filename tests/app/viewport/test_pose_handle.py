@@ -28,6 +28,14 @@ def test_it_shows_on_its_page_and_a_drag_turns_the_head_as_one_undo_step(studio)
     window.right.tabs.setCurrentIndex(2)
     studio.session.step()
     assert dot.isVisible()
+    window.viewport.set_reduce_motion(True)
+    window.viewport.hand.do("Turn", lambda: window.viewport.controller.turn(50.0, 0.0))
+    place = studio.pose_handle.line.geometry()
+    assert place.width() > 4 and place.height() > 4
+    line, acc = window.viewport.grab().toImage().copy(place), studio.theme.color("acc")
+    pixels = [line.pixelColor(x, y) for x in range(line.width()) for y in range(line.height())]
+    assert min(abs(p.red() - acc.red()) + abs(p.blue() - acc.blue()) for p in pixels) < 40
+    window.viewport.hand.do("Turn", lambda: window.viewport.controller.turn(-50.0, 0.0))
     n = studio.undo_stack.count()
     start = dot.rect().center()
     QTest.mousePress(dot, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, start)
