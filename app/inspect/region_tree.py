@@ -11,7 +11,7 @@ from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, TYPE
 from engine.inspection.facts import REGIONS
 
-ROW, INDENT, EYE_W, COUNT_W = 25, 14, 36, 42
+ROW, INDENT, EYE_W, COUNT_GAP = 25, 12, 36, 8
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,13 @@ class RegionTree(QWidget):
             tone = "t3" if is_hidden else "soft_text" if is_current else "t1"
             painter.setPen(theme.color(tone))
             x += 20
-            room = QRectF(x, rect.y(), rect.width() - x - EYE_W - COUNT_W, ROW)
+            count = f"{self._counts[row.path]:,}" if row.path in self._counts else "–"
+            taken = painter.fontMetrics().horizontalAdvance(count) + COUNT_GAP
+            room = QRectF(x, rect.y(), rect.width() - x - EYE_W - taken, ROW)
             name = painter.fontMetrics().elidedText(row.name, Qt.TextElideMode.ElideRight, int(room.width()))
             painter.drawText(room, middle, name)
             painter.setPen(theme.color("soft_text" if is_current else "t3"))
             painter.setFont(theme.font(TYPE.base))
-            count = f"{self._counts[row.path]:,}" if row.path in self._counts else "–"
             painter.drawText(
                 QRectF(0, rect.y(), rect.width() - EYE_W - 2, ROW), middle | Qt.AlignmentFlag.AlignRight, count
             )

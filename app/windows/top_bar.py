@@ -93,6 +93,7 @@ class TopBar(QFrame):
     def set_workspaces(self, items: list[tuple[str, str]], current: str) -> None:
         """What the switch in the middle offers."""
         if self._segments is not None:
+            self._segments.hide()
             self._segments.deleteLater()
         self._segments = Segments(self._theme, items, "Workspace", parent=self)
         self._segments.set_current(current)
