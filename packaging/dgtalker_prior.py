@@ -11,6 +11,7 @@ import argparse
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 from PIL import Image
@@ -69,7 +70,7 @@ def filmed(chosen: argparse.Namespace, house) -> list[Path]:
     missing = [file for file in files if not file.is_file()]
     film = partial(_film, house=house, moments=chosen.moments, views=chosen.views, size=chosen.size)
     started = time.monotonic()
-    with ProcessPoolExecutor(chosen.processes) as pool:
+    with ProcessPoolExecutor(chosen.processes, get_context("spawn")) as pool:
         for done, _ in enumerate(pool.map(film, missing), 1):
             each = (time.monotonic() - started) / done
             print(f"filmed {done} of {len(missing)}, {each * (len(missing) - done) / 60:.0f} min to go", flush=True)
