@@ -45,6 +45,9 @@ class SoundReader:
         except soundfile.LibsndfileError:
             self._open_container()
         else:
+            if info.format == "MP3":  # soundfile seeks after each read, and MP3 frames after a seek begin with a gap
+                self._open_container()
+                return
             self._is_container = False
             self.rate_hz, self.n_channels, self.n_samples = info.samplerate, info.channels, info.frames
             if not self.n_samples:
