@@ -240,7 +240,7 @@ TOY_CONFIGS = {
         "n_hidden": 32, "batch": 1, "extent": 1.0, "rate_network": (2e-3, 2e-4), "rate_planes": (1e-2, 1e-3),
         "colors_from_points": True, "plane_waves": True, "position_scale": 0.1, "dropout": 0.0, "still_pixels": 0.0,
         "sh_degree": 1,
-        "canonical_until": 6_000, "open_every": 7, "prune_radius_px": 1e4, "prune_scale": 0.35,
+        "canonical_until": 6_000, "open_every": 7, "view_swap": 0.5, "prune_radius_px": 1e4, "prune_scale": 0.35,
         "lambda_silence": 1e-2, "lambda_separate": 1e-2, "deform_all": False,
     },
     "dgtalker": {

@@ -34,6 +34,8 @@ class GaussianTalkerConfig:
         ssim_side: pixels of the crop SSIM looks at, the perceptual loss then at the head only; 0 takes the whole
             picture for both.
         open_every: one frame in so many is of a wide open mouth, another of shut lids (ours); 0 draws evenly.
+        view_swap: share of steps that hear another frame's view (ours: in a short clip the camera tells the frame, and
+            a mouth learnt from the camera leaves the voice without a say).
         coarse_until: share of the run at half resolution.
         pose_rate: learning rate of per-frame corrections of tracked cameras (ours); 0 leaves them as tracked.
         still_pixels: a Gaussian that moves less than so many pixels of a 512 picture is kept still when alive.
@@ -84,6 +86,7 @@ class GaussianTalkerConfig:
     lambda_separate: float = 0.0
     ssim_side: int = 0
     open_every: int = 0
+    view_swap: float = 0.0
     coarse_until: float = 0.0
     pose_rate: float = 0.0
     sound_variants: int = 6
@@ -112,8 +115,8 @@ PRESETS = {
         "colors_from_points": True, "position_scale": 0.1, "deform_all": False, "extent": 1.0, "sh_degree": 1,
         "n_points": 16_000, "max_gaussians": 24_000, "densify_from": 300, "densify_until": 4_000,
         "densify_gradient": 3e-4, "prune_scale": 0.35, "prune_radius_px": 1e4, "lambda_silence": 1e-2,
-        "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "coarse_until": 0.5, "pose_rate": 1e-4,
-        "rate_steps": 16_000, "rate_network": (1e-3, 1e-4), "rate_planes": (5e-3, 5e-4),
+        "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "view_swap": 0.5, "coarse_until": 0.5,
+        "pose_rate": 1e-4, "rate_steps": 16_000, "rate_network": (1e-3, 1e-4), "rate_planes": (5e-3, 5e-4),
     },
 }  # fmt: skip
 """`cpu`: half an hour on two cores: one layer, colours of degree 1, only the face moves, higher rates, fewer steps."""

@@ -122,6 +122,8 @@ class GaussianTalkerTraining(Trainable):
         code = self.hearing.by_chance(sample.time)
         eye = torch.from_numpy(self.blinks[sample.index]).to(self.device)
         view = view_codes(sample.viewmat)
+        if self.config.view_swap and self.rng.random() < self.config.view_swap:
+            view = self.views.codes[int(self.rng.integers(self.clip.n_train))]
         self._last = code, eye, view
         return self._made(self._deformed(code, eye, view), at)
 
