@@ -23,10 +23,11 @@ from engine.heads.base import Region
 from engine.heads.house import UNITS_MM, HouseHead
 from engine.heads.sculpt import atlas
 from engine.heads.sculpt.identity import Form, Identity, Look
+from engine.heads.texels import rasterized_uv
 from engine.methods.dgtalker.decoding import Decoding, decoded, front_colors
 from engine.methods.dgtalker.network import Generator
 from engine.methods.dgtalker.prior import Prior, spaced
-from engine.methods.dgtalker.template import Template, rasterized_uv
+from engine.methods.dgtalker.template import Template
 from engine.parts.stylegan import Dense, SynthesisSize
 from engine.paths import atomic_file
 from engine.raster import rasterization_for
