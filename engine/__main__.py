@@ -67,6 +67,22 @@ def train(
         say({"avatar": out, **follow(work, json).values}, json)
 
 
+@cli.command()
+def refit(
+    avatar: Annotated[Path, typer.Argument(help="An .avatar file.")],
+    dataset: Annotated[Path, typer.Argument(help="The dataset it was made from.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="The .avatar file to make.")],
+    encoder: Annotated[str | None, typer.Option(help="Hear with this audio encoder from now on.")] = None,
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 4000,
+    json: Json = False,
+) -> None:
+    """Give a trained avatar a new ear: its mouth learns to answer sooner, or to hear with another encoder."""
+    with one_line_errors(json):
+        from engine.training.refit import refit_voice
+
+        say(follow(refit_voice(avatar, dataset, out, encoder=encoder, steps=steps), json).values, json, title=str(out))
+
+
 @cli.command(name="import")
 def import_(
     model: Annotated[Path, typer.Argument(help="A model folder of the public GaussianTalker code.")],

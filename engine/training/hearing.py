@@ -1,12 +1,13 @@
 """How a method's audio coder hears a clip while it is trained: whole for statistics, by chance for learning."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.parts.audio_net import N_STEPS, AudioCoder, heard_until, window_start
+from engine.progress import Progress
 from engine.training.clip import Clip
 
 JITTER_S = 0.005
@@ -59,6 +60,27 @@ class Hearing:
         if rng.random() < CUT_SHARE:
             known = known & (np.arange(N_STEPS) >= rng.integers(0, 8))
         return window, known
+
+    def learn(
+        self, times: np.ndarray, codes: Tensor, steps: int, batch: int, rates: tuple[float, float]
+    ) -> Iterator[Progress]:
+        """Teaches the coder to say known codes `[T, D]` of moments `[T]`, however little of the sound ahead it hears.
+
+        Args:
+            rates: learning rate at the start and at the end; it falls by a constant factor a step.
+        """
+        spread = codes.std(dim=0).clamp(min=0.05 * float(codes.std()) + 1e-8)
+        optimizer = torch.optim.Adam(self._coder.parameters(), lr=rates[0])
+        for step in range(steps):
+            ids = self._rng.integers(len(codes), size=batch)
+            heard = self.by_chance_at(times[ids])
+            loss = torch.nn.functional.smooth_l1_loss(heard / spread, codes[ids] / spread)
+            optimizer.param_groups[0]["lr"] = rates[0] * (rates[1] / rates[0]) ** (step / steps)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            if step % 50 == 0:
+                yield Progress("Learning to hear", step, steps, values={"loss": round(float(loss.detach()), 4)})
 
     def at_rest(self) -> Tensor:
         """The mean code `[D]` of the resting mouth over the clip, no gradient."""

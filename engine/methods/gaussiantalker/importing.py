@@ -276,20 +276,7 @@ def _give_ear(
     coder = AudioCoder(capture.encoder.n_features, codes.shape[1])
     rng = np.random.default_rng(seed)
     hearing = Hearing(capture, coder, torch.device("cpu"), rng)
-    spread = codes.std(dim=0).clamp(min=0.05 * float(codes.std()) + 1e-8)
-    optimizer = torch.optim.Adam(coder.parameters(), lr=RELEARN_RATES[0])
-    for step in range(RELEARN_STEPS):
-        ids = rng.integers(len(codes), size=RELEARN_BATCH)
-        heard = hearing.by_chance_at(capture.tracks["times"][ids])
-        loss = torch.nn.functional.smooth_l1_loss(heard / spread, codes[ids] / spread)
-        optimizer.param_groups[0]["lr"] = RELEARN_RATES[0] * (RELEARN_RATES[1] / RELEARN_RATES[0]) ** (
-            step / RELEARN_STEPS
-        )
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        if step % 50 == 0:
-            yield Progress("Learning to hear", step, RELEARN_STEPS, values={"loss": round(float(loss.detach()), 4)})
+    yield from hearing.learn(capture.tracks["times"][: len(codes)], codes, RELEARN_STEPS, RELEARN_BATCH, RELEARN_RATES)
     networks.audio = coder.requires_grad_(False).eval()
 
 
