@@ -58,7 +58,7 @@ def test_the_file_carries_what_later_parts_need(parts):
     assert tensors["fit.to_common"].shape[0] == n_controls + 1 == tensors["fit.from_common"].shape[1] + 1
     assert {"hull.mean", "hull.whitening", "motion_range", "pose_weights", "active", "basis.sigma"} <= set(tensors)
     assert sum(map(sum, manifest.coverage["frames"])) == manifest.statistics["n_train"]
-    assert manifest.thumbnail and manifest.provenance["iterations"] and manifest.encoders[0]["name"] == "mel"
+    assert manifest.thumbnail and manifest.provenance["iterations"] and manifest.encoders[0]["name"] == "phones"
 
 
 @pytest.mark.parametrize("part", [0.0, 1e-4, 0.02, 0.5, 0.999])

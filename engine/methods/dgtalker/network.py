@@ -95,8 +95,9 @@ class ExpressionEncoder(AudioCoder):
 
     def of_eye(self, eye: Tensor) -> Tensor:
         """What the eye action `[B]` (AU45, 0 to 1) adds: `[B, n_out]`, exactly 0 for an open eye."""
-        both = torch.cat([eye, torch.zeros_like(eye)])[:, None]
-        shut, opened = self.eye_head(encode_position(both, self.eye_octaves)).chunk(2)
+        shut, opened = (
+            self.eye_head(encode_position(e[:, None], self.eye_octaves)) for e in (eye, torch.zeros_like(eye))
+        )  # not as one product: its rows may be rounded differently
         return shut - opened
 
 
