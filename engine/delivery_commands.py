@@ -13,6 +13,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print machine-readable lines
 def register(cli: typer.Typer, bench_cli: typer.Typer) -> None:
     """Adds the commands to the command line."""
     cli.command()(speak)
+    cli.command(name="head-motion")(head_motion)
     cli.command()(verify)
     cli.command(name="_phones", hidden=True)(phones)
     bench_cli.command("export")(bench_export)
@@ -25,14 +26,37 @@ def speak(
     look_ahead: Annotated[float, typer.Option(help="Milliseconds the face may hear ahead.")] = 160.0,
     idle: Annotated[bool, typer.Option(help="Blinks and small movements of their own.")] = True,
     name: Annotated[str, typer.Option(help="Of the take (default: the sound file's).")] = "",
+    head_motion: Annotated[Path | None, typer.Option(help="A .motion file: the voice moves the head too.")] = None,
+    head_strength: Annotated[float, typer.Option(help="Of the head's motion; 0 is none, 1 as filmed.")] = 1.0,
+    head_seed: Annotated[int, typer.Option(help="Another number, another fitting motion.")] = 0,
     json: Json = False,
 ) -> None:
     """Make a take of a sound file, to be edited and exported; files of hours take no more memory than short ones."""
     with one_line_errors(json):
         from engine.export.speak import speak as speaking
+        from engine.head_motion import HeadMotionChoice
 
-        last = follow(speaking(avatar, voice, out, look_ahead_ms=look_ahead, idle=idle, name=name), json)
+        choice = HeadMotionChoice(strength=head_strength, seed=head_seed)
+        work = speaking(avatar, voice, out, look_ahead_ms=look_ahead, idle=idle, name=name, head_motion=head_motion,
+                        head_choice=choice)  # fmt: skip
+        last = follow(work, json)
         say({**last.values, **({"note": last.message} if last.message else {})}, json)
+
+
+def head_motion(
+    dataset: Annotated[Path, typer.Argument(help="A dataset made by capture or studio.")],
+    out: Annotated[Path, typer.Option("-o", "--output", help="The .motion file to make.")],
+    encoder: Annotated[str, typer.Option(help="Which audio encoder hears the voice.")] = "phones",
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 1500,
+    seed: Annotated[int, typer.Option(help="Of the training's chance.")] = 0,
+    json: Json = False,
+) -> None:
+    """Learn from a film how its person's head moves while talking; any avatar's head may then move so."""
+    with one_line_errors(json):
+        from engine.training.head_motion import HeadMotionConfig, train_head_motion
+
+        work = train_head_motion(dataset, out, HeadMotionConfig(encoder=encoder, steps=steps), seed)
+        say(follow(work, json).values, json, title=str(out))
 
 
 def verify(

@@ -6,15 +6,17 @@ from typing import Any
 import numpy as np
 
 from engine.audio.block import SAMPLE_RATE_HZ, Block
+from engine.audio.encoders import encoder_row, make_encoder
 from engine.audio.history import FeatureHistory
 from engine.camera import Camera
 from engine.controls import Controls
 from engine.edits import Edits
 from engine.gaussians import Gaussians
 from engine.guard import guard_of
+from engine.head_motion import AS_FILMED, HeadMotion, HeadMotionChoice, HeadMotionDriver
 from engine.latency import StageClock
 from engine.live_view import LiveView
-from engine.methods.base import Avatar
+from engine.methods.base import Avatar, Driver
 from engine.mixer import Mixer
 from engine.motion_clock import MotionClock
 from engine.pixels import to_bytes
@@ -103,7 +105,9 @@ class Performer:
         self.view: LiveView | None = None
         self.encoders = avatar.encoders()
         self.histories = [FeatureHistory(encoder.n_features, HISTORY_S) for encoder in self.encoders]
-        self.driver = avatar.driver(self.histories)
+        self._n_own = len(self.encoders)  # those the avatar itself listens to come first
+        self._head_motion: tuple[HeadMotion, HeadMotionChoice] | None = None
+        self.driver = self._new_driver()
         self.motion_clock = MotionClock(self.mixer.look_ahead_ms) if is_live else None
         self._newest_time = -np.inf
         self._animated: tuple[bytes, str, Any] | None = None
@@ -130,9 +134,10 @@ class Performer:
         self.histories = [
             FeatureHistory(encoder.n_features, len(samples) / SAMPLE_RATE_HZ + HISTORY_S) for encoder in self.encoders
         ]
-        self.driver = self.avatar.driver(self.histories)
+        self.driver = self._new_driver()
         for encoder, history in zip(self.encoders, self.histories, strict=True):
             history.extend(encoder.encode(samples, time))
+        self.driver.advance(np.inf)
         self._newest_time = time + len(samples) / SAMPLE_RATE_HZ
 
     def frame(self, time: float, camera: Camera, out: np.ndarray | None = None) -> Frame:
@@ -142,7 +147,7 @@ class Performer:
     def moment(self, time: float) -> Moment:
         """What the face does at a time, without drawing it."""
         stage = StageClock()
-        known = min((history.newest for history in self.histories), default=-np.inf)
+        known = min((history.newest for history in self.histories[: self._n_own]), default=-np.inf)
         with stage("drive"):
             motion_time, inputs = self._motion(time, known)
             driven = self.driver.at(motion_time, inputs)
@@ -179,7 +184,34 @@ class Performer:
         self._animated = None
         restarts = next((s.restarts for s in self.avatar.settings if s.name == name), "animate")
         if restarts == "driver":
-            self.driver = self.avatar.driver(self.histories)
+            self.driver = self._new_driver()
+
+    def set_head_motion(self, motion: HeadMotion | None, choice: HeadMotionChoice = AS_FILMED) -> None:
+        """Lets the voice move the head from now on, or, with None, no longer; the face eases over.
+
+        An encoder that only the motion listens to is added, and begins to hear with the next sound.
+        """
+        self._head_motion = None if motion is None else (motion, choice)
+        if motion is None:
+            del self.encoders[self._n_own :], self.histories[self._n_own :]
+        elif self._motion_history(motion) is None:
+            self.encoders.append(make_encoder(motion.encoder))
+            self.histories.append(FeatureHistory(motion.n_features, HISTORY_S))
+        self.driver = self._new_driver()
+        if np.isfinite(self._newest_time):
+            self.mixer.crossfade_soon()
+
+    def _new_driver(self) -> Driver:
+        driver = self.avatar.driver(self.histories[: self._n_own])
+        if self._head_motion is None:
+            return driver
+        motion, choice = self._head_motion
+        return HeadMotionDriver(driver, motion, self._motion_history(motion), choice)
+
+    def _motion_history(self, motion: HeadMotion) -> FeatureHistory | None:
+        """The history of the encoder that the head's motion listens to, if it is here."""
+        pairs = zip(self.encoders, self.histories, strict=True)
+        return next((history for encoder, history in pairs if encoder_row(encoder) == motion.encoder), None)
 
     def _motion(self, time: float, known: float) -> tuple[float, Any]:
         dial = max(self.mixer.look_ahead_ms, self.driver.least_look_ahead_ms)

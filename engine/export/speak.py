@@ -12,6 +12,7 @@ from engine.errors import AudioError
 from engine.export.order import file_hash
 from engine.export.script import KNOWN_AHEAD_S
 from engine.export.sound import FaceSound
+from engine.head_motion import AS_FILMED, HeadMotionChoice, load_head_motion
 from engine.performer import Performer
 from engine.progress import Progress
 from engine.take import TakeInfo, row_of_orbit
@@ -26,9 +27,12 @@ CLIPPED_SHARE = 0.01
 
 def speak(
     avatar: Path, voice: Path, output: Path, *, look_ahead_ms: float = 160.0, idle: bool = True, name: str = "",
-    seed: int = 0,
+    seed: int = 0, head_motion: Path | None = None, head_choice: HeadMotionChoice = AS_FILMED,
 ) -> Iterator[Progress]:  # fmt: skip
     """Makes a take of a sound file; memory stays the same however long it is.
+
+    Args:
+        head_motion: a file of `mouthpiece head-motion` by which the voice moves the head too; `head_choice` says how.
 
     Raises:
         AvatarError, AudioError, OutputError: one sentence each, nothing written.
@@ -37,6 +41,8 @@ def speak(
     sound = SoundReader(voice)
     performer = Performer(load_avatar(avatar), _NoRasterizer(), seed=seed)
     performer.mixer.look_ahead_ms, performer.mixer.is_idle = look_ahead_ms, idle
+    if head_motion is not None:
+        performer.set_head_motion(load_head_motion(head_motion), head_choice)
     manifest = performer.avatar.manifest
     info = TakeInfo(
         name=name or voice.stem, avatar={"name": manifest.name, "path": str(avatar), "hash": file_hash(avatar)},

@@ -37,6 +37,9 @@ class LoudnessEncoder:
     def __init__(self) -> None:
         self.reset()
 
+    def row(self) -> dict[str, Any]:
+        return {"name": self.name}
+
     def reset(self) -> None:
         self._rest = np.zeros(0, dtype=np.float32)
         self._time = None
