@@ -296,6 +296,32 @@ def warm(training: bool = False, json: Json = False) -> None:
         follow(warm_up(training), json)
 
 
+@bench_cli.command("raster")
+def bench_rasterizers(
+    training: Annotated[bool, typer.Option("--training", help="Forward and backward in place of display.")] = False,
+    gaussians: Annotated[list[int] | None, typer.Option(help="Sizes of the scene (default: 10k to 300k).")] = None,
+    size: Annotated[list[int] | None, typer.Option(help="Picture sides (default: 256, 512, 1024).")] = None,
+    backend: Annotated[list[str] | None, typer.Option(help="cpu, opengl, cuda (default: all that run here).")] = None,
+    json: Json = False,
+) -> None:
+    """Time the rasterizers on the bench scene by stage, and say how far their pictures are from exact."""
+    with one_line_errors(json):
+        from engine.bench import COUNTS, SIZES, bench_raster, bench_training, machine, print_rows
+
+        if training:
+            device = backend[0] if backend else "cpu"
+            rows = [
+                row for side in size or [512] for row in bench_training(gaussians or (30_000,), side, device=device)
+            ]
+        else:
+            rows = bench_raster(size or SIZES, gaussians or COUNTS, backend)
+        if json:
+            say({"machine": machine(), "rows": rows}, json)
+            return
+        print_rows([machine()], "Machine")
+        print_rows(rows, "Training" if training else "Rasterizers")
+
+
 @bench_cli.command("live")
 def bench_live_line(
     avatar: Annotated[Path | None, typer.Argument(help="An .avatar (default: a made one of 30,000 splats).")] = None,

@@ -51,3 +51,8 @@ def pick_device(name: str | None = None) -> torch.device:
             "cuda: torch finds no usable NVIDIA GPU; install a CUDA build of torch and a driver, or use cpu."
         )
     return torch.device("cuda")
+
+
+def has_half_products(device: torch.device) -> bool:
+    """Whether products in bfloat16 pay on a processor: twice as fast with AVX-512 BF16, slow without."""
+    return device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()

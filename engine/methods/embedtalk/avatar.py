@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.camera import Camera
 from engine.controls import Controls
+from engine.device import has_half_products
 from engine.gaussians import Gaussians
 from engine.manifest import Manifest
 from engine.methods.embedtalk.config import EmbedTalkConfig
@@ -120,7 +121,7 @@ class EmbedTalkAvatar(CodedAvatar):
             self._motion_weights = net.trunk.weight[:, net.n_embedding_inputs :].cpu().contiguous()
             active = torch.from_numpy(self.active).to(self.device)
             self._live = LiveDeform(net, self.embeddings, self.canonical_means, self.opacity_logits, active,
-                                    config.position_scale)  # fmt: skip
+                                    config.position_scale, half=has_half_products(self.device))  # fmt: skip
 
 
 @dataclass(frozen=True)

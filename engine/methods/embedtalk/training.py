@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.device import has_half_products
 from engine.gaussians import Gaussians
 from engine.methods.embedtalk.config import EmbedTalkConfig
 from engine.methods.embedtalk.finish import finish
@@ -63,7 +64,7 @@ class EmbedTalkTraining(Trainable):
         shut = (self.unit_tracks[: clip.n_train, lids] > 0.6).any(axis=1)
         self._choice = FrameChoice(clip, shut, config.mouth_open_every)
         self.n_picked = 0
-        self._half_products = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+        self._half_products = has_half_products(device)
         self._neighbours: tuple[Tensor, Tensor] | None = None
         self._neighbours_at = self._range_at = -1e9
         self._last: tuple[Tensor, Tensor] | None = None

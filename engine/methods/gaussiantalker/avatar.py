@@ -9,6 +9,7 @@ from torch import Tensor
 
 from engine.camera import Camera, pose_matrix
 from engine.controls import Controls
+from engine.device import has_half_products
 from engine.gaussians import Gaussians
 from engine.manifest import Manifest
 from engine.methods.gaussiantalker.config import GaussianTalkerConfig
@@ -58,7 +59,7 @@ class GaussianTalkerAvatar(CodedAvatar):
         with torch.no_grad():
             self.embeddings = self.network.triplane(self.canonical_means)
             self._active = torch.from_numpy(self.active).to(device)
-            half = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+            half = has_half_products(device)
             self._live = LiveDeformation(self.network.deformation, self.embeddings[self._active], half)
         own = torch.tensor(self.reference_viewmat, dtype=torch.float32, device=device)[None]
         filmed = own if self.training_viewmats is None else _viewmats(file, self.training_viewmats).to(device)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.device import has_half_products
 from engine.errors import TrainingError
 from engine.gaussians import Gaussians
 from engine.methods.gaussiantalker.config import ATTRIBUTES, GaussianTalkerConfig
@@ -59,7 +60,7 @@ class GaussianTalkerTraining(Trainable):
         self.log_scale = float(self.splats["scales"].detach().mean())  # what predicted scales are added to
         self.perceptual = vgg_or_stand_in(device)
         self._choice = FrameChoice(clip, self.blinks[: clip.n_train, 0] > 0.6, config.open_every or clip.info.n_frames)
-        self._half_products = device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+        self._half_products = has_half_products(device)
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
 
     def stage(self, at: float) -> int:

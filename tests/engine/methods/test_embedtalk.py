@@ -70,6 +70,17 @@ def test_the_cached_first_layer_equals_the_whole_network(net):
         assert (new_opacities[::2] - torch.sigmoid(logits[::2] + opacity)).abs().max() < 1e-5
 
 
+def test_half_products_move_nothing_by_more_than_a_hundredth(net):
+    torch.manual_seed(1)
+    embeddings, means, logits = torch.randn(300, 32), torch.randn(300, 3), torch.randn(300)
+    active = torch.arange(300)
+    whole, half = (LiveDeform(net, embeddings, means, logits, active, 0.1, half=half) for half in (False, True))
+    part = net.motion_part(torch.randn(32), torch.rand(6))
+    exact, near = whole.shifts(part), half.shifts(part)
+    assert near.dtype == torch.float32
+    assert (near - exact).norm() < 0.01 * exact.norm()
+
+
 def test_the_network_is_small_and_has_no_grid():
     network = EmbedTalkNet(EmbedTalkConfig(), n_features=128, n_units=13)
     assert sum(p.numel() for p in network.parameters()) < 300_000
