@@ -1,0 +1,218 @@
+"""The deformation network: three heads that follow the expression and three that follow the head's pose (eq. 3).
+
+What a Gaussian's own code puts into a layer does not change while it performs, so a trained network keeps those halves
+(`CachedDeformation`) and a frame adds one vector for all.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.parts.encoding import encode_position, encoded_width
+
+SLOPE = 0.01
+POSE_OCTAVES, EAR_OCTAVES = 4, 4
+N_POSE, N_EAR = 6, 2
+POSITION_SCALE, ATTRIBUTE_SCALE = 0.3, 0.2
+N_ATTRIBUTES = 8  # three log scales, four of rotation, one of opacity
+
+
+class SkipMlp(nn.Module):
+    """Layers on a Gaussian's code `[N, C]` and a frame's condition `[D]`; both come in again at the middle layer.
+
+    The middle is `len(widths) // 2`; nets of one or two hidden layers have none.
+    """
+
+    def __init__(self, n_code: int, n_condition: int, widths: tuple[int, ...], n_out: int) -> None:
+        super().__init__()
+        self.n_code = n_code
+        n_in = n_code + n_condition
+        self.skip = len(widths) // 2 if len(widths) > 2 else None
+        sizes = [n_in, *widths]
+        self.layers = nn.ModuleList(
+            nn.Linear(sizes[i] + (n_in if i == self.skip else 0), sizes[i + 1]) for i in range(len(widths))
+        )
+        self.out = nn.Linear(widths[-1], n_out)
+
+    def forward(self, code: Tensor, condition: Tensor) -> Tensor:
+        given = torch.cat([code, condition.expand(len(code), -1)], dim=1)
+        x = given
+        for i, layer in enumerate(self.layers):
+            x = F.leaky_relu(layer(torch.cat([x, given], dim=1) if i == self.skip else x), SLOPE)
+        return self.out(x)
+
+    def halves(self, code: Tensor) -> list[Tensor]:
+        """What the code puts into the first layer and into the skip layer, `[N, width]` each: exact, and constant."""
+        halves = [code @ self.layers[0].weight[:, : self.n_code].T]
+        if self.skip is not None:
+            first = self.layers[self.skip - 1].out_features
+            halves.append(code @ self.layers[self.skip].weight[:, first : first + self.n_code].T)
+        return halves
+
+    def from_halves(self, halves: list[Tensor], condition: Tensor) -> Tensor:
+        """`forward`, given `halves` of the code."""
+        first = self.layers[0]
+        x = F.leaky_relu(halves[0] + F.linear(condition, first.weight[:, self.n_code :], first.bias), SLOPE)
+        for i, layer in enumerate(self.layers[1:], 1):
+            if i == self.skip:
+                n = self.layers[i - 1].out_features
+                given = F.linear(condition, layer.weight[:, n + self.n_code :], layer.bias)
+                x = F.leaky_relu(torch.addmm(halves[1] + given, x, layer.weight[:, :n].T), SLOPE)
+            else:
+                x = F.leaky_relu(layer(x), SLOPE)
+        return self.out(x)
+
+
+@dataclass(frozen=True)
+class Deformed:
+    """Gaussians of a frame before the head's rigid pose: offsets are applied, attributes activated."""
+
+    means: Tensor  # [N, 3]
+    quats: Tensor  # [N, 4]
+    scales: Tensor  # [N, 3]
+    opacities: Tensor  # [N]
+    colors: Tensor  # [N, 3]
+
+
+@dataclass(frozen=True)
+class DeformationSizes:
+    """Widths of the heads; the defaults are the full method's.
+
+    Attributes:
+        n_code: of a Gaussian's place code and feature; n_expression: coefficients without the eye aspect ratios.
+        width, pose_width: of hidden layers.
+    """
+
+    n_code: int = 128
+    n_expression: int = 64
+    width: int = 256
+    pose_width: int = 128
+
+
+class Deformation(nn.Module):
+    """Six heads over a Gaussian's place code z and its feature code c = tanh(h) + z.
+
+    Every head starts near zero, so that the resting Gaussians are what is drawn at first.
+    """
+
+    def __init__(self, sizes: DeformationSizes = DeformationSizes()) -> None:
+        super().__init__()
+        self.sizes, s = sizes, sizes
+        n_face = s.n_expression + encoded_width(N_EAR, EAR_OCTAVES)
+        n_pose = encoded_width(N_POSE, POSE_OCTAVES)
+        wide, slim = s.width, s.pose_width
+        self.heads = nn.ModuleDict({
+            "exp_deform": SkipMlp(s.n_code, n_face, (wide,) * 5, 3),
+            "exp_color": SkipMlp(s.n_code, n_face, (wide,) * 2, 3),
+            "exp_attributes": SkipMlp(s.n_code, n_face, (wide,) * 3, N_ATTRIBUTES),
+            "pose_deform": SkipMlp(s.n_code, n_pose, (wide,) * 2, 3),
+            "pose_color": SkipMlp(s.n_code, n_pose, (slim,), 3),
+            "pose_attributes": SkipMlp(s.n_code, n_pose, (slim,) * 2, N_ATTRIBUTES),
+        })  # fmt: skip
+        for head in self.heads.values():
+            nn.init.normal_(head.out.weight, std=1e-3)
+            nn.init.zeros_(head.out.bias)
+
+    def conditions(self, expression: Tensor, ear: Tensor, pose: Tensor) -> dict[str, Tensor]:
+        """What a frame tells the heads: `exp` of expression `[E]` and eye aspect ratios `[2]`, `pose` of `[6]`.
+
+        The pose is a rotation vector in radians and a translation in head heights.
+        """
+        return {
+            "exp": torch.cat([expression, encode_position(ear, EAR_OCTAVES)]),
+            "pose": encode_position(pose, POSE_OCTAVES),
+        }
+
+    def codes(self, place: Tensor, feature: Tensor) -> dict[str, Tensor]:
+        """The code each kind of head reads: places move, features colour and shape."""
+        c = torch.tanh(feature) + place
+        return {"deform": place, "color": c, "attributes": c}
+
+    def forward(
+        self, place: Tensor, feature: Tensor, weights: Tensor, expression: Tensor, ear: Tensor, pose: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Offsets of a frame: position `[N, 3]`, colour logits `[N, 3]`, raw attributes `[N, 8]`.
+
+        Args:
+            place, feature: `[N, n_code]`; weights: the expression's share `[N]` (`region_weights`).
+            expression: `[E]`; ear: `[2]`; pose: `[6]`.
+        """
+        conditions, codes = self.conditions(expression, ear, pose), self.codes(place, feature)
+        sides = {"exp": torch.nonzero(weights > 0)[:, 0], "pose": torch.nonzero(weights < 1)[:, 0]}
+        outs = {
+            name: self.heads[name](codes[kind][sides[side]], conditions[side])
+            for name, side, kind in _named(self.heads)
+        }
+        return _blended(outs, sides, weights)
+
+
+class CachedDeformation:
+    """A trained `Deformation` on its Gaussians, with everything kept that no frame changes."""
+
+    def __init__(self, network: Deformation, place: Tensor, feature: Tensor, weights: Tensor) -> None:
+        self._network, self._weights = network, weights
+        self._sides = {"exp": torch.nonzero(weights > 0)[:, 0], "pose": torch.nonzero(weights < 1)[:, 0]}
+        with torch.no_grad():
+            codes = network.codes(place, feature)
+            self._halves = {
+                name: network.heads[name].halves(codes[kind][self._sides[side]])
+                for name, side, kind in _named(network.heads)
+            }
+        self._kept: tuple[Tensor, dict[str, Tensor]] | None = None
+
+    @torch.no_grad()
+    def __call__(self, expression: Tensor, ear: Tensor, pose: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `Deformation.forward`; the pose's heads rest while the pose does."""
+        conditions = self._network.conditions(expression, ear, pose)
+        if self._kept is None or not torch.equal(self._kept[0], pose):
+            self._kept = pose.clone(), self._outs("pose", conditions)
+        return _blended(self._outs("exp", conditions) | self._kept[1], self._sides, self._weights)
+
+    def _outs(self, wanted: str, conditions: dict[str, Tensor]) -> dict[str, Tensor]:
+        heads = self._network.heads
+        return {
+            name: heads[name].from_halves(self._halves[name], conditions[side])
+            for name, side, _ in _named(heads) if side == wanted
+        }  # fmt: skip
+
+
+def deformed(
+    means: Tensor, quats: Tensor, log_scales: Tensor, opacity_logits: Tensor, color_logits: Tensor,
+    offsets: tuple[Tensor, Tensor, Tensor],
+) -> Deformed:  # fmt: skip
+    """Resting Gaussians with a frame's offsets, activated; the head's rigid pose comes after (`apply_pose`).
+
+    `mu' = mu + 0.3 (w_exp dx_exp + w_pose dx_pose)`, raw attributes + 0.2 delta.
+    """
+    position, color, attributes = offsets
+    raw = ATTRIBUTE_SCALE * attributes
+    return Deformed(
+        means + POSITION_SCALE * position,
+        F.normalize(quats + raw[:, 3:7], dim=1),
+        torch.exp(log_scales + raw[:, :3]),
+        torch.sigmoid(opacity_logits + raw[:, 7]),
+        torch.sigmoid(color_logits + color),
+    )
+
+
+def _named(heads: nn.ModuleDict) -> list[tuple[str, str, str]]:
+    """Each head's name, its side (`exp`, `pose`) and its kind (`deform`, `color`, `attributes`)."""
+    return [(name, *name.split("_")) for name in heads]
+
+
+def _blended(outs: dict[str, Tensor], sides: dict[str, Tensor], weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Both sides' offsets by their weights; positions through tanh, so that none flies off."""
+    shares = {"exp": weights[sides["exp"]], "pose": 1 - weights[sides["pose"]]}
+    blended = []
+    for kind in ("deform", "color", "attributes"):
+        total = None
+        for side, rows in sides.items():
+            out = outs[f"{side}_{kind}"]
+            out = torch.tanh(out) if kind == "deform" else out
+            if total is None:
+                total = out.new_zeros(len(weights), out.shape[1])
+            total = total.index_add(0, rows, shares[side][:, None] * out)
+        blended.append(total)
+    return blended[0], blended[1], blended[2]

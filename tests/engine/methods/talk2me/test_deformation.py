@@ -1,0 +1,96 @@
+"""The six heads: whom each may move, and that what is kept between frames changes nothing."""
+
+import pytest
+import torch
+
+from engine.methods.talk2me.deformation import CachedDeformation, Deformation, DeformationSizes, deformed
+from engine.methods.talk2me.regions import region_weights
+
+N = 300
+SIZES = DeformationSizes(n_code=24, n_expression=10, width=32, pose_width=16)
+
+
+@pytest.fixture
+def head():
+    torch.manual_seed(0)
+    network = Deformation(SIZES)
+    for part in network.heads.values():
+        torch.nn.init.normal_(part.out.weight, std=0.3)
+    points = 0.5 * torch.rand(N, 3)
+    weights = torch.from_numpy(region_weights(points.numpy(), points[:4].numpy()))
+    assert (weights == 0).sum() > 20 and (weights == 1).sum() > 3 and ((weights > 0) & (weights < 1)).sum() > 20
+    return network, torch.randn(N, 24), torch.randn(N, 24), weights
+
+
+def face(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    chance = torch.Generator().manual_seed(seed)
+    return torch.randn(10, generator=chance), 0.3 * torch.rand(2, generator=chance), torch.randn(6, generator=chance)
+
+
+def moved(a, b) -> torch.Tensor:
+    return torch.stack([(x - y).abs().amax(dim=1) for x, y in zip(a, b, strict=True)]).amax(dim=0)
+
+
+@torch.no_grad()
+def test_expression_moves_nothing_beyond_its_region_and_pose_nothing_at_its_heart(head):
+    network, place, feature, weights = head
+    expression, ear, pose = face()
+    plain = network(place, feature, weights, expression, ear, pose)
+    other = network(place, feature, weights, expression + 1, ear, pose)
+    assert moved(plain, other)[weights == 0].max() == 0 and moved(plain, other)[weights > 0.05].min() > 0
+    other = network(place, feature, weights, expression, ear + 0.1, pose)
+    assert moved(plain, other)[weights == 0].max() == 0 and moved(plain, other)[weights > 0.05].min() > 0
+    other = network(place, feature, weights, expression, ear, pose + 0.3)
+    assert moved(plain, other)[weights == 1].max() == 0 and moved(plain, other)[weights < 0.95].min() > 0
+
+
+@torch.no_grad()
+def test_kept_halves_give_what_the_network_gives(head):
+    network, place, feature, weights = head
+    cached = CachedDeformation(network, place, feature, weights)
+    for seed in range(4):
+        expression, ear, pose = face(seed)
+        pose = face(seed // 2)[2]  # stays for two frames: its heads rest
+        for a, b in zip(cached(expression, ear, pose), network(place, feature, weights, expression, ear, pose),
+                        strict=True):  # fmt: skip
+            assert torch.allclose(a, b, atol=1e-4)
+
+
+@torch.no_grad()
+def test_the_poses_heads_rest_while_the_pose_does(head):
+    network, place, feature, weights = head
+    cached = CachedDeformation(network, place, feature, weights)
+    runs = []
+    for name in ("pose_deform", "exp_deform"):
+        network.heads[name].out.register_forward_hook(lambda *_, name=name: runs.append(name))
+    for expression, pose in ((0, 0), (1, 0), (2, 1)):
+        cached(face(expression)[0], face()[1], face(pose)[2])
+    assert runs.count("exp_deform") == 3 and runs.count("pose_deform") == 2
+
+
+def test_gradients_reach_every_head_and_both_codes(head):
+    network, place, feature, weights = head
+    place.requires_grad_()
+    feature.requires_grad_()
+    sum(out.square().sum() for out in network(place, feature, weights, *face())).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+    assert place.grad.any() and feature.grad.any()
+
+
+def test_full_size_heads_cost_what_the_method_says():
+    heads = Deformation().heads
+    macs = {name: sum(layer.weight.numel() for layer in head.modules() if hasattr(layer, "weight")) / 1e3
+            for name, head in heads.items()}  # fmt: skip
+    assert macs["exp_deform"] == pytest.approx(370, abs=1) and macs["exp_color"] == pytest.approx(121, abs=1)
+    assert macs["exp_attributes"] == pytest.approx(241, abs=1) and macs["pose_deform"] == pytest.approx(113, abs=1)
+    assert macs["pose_color"] == pytest.approx(24, abs=1) and macs["pose_attributes"] == pytest.approx(42, abs=2)
+
+
+def test_no_offsets_leave_resting_gaussians():
+    means, quats = torch.randn(5, 3), torch.nn.functional.normalize(torch.randn(5, 4), dim=1)
+    scales, opacity, color = torch.randn(5, 3), torch.randn(5), torch.randn(5, 3)
+    still = deformed(means, quats, scales, opacity, color, (torch.zeros(5, 3), torch.zeros(5, 3), torch.zeros(5, 8)))
+    assert torch.equal(still.means, means) and torch.allclose(still.quats, quats, atol=1e-6)
+    assert torch.equal(still.scales, scales.exp()) and torch.equal(still.opacities, opacity.sigmoid())
+    pushed = deformed(means, quats, scales, opacity, color, (torch.ones(5, 3), torch.zeros(5, 3), torch.ones(5, 8)))
+    assert torch.allclose(pushed.means, means + 0.3) and torch.allclose(pushed.scales, (scales + 0.2).exp())
