@@ -31,6 +31,7 @@ TYPES = {
 ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">"}
 POSITION, SCALE, ROTATION = ("x", "y", "z"), ("scale_0", "scale_1", "scale_2"), ("rot_0", "rot_1", "rot_2", "rot_3")
 BASE_COLOR = ("f_dc_0", "f_dc_1", "f_dc_2")
+BINDING = "binding_0"
 
 
 def write_ply(path: Path, gaussians: Gaussians, y_down: bool = True) -> None:
@@ -65,7 +66,29 @@ def read_ply(path: Path, y_down: bool = True) -> Gaussians:
         AvatarError: if it is no such file, truncated, compressed or of an absurd size; nothing is read before that
             is known.
     """
-    path = Path(path)
+    gaussians = _gaussians(_read_rows(Path(path)))
+    if not y_down:
+        return gaussians
+    turned = half_turned(gaussians)
+    return replace(turned, quats=-turned.quats)  # the turn back: out and in again is the same quaternion
+
+
+def read_bound_ply(path: Path) -> tuple[Gaussians, np.ndarray]:
+    """Gaussians in the frames of a mesh's triangles, as GaussianAvatars writes them, and each one's triangle `[N]`.
+
+    Raises:
+        AvatarError: as `read_ply`, and if the file says nothing, or nonsense, about triangles.
+    """
+    rows = _read_rows(Path(path))
+    if BINDING not in rows.dtype.names:
+        raise AvatarError(f"{path}: names no triangles ({BINDING}); open it as a plain splat file instead.")
+    triangles = rows[BINDING].astype(np.float64)
+    if not (np.isfinite(triangles).all() and (triangles == np.round(triangles)).all() and (triangles >= 0).all()):
+        raise AvatarError(f"{path}: {BINDING} holds numbers that are no triangles; fetch the file again.")
+    return _gaussians(rows), triangles.astype(np.int64)
+
+
+def _read_rows(path: Path) -> np.ndarray:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -80,11 +103,7 @@ def read_ply(path: Path, y_down: bool = True) -> Gaussians:
                 rows = np.frombuffer(file.read(count * dtype.itemsize), dtype=dtype)
     except OSError as error:
         raise AvatarError(f"{path}: {error.strerror or error}.") from error
-    gaussians = _gaussians(rows)
-    if not y_down:
-        return gaussians
-    turned = half_turned(gaussians)
-    return replace(turned, quats=-turned.quats)  # the turn back: out and in again is the same quaternion
+    return rows
 
 
 def half_turned(gaussians: Gaussians) -> Gaussians:

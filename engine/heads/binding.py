@@ -145,7 +145,7 @@ def follow(
     centres, rotations, sizes = triangle_frames(vertices, corners)
     size = sizes[row, None]
     means = size * torch.einsum("nij,nj->ni", rotations[row], offsets) + centres[row]
-    return means, _product(_quaternions(rotations)[row], quats), size * scales
+    return means, quat_product(rotation_quaternions(rotations)[row], quats), size * scales
 
 
 def follow_live(
@@ -178,7 +178,7 @@ def _across(x: Tensor) -> Tensor:
     return out / out.norm(dim=1, keepdim=True)
 
 
-def _quaternions(rotations: Tensor) -> Tensor:
+def rotation_quaternions(rotations: Tensor) -> Tensor:
     """Unit quaternions `[T, 4]` of rotations: of the four ways to read one, the one with the largest divisor."""
     (a, b, c), (d, e, f), (g, h, i) = (row.unbind(dim=1) for row in rotations.unbind(dim=1))
     ways = torch.stack([
@@ -192,7 +192,8 @@ def _quaternions(rotations: Tensor) -> Tensor:
     return chosen / chosen.norm(dim=1, keepdim=True)
 
 
-def _product(p: Tensor, q: Tensor) -> Tensor:
+def quat_product(p: Tensor, q: Tensor) -> Tensor:
+    """Quaternions `[N, 4]` that turn by q, then by p."""
     real = p[:, :1] * q[:, :1] - (p[:, 1:] * q[:, 1:]).sum(dim=1, keepdim=True)
     return torch.cat([real, p[:, :1] * q[:, 1:] + q[:, :1] * p[:, 1:] + torch.linalg.cross(p[:, 1:], q[:, 1:])], dim=1)
 

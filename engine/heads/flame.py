@@ -71,13 +71,14 @@ class FlameHead(HeadModel):
         model: the model file, `generic_model.pkl` or `flame2023.pkl`; `EMBEDDING_FILE` may lie beside it.
         shape: identity coefficients (standard deviations), up to those the file has (300).
         look: colours; FLAME has no hair, brows or teeth.
+        offset: what the person's mesh adds to the model's, metres `[V, 3]`.
 
     Attributes:
         n_shape, n_expression: how many coefficients the file has.
 
     Raises:
         ModelMissingError: when the file is not such a model.
-        ControlError: for more coefficients than it has.
+        ControlError: for more coefficients than it has, or offsets of another mesh.
     """
 
     name = "flame"
@@ -86,7 +87,9 @@ class FlameHead(HeadModel):
     licence = "made from the user's FLAME model; its licence applies"
     strands = ()
 
-    def __init__(self, model: Path, shape: Sequence[float] = (), look: Look | None = None) -> None:
+    def __init__(
+        self, model: Path, shape: Sequence[float] = (), look: Look | None = None, offset: np.ndarray | None = None
+    ) -> None:
         self.look = look or Look()
         arrays = read_flame(model)
         n = arrays["shapedirs"].shape[2]
@@ -98,6 +101,10 @@ class FlameHead(HeadModel):
         self._embedding = _read_embedding(Path(model).parent / EMBEDDING_FILE, arrays["faces"])
         self._expressions = arrays["shapedirs"][:, :, self.n_shape :]
         self._template = arrays["v_template"] + arrays["shapedirs"][:, :, : len(shape)] @ np.asarray(shape, float)
+        if offset is not None:
+            if np.shape(offset) != self._template.shape:
+                raise ControlError(f"{model}: has {len(self._template)} vertices, the offsets are {np.shape(offset)}.")
+            self._template = self._template + offset
         self._joints = arrays["J_regressor"] @ self._template
         eyes = self._joints[[EYE_LEFT, EYE_RIGHT]]
         self._scale = INTEROCULAR / max(float(np.linalg.norm(eyes[0] - eyes[1])), 1e-9)
