@@ -156,6 +156,9 @@ def render(
     format: Annotated[str, typer.Option(help="mp4, mp4-av1, webm-alpha, mov-prores, png, depth, ply, tables.")] = "",
     start: Annotated[float, typer.Option(help="In point, seconds.")] = 0.0,
     end: Annotated[float | None, typer.Option(help="Out point, seconds.")] = None,
+    head_motion: Annotated[Path | None, typer.Option(help="A .motion file: the voice moves the head too.")] = None,
+    head_strength: Annotated[float, typer.Option(help="Of the head's motion; 0 is none, 1 as filmed.")] = 1.0,
+    head_seed: Annotated[int, typer.Option(help="Another number, another fitting motion.")] = 0,
     as_recorded: Annotated[bool, typer.Option(help="Play what the take recorded instead of driving again.")] = False,
     crf: Annotated[int, typer.Option(help="Quality, 0 lossless, 18 looks it, 51 worst.")] = 18,
     label: Annotated[str, typer.Option(help="Words in a corner of the picture (default: none).")] = "",
@@ -177,6 +180,7 @@ def render(
             order = make_order(
                 avatar=avatar, output=out, voice=voice, take=take, view=camera or ("take" if take else "front"),
                 width=width, height=height, fps=fps, controls=_numbers(set_), background=_background(background),
+                head_motion=head_motion, head_strength=head_strength, head_seed=head_seed,
                 look_ahead_ms=look_ahead, idle=idle, supersample=supersample, backend=backend,
                 kind=format, start=start, end=end, drive="take" if as_recorded else "voice", crf=crf, label=label,
                 is_signed=sign, says_synthetic=say_synthetic,

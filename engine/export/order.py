@@ -37,6 +37,7 @@ class Order(BaseModel):
         background: None (the avatar's own), a colour of three numbers 0 to 1, or the path of a picture; formats with
             transparency leave it out where `is_transparent`.
         look_ahead_ms: what the driver may hear ahead; offline the whole 160 ms cost nothing.
+        head_motion: a `.motion` file by which the voice moves the head too, with its strength and seed.
         supersample: pictures are rendered this much larger and averaged down.
         says_synthetic, is_signed: metadata that says where the clip came from, and a signature on it.
         label: words in a corner of the picture, empty for none.
@@ -69,6 +70,9 @@ class Order(BaseModel):
     background: tuple[float, float, float] | Path | None = None
     is_transparent: bool = True
     look_ahead_ms: float = Field(default=160.0, ge=0, le=240)
+    head_motion: Path | None = None
+    head_strength: float = Field(default=1.0, ge=0, le=3)
+    head_seed: int = 0
     idle: bool = True
     seed: int = 0
     supersample: int = Field(default=1, ge=1, le=4)

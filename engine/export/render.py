@@ -19,6 +19,7 @@ from engine.export.script import Material, Script, open_material, write_script
 from engine.export.sinks import DEPTH_STEP_MM, open_sink
 from engine.export.sound import FileSound
 from engine.export.video import SOUND_RATE_HZ
+from engine.head_motion import HeadMotionChoice, load_head_motion
 from engine.methods.base import Avatar
 from engine.paths import atomic_file, atomic_folder
 from engine.performance.clips import source_times
@@ -72,6 +73,9 @@ def open_performer(order: Order, avatar: Avatar | None = None) -> Performer:
     performer.mixer.look_ahead_ms = order.look_ahead_ms
     performer.mixer.is_idle = order.idle
     performer.mixer.set_user(order.controls)
+    if order.head_motion is not None:
+        choice = HeadMotionChoice(strength=order.head_strength, seed=order.head_seed)
+        performer.set_head_motion(load_head_motion(order.head_motion), choice)
     if order.splat_edits is not None:
         performer.edits = Edits.from_json(order.splat_edits)
     for name, value in order.settings.items():

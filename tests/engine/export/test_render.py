@@ -23,6 +23,7 @@ from engine.project import take_key
 from engine.take import Take, TakeInfo, save_take
 from tests.fakes import avatar as fake
 from tests.fakes.avatar import SCHEMA
+from tests.fakes.motion import made_motion
 
 SIZE, FPS, SECONDS = 32, 10.0, 1.0
 
@@ -269,3 +270,25 @@ def test_a_voice_alone_needs_no_take(files):
     folder = rendered(order_of(files, "v", kind="tables", take=None, voice=files / "v.wav", controls={"pose.yaw": 5.0}))
     rows = np.genfromtxt(folder / "controls.csv", delimiter=",", names=True, deletechars="")
     np.testing.assert_allclose(rows["pose.yaw"], 5, atol=1e-5)
+
+
+def test_a_clip_whose_head_the_voice_moves_is_the_same_twice_and_another_by_another_seed(files):
+    made_motion().save(files / "m.motion")
+    t = np.arange(4 * 16_000) / 16_000
+    voice = 0.3 * np.sin(2 * np.pi * 200 * t) * (0.6 + 0.4 * np.sin(2 * np.pi * 0.7 * t))
+    soundfile.write(files / "long.wav", voice, 16_000)
+    yaws = []
+    for name, seed in {"one": 0, "two": 0, "three": 5}.items():
+        order = order_of(
+            files,
+            name,
+            kind="tables",
+            take=None,
+            voice=files / "long.wav",
+            head_motion=files / "m.motion",
+            head_seed=seed,
+        )
+        rows = np.genfromtxt(rendered(order) / "controls.csv", delimiter=",", names=True, deletechars="")
+        yaws.append(rows["pose.yaw"])
+    assert np.array_equal(yaws[0], yaws[1]) and yaws[0].std() > 0.3
+    assert np.abs(yaws[0] - yaws[2]).max() > 0.3

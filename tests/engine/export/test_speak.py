@@ -13,6 +13,7 @@ from engine.export import speak as speaking
 from engine.take import load_take
 from engine.take_voice import TakeVoice
 from tests.fakes import avatar as fake
+from tests.fakes.motion import made_motion
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +106,14 @@ def test_a_stopped_or_impossible_take_leaves_nothing(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.avatar", "v.wav"]
     with pytest.raises(MouthpieceError, match="nowhere"):
         list(speaking.speak(avatar, voice, tmp_path / "nowhere" / "t.take"))
+
+
+def test_the_voice_moves_the_head_of_a_take_where_it_is_asked_to(tmp_path):
+    avatar, voice = fake.save(tmp_path / "a.avatar"), write_voice(tmp_path / "v.wav", voice_of(5.0))
+    made_motion().save(tmp_path / "m.motion")
+    yaws = {}
+    for name, motion in {"still": None, "moved": tmp_path / "m.motion"}.items():
+        list(speaking.speak(avatar, voice, tmp_path / f"{name}.take", idle=False, head_motion=motion))
+        take = load_take(tmp_path / f"{name}.take")
+        yaws[name] = take.driven[:, take.schema.index("pose.yaw")]
+    assert not yaws["still"].any() and yaws["moved"].std() > 0.3
