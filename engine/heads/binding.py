@@ -17,6 +17,7 @@ from engine.heads.texels import rasterized_uv
 
 SEAM_STRETCH = 20.0
 """How many times the usual stretch makes a triangle one that closes a seam across its chart, not a piece of it."""
+SPARSEST = 3.0  # times the usual distance of texels: slivers of a layout are no measure
 TINY = 1e-12
 
 
@@ -31,6 +32,8 @@ class Binding:
         base: where the texel lies in its triangle's frame at rest, in sizes l, float32 `[N, 3]`.
         texels: row (v) and column (u) of each Gaussian in the map, int32 `[N, 2]`.
         shares: weights of the three corners at the texel, float32 `[N, 3]`.
+        spacing: how far apart neighbouring texels lie on the triangle at rest, in sizes l, float32 `[N]`: over 1 where
+            a fine mesh has fewer texels than triangles.
         side: of the map.
     """
 
@@ -40,6 +43,7 @@ class Binding:
     base: np.ndarray
     texels: np.ndarray
     shares: np.ndarray
+    spacing: np.ndarray
     side: int
 
     def __len__(self) -> int:
@@ -84,11 +88,15 @@ def bind(
     used, triangles = np.unique(face, return_inverse=True)
     centres, rotations, sizes = triangle_frames(torch.from_numpy(vertices), torch.from_numpy(faces[used]))
     points = np.einsum("nk,nkc->nc", shares, vertices[faces[face]])
+    in_world, in_texels = _areas(vertices[faces[used]]), _areas(np.asarray(uv, np.float64)[faces[used]] * side)
+    spacing = np.sqrt(in_world / np.maximum(in_texels, TINY))
+    spacing = np.minimum(spacing, SPARSEST * np.median(spacing[triangles])) / sizes.numpy()
     out = torch.from_numpy(points) - centres[triangles]
     base = torch.einsum("nji,nj->ni", rotations[triangles], out) / sizes[triangles, None]
     return Binding(
         faces[used].astype(np.int32), triangles.astype(np.int32), face.astype(np.int32),
-        base.numpy().astype(np.float32), texels.astype(np.int32), shares.astype(np.float32), side,
+        base.numpy().astype(np.float32), texels.astype(np.int32), shares.astype(np.float32),
+        spacing[triangles].astype(np.float32), side,
     )  # fmt: skip
 
 
@@ -110,7 +118,8 @@ def bind_given(faces: np.ndarray, of_gaussian: np.ndarray, n_vertices: int) -> B
     n = len(of_gaussian)
     return Binding(
         faces[used].astype(np.int32), triangles.astype(np.int32), of_gaussian.astype(np.int32),
-        np.zeros((n, 3), np.float32), np.zeros((n, 2), np.int32), np.full((n, 3), 1 / 3, np.float32), 0,
+        np.zeros((n, 3), np.float32), np.zeros((n, 2), np.int32), np.full((n, 3), 1 / 3, np.float32),
+        np.zeros(n, np.float32), 0,
     )  # fmt: skip
 
 
@@ -159,10 +168,16 @@ def follow_live(
 def _is_sound(vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray) -> np.ndarray:
     """Triangles with an area in the world that are not stretched across the UV square, bool `[F]`."""
     corners, flat = vertices[faces], uv[faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     longest = [np.linalg.norm(x - np.roll(x, 1, axis=1), axis=2).max(axis=1) for x in (corners, flat)]
     stretch = longest[1] / np.maximum(longest[0], TINY)
-    return (area > TINY) & (stretch < SEAM_STRETCH * np.median(stretch))
+    return (_areas(corners) > TINY) & (stretch < SEAM_STRETCH * np.median(stretch))
+
+
+def _areas(corners: np.ndarray) -> np.ndarray:
+    """Of triangles `[F, 3, 2 or 3]`, `[F]`."""
+    sides = np.zeros((len(corners), 2, 3))
+    sides[:, :, : corners.shape[2]] = corners[:, 1:] - corners[:, :1]
+    return np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
 
 
 def _unit(x: Tensor, otherwise: Tensor) -> Tensor:

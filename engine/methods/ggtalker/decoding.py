@@ -13,7 +13,9 @@ from engine.heads.binding import Binding, follow
 POSITION, SCALE, ROTATION, COLOR, OPACITY = slice(0, 3), slice(3, 6), slice(6, 10), slice(10, 13), slice(13, 14)
 N_CHANNELS = 14
 REACH = 0.5  # how far from its texel a Gaussian may go, sizes of its triangle
+MOST_SCALE = 0.6  # standard deviation from which on a Gaussian is held back
 START_SCALE = 0.35  # standard deviation at zero, sizes of its triangle
+SPACING_SHARE, MOST_START = 0.6, 8.0
 START_LOGIT = 2.0
 HARMONIC = math.sqrt(math.pi)
 """The constant harmonic that makes a colour 0 or 1: 0.5 / C0."""
@@ -43,20 +45,27 @@ class LocalGaussians:
         return Gaussians(means, quats, scales, self.opacities, self.harmonics[:, None], sh_degree=0)
 
 
-def decoded(raw: Tensor, base: Tensor) -> LocalGaussians:
-    """Gaussians from the map's values `[N, 14]`; zeros are round ones of `START_SCALE` on the surface, grey.
+def decoded(raw: Tensor, base: Tensor, start_scales: Tensor | float = START_SCALE) -> LocalGaussians:
+    """Gaussians from the map's values `[N, 14]`; zeros are round ones of the start scale on the surface, grey.
 
     Args:
-        base: where the texels lie in their triangles, `Binding.base` `[N, 3]`.
+        base: where the texels lie in their triangles, `Binding.base` `[N, 3]`; start_scales: `[N, 1]`, see there.
     """
     upright = raw.new_tensor([1.0, 0.0, 0.0, 0.0])
     return LocalGaussians(
         base + REACH * torch.tanh(raw[:, POSITION]),
         F.normalize(raw[:, ROTATION] + upright, dim=1),
-        START_SCALE * torch.exp(raw[:, SCALE]),
+        start_scales * torch.exp(raw[:, SCALE]),
         torch.sigmoid(raw[:, OPACITY][:, 0] + START_LOGIT),
         HARMONIC * torch.tanh(raw[:, COLOR]),
     )
+
+
+def start_scales(binding: Binding) -> Tensor:
+    """Standard deviations at zero `[N, 1]`, in sizes of the triangle: `START_SCALE`, or what closes the surface between
+    texels where a mesh finer than the map has them farther apart."""
+    spacing = torch.from_numpy(binding.spacing)[:, None]
+    return (SPACING_SHARE * spacing).clamp(START_SCALE, MOST_START)
 
 
 def raw_colors(colors: Tensor) -> Tensor:
@@ -65,8 +74,10 @@ def raw_colors(colors: Tensor) -> Tensor:
     return torch.atanh((2 * colors - 1).clamp(-0.98, 0.98))
 
 
-def shape_losses(local: LocalGaussians, base: Tensor, weight_offset: float = 0.01, most_scale: float = 0.6) -> Tensor:
+def shape_losses(
+    local: LocalGaussians, base: Tensor, weight_offset: float = 0.01, most_scales: Tensor | float = MOST_SCALE
+) -> Tensor:
     """What holds Gaussians to their triangles in adaptation (section 5): squared distance from the texel, and scales
-    over `most_scale`."""
+    over `most_scales`, a number or `[N, 1]`: at least `start_scales`."""
     offset = (local.offsets - base).square().sum(dim=1).mean()
-    return weight_offset * offset + F.relu(local.scales - most_scale).mean()
+    return weight_offset * offset + F.relu(local.scales - most_scales).mean()

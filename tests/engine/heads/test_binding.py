@@ -61,6 +61,15 @@ def test_every_covered_texel_has_one_gaussian(bound):
     assert 0.3 < maps.mean() < 1
 
 
+def test_spacing_is_the_distance_of_neighbouring_texels_in_sizes_of_the_triangle():
+    vertices = np.array([[0.0, 0, 0], [2, 0, 0], [0, 2, 0]])
+    bound = bind(vertices, np.array([[0, 1, 2]]), np.array([[0.0, 0], [1, 0], [0, 1]]), side=8)
+    assert np.allclose(bound.spacing, (2 / 8) / 2)  # two head heights over eight texels, size l is 2
+    points = bound.shares @ vertices
+    gaps = np.linalg.norm(points[None] - points[:, None], axis=2) + 9 * np.eye(len(points))
+    assert np.allclose(gaps.min(axis=1), 2 * bound.spacing, atol=1e-6)
+
+
 def test_maps_and_gaussians_carry_the_same_values_there_and_back(bound):
     values = torch.randn(2, len(bound), 14)
     assert torch.equal(bound.gathered(bound.scattered(values)), values)

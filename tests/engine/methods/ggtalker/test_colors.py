@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.camera import Orbit
 from engine.heads.binding import bind
 from engine.heads.house import HouseHead
 from engine.methods.ggtalker.colors import ColorNet
@@ -14,6 +15,7 @@ from engine.methods.ggtalker.decoding import (
     decoded,
     raw_colors,
     shape_losses,
+    start_scales,
 )
 from engine.raster.reference import rasterization
 
@@ -53,6 +55,21 @@ def test_the_gradient_of_a_picture_reaches_each_of_the_14_channels(head, bound):
     colors[..., 0].square().sum().add(colors[..., 1].sum()).add(colors[..., 2].sum()).backward()
     assert raw.shape[1] == 14 and (raw.grad.abs().sum(dim=0) > 0).all()
     assert torch.isfinite(raw.grad).all() and vertices.grad.abs().sum() > 0
+
+
+def test_gaussians_of_zeros_leave_no_hole_in_a_face_whose_mesh_is_finer_than_the_map(head, bound):
+    base, vertices = torch.from_numpy(bound.base), torch.from_numpy(head.vertices).float()
+    camera = Orbit().camera(48, 48)
+    viewmat, intrinsics = (torch.from_numpy(m).float()[None] for m in (camera.viewmat, camera.k))
+    held = []
+    for scales in (START_SCALE, start_scales(bound)):
+        shown = decoded(torch.zeros(len(bound), N_CHANNELS), base, scales).on(bound, vertices)
+        _, alphas, _ = rasterization(
+            shown.means, shown.quats, shown.scales, shown.opacities, shown.colors, viewmat, intrinsics, 48, 48,
+            sh_degree=0,
+        )  # fmt: skip
+        held.append(float(alphas[0, 18:29, 20:28].min()))
+    assert held[0] < 0.5 < 0.8 < held[1]
 
 
 def test_colours_survive_being_written_into_the_map():
