@@ -47,7 +47,7 @@ def head_motion(
     dataset: Annotated[Path, typer.Argument(help="A dataset made by capture or studio.")],
     out: Annotated[Path, typer.Option("-o", "--output", help="The .motion file to make.")],
     encoder: Annotated[str, typer.Option(help="Which audio encoder hears the voice.")] = "phones",
-    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 1500,
+    steps: Annotated[int, typer.Option(help="Training steps.", min=1)] = 800,
     seed: Annotated[int, typer.Option(help="Of the training's chance.")] = 0,
     json: Json = False,
 ) -> None:
