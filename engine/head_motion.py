@@ -31,6 +31,8 @@ from engine.vocabulary import ARKIT_52, POSE_NAMES
 FORMAT, VERSION = "mouthpiece-head-motion", 1
 BLOCK_S = N_FRAMES / FPS
 MAX_ROWS = 200_000
+WIDEST = 4.0
+"""Standard deviations of the training track beyond which no sound, however foreign, turns the head."""
 _STEPS_A_FRAME = int(FEATURE_RATE_HZ / FPS)
 
 
@@ -193,7 +195,7 @@ class MotionStream:
         if self._refined is not None:
             refined = joined(self._refined, refined)
         self._laid, self._refined = laid[-N_OVERLAP:], refined[-N_OVERLAP:]
-        return refined
+        return motion.pose_mean + within((refined - motion.pose_mean) / motion.pose_scale) * motion.pose_scale
 
     def _retrieved(self, heard: np.ndarray, block: int, allowed: np.ndarray | None) -> int:
         choice = self._choice
@@ -223,6 +225,11 @@ def generated(
         allowed = motion.units.away_from(start) if excludes else None
         blocks.append(stream.next(padded[start : start + N_SPAN], block, allowed)[:N_FRAMES])
     return np.concatenate(blocks)[: len(heard)]
+
+
+def within(pose: np.ndarray) -> np.ndarray:
+    """Standardised poses bent smoothly to stay within `WIDEST`; what lies in the track's usual range stays as it is."""
+    return pose / (1 + (np.abs(pose) / WIDEST) ** 4) ** 0.25
 
 
 def frame_features(history: FeatureHistory, first: float, n_frames: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ import torch
 
 from engine.audio.block import SAMPLE_RATE_HZ, Block
 from engine.errors import AvatarError
-from engine.head_motion import HeadMotion, HeadMotionChoice, load_head_motion
+from engine.head_motion import WIDEST, HeadMotion, HeadMotionChoice, generated, load_head_motion, within
 from engine.parts.pose_refiner import PoseRefiner
 from engine.parts.pose_units import N_SPAN, build_units
 from engine.performer import Performer
@@ -95,6 +95,14 @@ def test_a_pinned_unit_is_shown_and_named(motion):
     performer = stage(motion, pinned=17)
     performer.hear(voice(4))
     assert [performer.driver.unit_at(t) for t in (0.5, 2.2, 3.9)] == [17, 17, 17]
+
+
+def test_no_sound_however_foreign_turns_the_head_beyond_what_it_learned(motion):
+    torch.nn.init.normal_(motion.refiner.out.weight, std=3.0)  # a network gone astray
+    heard = np.random.default_rng(0).normal(size=(500, 1)).astype(np.float32) * 20
+    spread = np.abs(generated(motion, heard) - motion.pose_mean) / motion.pose_scale
+    assert 3.0 < spread.max() <= WIDEST
+    assert np.allclose(within(np.linspace(-1.5, 1.5, 9)), np.linspace(-1.5, 1.5, 9), rtol=0.006)
 
 
 def test_another_stretch_of_sound_begins_anew(motion):
