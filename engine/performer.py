@@ -192,9 +192,11 @@ class Performer:
         An encoder that only the motion listens to is added, and begins to hear with the next sound.
         """
         self._head_motion = None if motion is None else (motion, choice)
-        if motion is None:
-            del self.encoders[self._n_own :], self.histories[self._n_own :]
-        elif self._motion_history(motion) is None:
+        added = zip(self.encoders[self._n_own :], self.histories[self._n_own :], strict=True)
+        kept = [pair for pair in added if motion is not None and encoder_row(pair[0]) == motion.encoder]
+        self.encoders[self._n_own :] = [encoder for encoder, _ in kept]
+        self.histories[self._n_own :] = [history for _, history in kept]
+        if motion is not None and self._motion_history(motion) is None:
             self.encoders.append(make_encoder(motion.encoder))
             self.histories.append(FeatureHistory(motion.n_features, HISTORY_S))
         self.driver = self._new_driver()

@@ -125,6 +125,12 @@ def test_an_encoder_only_the_motion_hears_with_is_added_and_goes_again(motion):
     performer.set_head_motion(motion)
     performer.hear(voice(4))
     assert len(performer.encoders) == 2 and np.std(yaw(performer, np.arange(2, 4, 0.1))) > 0
+    kept = performer.encoders[1]
+    performer.set_head_motion(motion, HeadMotionChoice(seed=1))
+    assert performer.encoders[1] is kept
+    performer.set_head_motion(made_motion())
+    assert len(performer.encoders) == len(performer.histories) == 1
+    performer.set_head_motion(motion)
     performer.set_head_motion(None)
     assert len(performer.encoders) == len(performer.histories) == 1
 
