@@ -204,6 +204,7 @@ def test_a_dropped_video_is_captured_and_then_trained(studio, home):
     session.change_job(session.jobs[0].id, state="done")
     kind, trained, title = [call[1:] for call in session.calls if call[0] == "start_job"][1]
     assert (kind, title, trained["minutes"], trained["dataset"]) == ("train", "Train Vera", 20, order["output"])
+    assert trained["preset"] == "cpu"
     session.change_job(session.jobs[1].id, state="done", result=home / "Vera.avatar")
     toast = studio.window.toasts.shown[-1]
     assert toast.notice.actions[0].text == "Put it on stage"
