@@ -6,7 +6,7 @@ from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.panels.library_files import AvatarEntry, TakeEntry
+from app.panels.library_files import AvatarEntry, LibraryScan, TakeEntry
 from app.settings import load_settings
 from app.windows.actions import ACTIONS
 from app.windows.command_palette import match
@@ -16,9 +16,14 @@ pytestmark = pytest.mark.display
 
 
 @pytest.fixture
-def stocked(studio, home):
+def stocked(studio, home, qtbot):
     """A window whose library has the avatar on stage and a take."""
     library = studio.window.library
+    scan = studio.library.findChild(LibraryScan)
+    with qtbot.waitSignal(scan.takes_found):  # what it finds in the real folders must not come after what is shown here
+        scan.scan()
+    scan.takes_found.disconnect()
+    scan.avatars_found.disconnect()
     (home / "Noa.avatar").write_bytes(b"noa")
     (home / "1.take").write_bytes(b"take")
     library.show_avatars([AvatarEntry((home / "Noa.avatar").resolve(), "Noa", "embedtalk", 30_000)])
