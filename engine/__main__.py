@@ -303,20 +303,26 @@ def warm(training: bool = False, json: Json = False) -> None:
 @bench_cli.command("raster")
 def bench_rasterizers(
     training: Annotated[bool, typer.Option("--training", help="Forward and backward in place of display.")] = False,
+    avatar: Annotated[Path | None, typer.Option(help="An .avatar in place of the bench scene.")] = None,
     gaussians: Annotated[list[int] | None, typer.Option(help="Sizes of the scene (default: 10k to 300k).")] = None,
     size: Annotated[list[int] | None, typer.Option(help="Picture sides (default: 256, 512, 1024).")] = None,
     backend: Annotated[list[str] | None, typer.Option(help="cpu, opengl, cuda (default: all that run here).")] = None,
     json: Json = False,
 ) -> None:
-    """Time the rasterizers on the bench scene by stage, and say how far their pictures are from exact."""
+    """Time the rasterizers, on the bench scene or on an avatar, and say how far their pictures are from exact."""
     with one_line_errors(json):
-        from engine.bench import COUNTS, SIZES, bench_raster, bench_training, machine, print_rows
+        from engine.avatar import load_avatar
+        from engine.bench import COUNTS, SIZES, bench_avatar, bench_raster, bench_training, machine, print_rows
 
+        if avatar and training:
+            raise ControlError("--avatar and --training: training is timed on the bench scene; leave one of the two.")
         if training:
             device = backend[0] if backend else "cpu"
             rows = [
                 row for side in size or [512] for row in bench_training(gaussians or (30_000,), side, device=device)
             ]
+        elif avatar:
+            rows = bench_avatar(load_avatar(avatar), size or (512,), backend)
         else:
             rows = bench_raster(size or SIZES, gaussians or COUNTS, backend)
         if json:

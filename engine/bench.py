@@ -4,6 +4,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numba
@@ -15,6 +16,7 @@ from rich.table import Table
 from engine.camera import Camera
 from engine.errors import BackendError
 from engine.gaussians import Gaussians
+from engine.methods.base import Avatar
 from engine.raster import rasterization_for, reference
 from engine.raster.base import Rasterizer, Rendered
 from engine.raster.bench_scene import bench_camera, bench_gaussians, calibrate
@@ -24,7 +26,9 @@ COUNTS = (10_000, 30_000, 50_000, 100_000, 300_000)
 SIZES = (256, 512, 1024)
 STAGES = ("project", "sort", "bin", "raster", "copy")
 EXACT_PIXELS = 512
+EXACT_PIXELS_OF_AVATAR = 4096
 EXACT_PRODUCTS = 2**22
+TURN_DEG = 15.0
 SLOW_FRAME_S = 0.25
 """Frames slower than this are repeated five times only."""
 
@@ -60,31 +64,58 @@ def raster_rows(
         `backend`, `gaussians`, `size`, milliseconds of each stage (medians), `frame_ms` (median) and `least_ms`,
         `busy_ms` (processor time of all threads, which a busy machine disturbs less: by the threads it is the frame
         of an idle one), `fps` (of the median), `psnr_exact` and `psnr_first`: decibels to the reference and to the
-        first backend.
+        first backend, and `error_exact`: mean absolute difference to the reference in steps of 1/255.
 
     Raises:
         BackendError: if a backend asked for cannot run here.
     """
     rasterizers = _rasterizers(backends)
     for size in sizes:
-        camera = bench_camera(size)
         for count in counts:
-            layer = bench_gaussians(count)
-            exact = _exact(layer, camera) if is_exact else None
-            first: Rendered | None = None
-            for rasterizer in rasterizers:
-                where = getattr(rasterizer, "device", torch.device("cpu"))
-                own = layer.to(where)
-                rendered, frames, busy, stages = _timed(rasterizer, own, camera, repeats)
-                frame = float(np.median(frames))
-                row: Row = {"backend": rasterizer.name, "gaussians": count, "size": size}
-                row |= {name: float(np.median([stage.get(name, 0.0) for stage in stages])) for name in STAGES}
-                row |= {"frame_ms": frame * 1e3, "least_ms": min(frames) * 1e3}
-                row |= {"busy_ms": float(np.median(busy)) * 1e3, "fps": 1 / frame}
-                row["psnr_exact"] = _psnr_at(rendered, *exact) if exact else None
-                row["psnr_first"] = _psnr(rendered.color, first.color) if first else None
-                first = first or rendered
-                yield row
+            n_pixels = EXACT_PIXELS if is_exact else 0
+            yield from _scene_rows([bench_gaussians(count)], bench_camera(size), rasterizers, repeats, n_pixels)
+
+
+def bench_avatar(
+    avatar: Avatar,
+    sizes: Sequence[int] = (512,),
+    backends: Sequence[str] | None = None,
+    repeats: int = 30,
+    n_pixels: int = EXACT_PIXELS_OF_AVATAR,
+) -> list[Row]:
+    """The same rows for a trained avatar at rest, seen a little from the side, beside the reference.
+
+    Args:
+        n_pixels: random pixels at which the reference is evaluated; the dense picture would not fit memory.
+    """
+    rows, rasterizers = [], _rasterizers(backends)
+    for size in sizes:
+        orbit = avatar.manifest.orbit
+        camera = replace(orbit, azimuth_deg=orbit.azimuth_deg + TURN_DEG).camera(size, size)
+        layers = avatar.deform(avatar.animate(avatar.schema.rest()), camera)
+        rows += _scene_rows(layers, camera, rasterizers, repeats, n_pixels)
+    return rows
+
+
+def _scene_rows(
+    layers: list[Gaussians], camera: Camera, rasterizers: Sequence[Rasterizer], repeats: int, n_pixels: int
+) -> Iterator[Row]:
+    exact = _exact(layers, camera, n_pixels) if n_pixels else None
+    first: Rendered | None = None
+    for rasterizer in rasterizers:
+        where = getattr(rasterizer, "device", torch.device("cpu"))
+        own = [layer.to(where) for layer in layers]
+        rendered, frames, busy, stages = _timed(rasterizer, own, camera, repeats)
+        frame = float(np.median(frames))
+        row: Row = {"backend": rasterizer.name, "gaussians": sum(map(len, layers)), "size": camera.width}
+        row |= {name: float(np.median([stage.get(name, 0.0) for stage in stages])) for name in STAGES}
+        row |= {"frame_ms": frame * 1e3, "least_ms": min(frames) * 1e3}
+        row |= {"busy_ms": float(np.median(busy)) * 1e3, "fps": 1 / frame}
+        row["psnr_exact"] = _psnr_at(rendered, *exact) if exact else None
+        row["psnr_first"] = _psnr(rendered.color, first.color) if first else None
+        row["error_exact"] = _error_at(rendered, *exact) if exact else None
+        first = first or rendered
+        yield row
 
 
 def bench_training(
@@ -153,33 +184,40 @@ def _rasterizers(names: Sequence[str] | None) -> list[Rasterizer]:
 
 
 def _timed(
-    rasterizer: Rasterizer, layer: Gaussians, camera: Camera, repeats: int
+    rasterizer: Rasterizer, layers: list[Gaussians], camera: Camera, repeats: int
 ) -> tuple[Rendered, list[float], list[float], list[dict[str, float]]]:
     """The last picture, and of each frame but the first two: seconds, processor seconds, milliseconds by stage."""
     frames, busy, stages = [], [], []
     while len(frames) < repeats + 2 and not (len(frames) >= 7 and np.median(frames) > SLOW_FRAME_S):
         start, busy_start = time.perf_counter(), time.process_time()
-        rendered = rasterizer.render([layer], camera)
+        rendered = rasterizer.render(layers, camera)
         frames.append(time.perf_counter() - start)
         busy.append(time.process_time() - busy_start)
         stages.append(rendered.times_ms)
     return rendered, frames[2:], busy[2:], stages[2:]
 
 
-def _exact(layer: Gaussians, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
-    """Random pixels `[P, 2]` and the reference's colours there `[P, D]`."""
+def _exact(layers: list[Gaussians], camera: Camera, n_pixels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random pixels `[P, 2]` and the reference's colours there `[P, D]`, layers laid over one another from the back."""
     rng = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, camera.width, (EXACT_PIXELS, 2), generator=rng)
-    colors, _, _ = reference.rasterization(
-        layer.means, layer.quats, layer.scales, layer.opacities, layer.colors,
-        torch.from_numpy(camera.viewmat)[None], torch.from_numpy(camera.k)[None], camera.width, camera.height,
-        pixels=pixels, products_at_once=EXACT_PRODUCTS,
-    )  # fmt: skip
-    return pixels.numpy(), colors[0].numpy()
+    pixels = torch.randint(0, camera.width, (n_pixels, 2), generator=rng)
+    total = None
+    for layer in layers:
+        colors, alphas, _ = reference.rasterization(
+            layer.means, layer.quats, layer.scales, layer.opacities, layer.colors,
+            torch.from_numpy(camera.viewmat)[None], torch.from_numpy(camera.k)[None], camera.width, camera.height,
+            sh_degree=layer.sh_degree, pixels=pixels, products_at_once=EXACT_PRODUCTS,
+        )  # fmt: skip
+        total = colors[0] if total is None else colors[0] + (1 - alphas[0]) * total
+    return pixels.numpy(), total.numpy()
 
 
 def _psnr_at(rendered: Rendered, pixels: np.ndarray, colors: np.ndarray) -> float:
     return _psnr(rendered.color[pixels[:, 1], pixels[:, 0]], colors)
+
+
+def _error_at(rendered: Rendered, pixels: np.ndarray, colors: np.ndarray) -> float:
+    return float(np.abs(rendered.color[pixels[:, 1], pixels[:, 0]] - colors).mean()) * 255
 
 
 def _psnr(first: np.ndarray, second: np.ndarray) -> float:

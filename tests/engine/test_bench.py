@@ -1,23 +1,37 @@
 """The rasterizer benchmark: what its rows hold, not how fast this machine is."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from engine import bench
+from engine.avatar import load_avatar
 from engine.errors import BackendError
 from engine.raster.bench_scene import bench_camera, bench_gaussians, calibrate
+
+NOA = Path(__file__).parents[2] / "assets" / "avatars" / "Noa.avatar"
 
 
 def test_every_size_and_count_gets_a_row_that_agrees_with_the_reference() -> None:
     rows = bench.bench_raster(sizes=(32, 48), counts=(50, 200), backends=["cpu", "cpu"], repeats=3)
     assert [(row["size"], row["gaussians"]) for row in rows[::2]] == [(32, 50), (32, 200), (48, 50), (48, 200)]
     for row in rows:
-        assert row["psnr_exact"] > 45 and 0 < row["least_ms"] <= row["frame_ms"]
+        assert row["psnr_exact"] > 45 and row["error_exact"] < 1 and 0 < row["least_ms"] <= row["frame_ms"]
         assert row["frame_ms"] >= max(row[stage] for stage in ("sort", "bin")) and row["fps"] > 0
     assert all(row["psnr_first"] is None for row in rows[::2]) and all(row["psnr_first"] > 99 for row in rows[1::2])
+
+
+@pytest.mark.parametrize("backend, decibels", [("cpu", 45), ("opengl", 40)])
+def test_a_trained_avatar_looks_as_the_reference_says(backend: str, decibels: float) -> None:
+    avatar = load_avatar(NOA)
+    try:
+        (row,) = bench.bench_avatar(avatar, backends=[backend], repeats=1)
+    except BackendError as error:
+        pytest.skip(str(error))
+    assert row["gaussians"] > 10_000 and row["psnr_exact"] > decibels and row["error_exact"] < 1
 
 
 def test_training_is_timed_forward_and_backward() -> None:
