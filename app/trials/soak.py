@@ -56,8 +56,8 @@ def summary(rows: list[dict]) -> dict[str, float]:
     Returns:
         `minutes`; `lost_samples`, by the content of what arrived; `counted_lost`, by the program's own count;
         `device_stalls`, how often the virtual microphone itself was late (no fault of the program's);
-        `drift_ms`, the farthest that voice and picture went apart from where they were at first; `memory_mb` at the
-        end and `growth_mb_per_h` fitted after a minute's warm-up; frames a second: `fps_p50`, `fps_p5`;
+        `drift_ms`, the farthest that voice and picture went apart from where they were after a minute; `memory_mb`
+        at the end and `growth_mb_per_h` fitted after a minute's warm-up; frames a second: `fps_p50`, `fps_p5`;
         `latency_p50_ms`, `latency_p95_ms` (medians over the rows).
     """
     if not rows:
@@ -114,6 +114,8 @@ def _driven(window: TrialWindow, seconds: float, seed: int) -> Iterator[dict]:
             window.live(ROW_S)
             now = time.perf_counter()
             clock.follow(ring, window.said())
+            if now - started < min(WARM_UP_S, seconds / 2):
+                pictures.forget()
             log = window.studio.window.viewport.latency
             _, _, p50, p95 = log.percentiles()
             yield {
@@ -151,6 +153,11 @@ class _Pictures:
     def take_count(self) -> int:
         count, self._count = self._count, 0
         return count
+
+    def forget(self) -> None:
+        """Leaves out what was seen so far: a start that stumbled must not be what later passes are compared with."""
+        self._times.clear()
+        self._driven.clear()
 
     def drift_ms(self, clock: ContentClock) -> float | None:
         """How much later than in the first pass the lips of the newest pass are; None before there are two."""
