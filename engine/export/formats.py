@@ -16,7 +16,6 @@ class ClipFormat:
         kind: `video`, `pictures`, `splats` or `tables`.
         container, video, sound: FFmpeg's names.
         pixels: pixel format the encoder gets.
-        source: pixel format a picture comes in, 8 bits a channel.
         options: of the video encoder; `{crf}` stands for the order's quality.
         sound_bit_rate: bits a second, 0 for the encoder's own.
         has_alpha: whether transparency survives.
@@ -30,7 +29,6 @@ class ClipFormat:
     container: str = ""
     video: str = ""
     pixels: str = ""
-    source: str = "rgb24"
     options: dict[str, str] = field(default_factory=dict)
     sound: str = ""
     sound_bit_rate: int = 0
@@ -50,10 +48,10 @@ FORMATS = {
         ClipFormat("mp4-av1", "Small video", "MP4, AV1, Opus", ".mp4", container="mp4", video="libsvtav1",
                    pixels="yuv420p", options=_AV1, sound="libopus", sound_bit_rate=128_000),
         ClipFormat("webm-alpha", "Transparent video", "WebM, VP9, alpha, Opus", ".webm", container="webm",
-                   video="libvpx-vp9", pixels="yuva420p", source="rgba", options=_VP9_ALPHA, sound="libopus",
+                   video="libvpx-vp9", pixels="yuva420p", options=_VP9_ALPHA, sound="libopus",
                    sound_bit_rate=128_000, has_alpha=True),
         ClipFormat("mov-prores", "Editing master", "MOV, ProRes 4444, alpha", ".mov", container="mov",
-                   video="prores_ks", pixels="yuva444p10le", source="rgba", options=_PRORES, sound="pcm_s24le",
+                   video="prores_ks", pixels="yuva444p10le", options=_PRORES, sound="pcm_s24le",
                    has_alpha=True),
         ClipFormat("png", "Picture sequence", "PNG, alpha", "", kind="pictures", has_alpha=True),
         ClipFormat("depth", "Depth and colour", "PNG 16 bit and PNG", "", kind="pictures", has_alpha=True),

@@ -27,6 +27,15 @@ SOLID = 0.5
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """A frame as it was drawn, `supersample` times as large as it will be: float32 `[H, W, 4]`, straight alpha."""
+
+    image: np.ndarray
+    layers: list[Gaussians]
+    depth: np.ndarray | None
+
+
+@dataclass(frozen=True)
 class Picture:
     """One frame.
 
@@ -56,8 +65,8 @@ class Painter:
         performer.background = self._background()
         self._label = _label(order.label, order.width, order.height) if order.label else None
 
-    def paint(self, values: np.ndarray, time: float, camera: Camera) -> Picture:
-        """A frame from control values `[C]`; the camera is of the order's own size."""
+    def draw(self, values: np.ndarray, time: float, camera: Camera) -> Drawn:
+        """A frame from control values `[C]`, in memory of its own; the camera is of the order's own size."""
         performer, avatar, s = self._performer, self._performer.avatar, self._scale
         large = camera.resized(camera.width * s, camera.height * s) if s > 1 else camera
         controls = Controls(avatar.schema, values)
@@ -67,10 +76,14 @@ class Painter:
             image = finished(rendered, None)
         else:
             image = avatar.compose(rendered, controls, large, time, performer.background)
-        pixels = averaged(image, s)
+        return Drawn(image, layers, self._depth(layers, camera) if self._has_depth else None)
+
+    def finish(self, drawn: Drawn) -> Picture:
+        """The frame in its own size, labelled; on any thread."""
+        pixels = averaged(drawn.image, self._scale)
         if self._label is not None:
             pixels = np.asarray(Image.alpha_composite(Image.fromarray(pixels), self._label))
-        return Picture(pixels, layers, self._depth(layers, camera) if self._has_depth else None)
+        return Picture(pixels, drawn.layers, drawn.depth)
 
     def _depth(self, layers: list[Gaussians], camera: Camera) -> np.ndarray:
         with torch.no_grad():

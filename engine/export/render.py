@@ -13,12 +13,13 @@ from engine.edits import Edits
 from engine.errors import OutputError
 from engine.export import tables
 from engine.export.order import Order, file_hash
-from engine.export.pictures import Painter
+from engine.export.pictures import Drawn, Painter
 from engine.export.provenance import Statement, mark, xmp_packet
 from engine.export.script import Material, Script, open_material, write_script
 from engine.export.sinks import DEPTH_STEP_MM, open_sink
 from engine.export.sound import FileSound
 from engine.export.video import SOUND_RATE_HZ
+from engine.export.writing_thread import WritingThread
 from engine.head_motion import HeadMotionChoice, load_head_motion
 from engine.methods.base import Avatar
 from engine.paths import atomic_file, atomic_folder
@@ -98,11 +99,17 @@ def _write(
     if order.says_synthetic:
         metadata |= {"comment": statement.sentence, "digital_source_type": statement.source_type}
     with open_sink(order, temporary, metadata, xmp, head_mm) as sink:
-        for i, camera in enumerate(cameras):
-            sound = heard.next_samples(_samples_of_frame(i, order.fps)) if heard is not None else None
-            picture = painter.paint(script.values[i], script.times[i], camera) if painter is not None else None
-            sink.write(i, picture, sound)
-            yield Progress("Rendering", i + 1, len(cameras))
+
+        def write(frame: tuple[int, Drawn | None, np.ndarray | None]) -> None:
+            index, drawn, sound = frame
+            sink.write(index, painter.finish(drawn) if drawn is not None else None, sound)
+
+        with WritingThread(write) as writing:
+            for i, camera in enumerate(cameras):
+                sound = heard.next_samples(_samples_of_frame(i, order.fps)) if heard is not None else None
+                drawn = painter.draw(script.values[i], script.times[i], camera) if painter is not None else None
+                writing.put((i, drawn, sound))
+                yield Progress("Rendering", i + 1, len(cameras))
     if not order.format.suffix:
         _write_tables(order, performer, script, cameras, statement, temporary, head_mm)
 

@@ -48,7 +48,6 @@ def open_sink(order: Order, path: Path, metadata: dict[str, str], xmp: str, head
 
 class _VideoSink:
     def __init__(self, order: Order, path: Path, metadata: dict[str, str]) -> None:
-        self._n_channels = 4 if order.format.source == "rgba" else 3
         size = (order.width, order.height)
         self._writer = VideoWriter(path, size, order.fps, kind=order.format, has_sound=order.has_sound, crf=order.crf,
                                    metadata=metadata)  # fmt: skip
@@ -61,7 +60,7 @@ class _VideoSink:
         self._writer.__exit__(kind, value, trace)
 
     def write(self, index: int, picture: Picture, sound: np.ndarray | None) -> None:
-        self._writer.write(picture.pixels[..., : self._n_channels], sound)
+        self._writer.write(picture.pixels, sound)
 
 
 class _SoundSink:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from engine.errors import OutputError
 from engine.export.formats import FORMATS, ClipFormat
@@ -15,6 +16,9 @@ os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder says only what is wrong
 SOUND_RATE_HZ = 48_000
 SOUND_FRAME = 1_024
 BT709, LIMITED_RANGE = 1, 1
+SOURCES = {3: "rgb24", 4: "rgba"}
+"""Pixel formats of pictures by their number of channels."""
+
 QUALITY_SHIFT = {"libsvtav1": 12, "libvpx-vp9": 6}
 """H.264's quality number to the one that looks alike, by encoder."""
 
@@ -42,6 +46,7 @@ class VideoWriter:
         self._waiting = np.zeros(0, dtype=np.float32)  # sound not yet encoded
         self._samples_done = 0
         self._frames_done = 0
+        self._converter = VideoReformatter()
         self._rate = Fraction(fps).limit_denominator(1001)
         try:
             options = {"movflags": "+faststart+use_metadata_tags"} if kind.container in ("mp4", "mov") else {}
@@ -89,13 +94,14 @@ class VideoWriter:
         """Adds a picture and the sound that is heard while it stands.
 
         Args:
-            pixels: uint8 `[H, W, 3]`, or `[H, W, 4]` with straight alpha where the format keeps it.
+            pixels: uint8 `[H, W, 3]`, or `[H, W, 4]` with straight alpha, which formats without it leave out.
             sound: mono float32 at 48 kHz.
         """
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=self._kind.source)
-        frame = frame.reformat(
-            format=self._kind.pixels, dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG"
-        )
+        given = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=SOURCES[pixels.shape[2]])
+        frame = self._converter.reformat(
+            given, format=self._kind.pixels, dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG",
+            threads=1,
+        )  # fmt: skip
         frame.color_primaries = frame.color_trc = BT709
         frame.pts = self._frames_done
         frame.time_base = 1 / self._rate

@@ -28,7 +28,7 @@ def clip(path):
         path, (64, 64), 25, kind=kind, metadata={"title": "Clip", "digital_source_type": COMPOSITE}
     ) as writer:
         for _ in range(5):
-            writer.write(np.zeros((64, 64, 4 if kind.source == "rgba" else 3), np.uint8), np.zeros(1920, np.float32))
+            writer.write(np.zeros((64, 64, 4 if kind.has_alpha else 3), np.uint8), np.zeros(1920, np.float32))
     return path
 
 

@@ -33,7 +33,7 @@ def write_clip(path, kind, fps=FPS, n_frames=N, flash_at=1.0, dark=None):
             if abs(i / fps - flash_at) < 0.5 / fps:
                 picture[...] = 255
             heard = voice[round(i / fps * SOUND_RATE_HZ) : round((i + 1) / fps * SOUND_RATE_HZ)]
-            writer.write(picture if kind.source == "rgba" or picture.shape[2] == 3 else picture[..., :3], heard)
+            writer.write(picture if kind.has_alpha or picture.shape[2] == 3 else picture[..., :3], heard)
 
 
 def pictures(path, kind, format="gray"):
@@ -59,7 +59,7 @@ def sound_of(path) -> tuple[np.ndarray, float]:
 @pytest.mark.parametrize("fps", [25.0, 23.976])
 def test_a_flash_and_a_click_written_together_are_read_back_together(tmp_path, kind, fps):
     flash_at = 24 / fps
-    dark = np.zeros((48, 64, 4 if kind.source == "rgba" else 3), np.uint8)
+    dark = np.zeros((48, 64, 4 if kind.has_alpha else 3), np.uint8)
     write_clip(tmp_path / f"clip{kind.suffix}", kind, fps, flash_at=flash_at, dark=dark)
     shown = [time for time, grey in pictures(tmp_path / f"clip{kind.suffix}", kind) if grey.mean() > 128]
     sound, begins = sound_of(tmp_path / f"clip{kind.suffix}")
@@ -71,7 +71,7 @@ def test_a_flash_and_a_click_written_together_are_read_back_together(tmp_path, k
 @pytest.mark.parametrize("kind", VIDEOS, ids=lambda kind: kind.name)
 def test_a_clip_has_every_frame_its_length_and_says_its_colours(tmp_path, kind):
     path = tmp_path / f"clip{kind.suffix}"
-    write_clip(path, kind, dark=disc() if kind.source == "rgba" else None)
+    write_clip(path, kind, dark=disc() if kind.has_alpha else None)
     with av.open(str(path)) as file:
         video, context = file.streams.video[0], file.streams.video[0].codec_context
         assert (context.colorspace, context.color_primaries, context.color_trc) == (1, 1, 1)  # BT.709
