@@ -22,6 +22,7 @@ from engine.parts.code_hull import CodeHull
 from engine.parts.common_fit import COMMON_NAMES, CommonFit
 from engine.parts.compositing import finished
 from engine.parts.head_pose import apply_pose, pose_numbers, posed_camera_position
+from engine.parts.live_coder import LiveCoder
 from engine.raster.base import Rendered
 from engine.vocabulary import POSE_NAMES
 
@@ -107,8 +108,8 @@ class CodeDriver:
 
     def __init__(self, avatar: CodedAvatar, history: FeatureHistory) -> None:
         self.schema = avatar.schema
-        self._history, self._basis, self._audio = history, avatar.basis, avatar.audio
-        self._device, self._lips = avatar.device, avatar.lip_columns
+        self._history, self._basis, self._coder = history, avatar.basis, LiveCoder(avatar.audio)
+        self._lips = avatar.lip_columns
         self._rest = avatar.schema.rest().values
 
     def advance(self, budget_ms: float) -> None:
@@ -119,10 +120,7 @@ class CodeDriver:
         window, known = self._history.window(window_start(time), N_STEPS)
         known &= heard_until(inputs.look_ahead_ms).numpy()
         if known.any():
-            with torch.no_grad():
-                windows = torch.from_numpy(window)[None].to(self._device)
-                code = self._audio(windows, torch.from_numpy(known)[None].to(self._device))[0].cpu().numpy()
-            values[self._lips] = self._basis.coordinates(code)
+            values[self._lips] = self._basis.coordinates(self._coder(window, known))
         return Controls(self.schema, values)
 
 
