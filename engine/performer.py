@@ -238,7 +238,9 @@ class Performer:
         if self.view is not None and not self.view.is_color:
             picture = self.view.picture(rendered)
         else:
-            picture = self.avatar.compose(rendered, moment.controls, camera, moment.time, self.background)
+            picture = self.avatar.compose(
+                rendered, moment.controls, camera, moment.time, self.background, self.mixer.settings
+            )
         if out is None:
             out = np.empty(picture.shape, dtype=np.uint8)
         to_bytes(picture, out)

@@ -67,8 +67,9 @@ class Avatar(Protocol):
     def deform(self, state: Any, camera: Camera) -> list[Gaussians]: ...
 
     def compose(
-        self, rendered: Rendered, controls: Controls, camera: Camera, time: float, background: np.ndarray | None = None
-    ) -> np.ndarray:
+        self, rendered: Rendered, controls: Controls, camera: Camera, time: float,
+        background: np.ndarray | None = None, settings: dict[str, Any] | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """The finished picture `[H, W, 4]` float32, straight alpha 0 to 1.
 
         Args:

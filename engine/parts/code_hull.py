@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.parts.avatar_tensors import AvatarTensors
+
 RADIUS_QUANTILE = 0.995
 
 
@@ -41,3 +43,9 @@ def fit_hull(coordinates: np.ndarray, ridge: float = 0.05) -> CodeHull:
     low, high = np.quantile(points, [0.005, 0.995], axis=0)
     return CodeHull(mean.astype(np.float32), whitening.astype(np.float32), max(radius, 1e-3),
                     low.astype(np.float32), high.astype(np.float32))  # fmt: skip
+
+
+def read_hull(file: AvatarTensors, n: int) -> CodeHull:
+    """The hull an avatar file keeps for its n lip coordinates. Raises AvatarError if it is not whole."""
+    mean, low, high = (file.array(f"hull.{name}", (n,)) for name in ("mean", "low", "high"))
+    return CodeHull(mean, file.array("hull.whitening", (n, n)), float(file.array("hull.radius", (1,))[0]), low, high)

@@ -128,8 +128,9 @@ class FakeAvatar:
         return [Gaussians(means @ turn.T, self._quats, self._scales, self._opacities, colors.contiguous())]
 
     def compose(
-        self, rendered: Rendered, controls: Controls, camera: Camera, time: float, background: np.ndarray | None = None
-    ) -> np.ndarray:
+        self, rendered: Rendered, controls: Controls, camera: Camera, time: float,
+        background: np.ndarray | None = None, settings: dict | None = None,
+    ) -> np.ndarray:  # fmt: skip
         alpha = rendered.alpha[..., None]
         if background is None:
             color = rendered.color[..., :3] / np.maximum(alpha, 1e-6)
