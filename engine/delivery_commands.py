@@ -85,8 +85,8 @@ def bench_export(
         from engine.bench_export import bench_export as benching
         from engine.raster.bench_scene import calibrate
 
-        figures = benching(avatar, size=size, seconds=seconds, fps=fps, kind=format, backend=backend)
-        say({"calibration_ms": calibrate() * 1e3, **figures}, json, title="Export")
+        figures = follow(benching(avatar, size=size, seconds=seconds, fps=fps, kind=format, backend=backend), json)
+        say({"calibration_ms": calibrate() * 1e3, **figures.values}, json, title="Export")
 
 
 def phones(take: Annotated[Path, typer.Argument(help="A .take file.")], json: Json = False) -> None:
