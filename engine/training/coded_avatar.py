@@ -1,27 +1,20 @@
 """From the training of any method with an audio code to its avatar file: what `engine.parts.coded_avatar` reads."""
 
-from dataclasses import asdict, dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from engine.audio.block import AudioEncoder
-from engine.camera import Camera
-from engine.capture.dataset import DatasetInfo
-from engine.controls import ControlSchema, ControlSpec, SettingSpec
-from engine.manifest import Manifest
-from engine.parts.backdrop import Backdrop, make_backdrop
+from engine.controls import ControlSpec, SettingSpec
 from engine.parts.code_basis import CodeBasis, fit_basis, flip_towards
 from engine.parts.code_hull import fit_hull
-from engine.parts.common_fit import COMMON_NAMES, common_track, fit_common, name_components
-from engine.parts.head_pose import pose_specs, pose_weights
+from engine.parts.common_fit import name_components
+from engine.training.filmed_avatar import Filmed, FilmedModel, finish_filmed
 from engine.training.trainable import Finished
-from engine.training.views import orbit_of, poses_between, view_coverage
 
 LIP_LIMIT = 4.0  # sigmas, unless the clip itself went further
-CHIN_Y, SHOULDER_Y = -0.55, -1.05  # head heights below the head's centre, where a bust shows no masks to tell
 
 
 @dataclass(frozen=True)
@@ -56,73 +49,19 @@ class CodedModel:
     statistics: dict[str, Any] = field(default_factory=dict)
 
 
-class Filmed(Protocol):
-    """What the avatar file says of the clip it was made from; `engine.training.clip.Clip` is one."""
-
-    info: DatasetInfo
-    tracks: dict[str, np.ndarray]
-    encoder: AudioEncoder
-    n_train: int
-    n_features: int
-    has_alpha: bool
-
-    def opening(self) -> np.ndarray: ...
-
-    def camera(self, index: int) -> Camera: ...
-
-    def behind(self, index: int) -> np.ndarray: ...
-
-    def plate(self) -> np.ndarray | None: ...
-
-
 def finish_coded(clip: Filmed, model: CodedModel, viewmats: Tensor, reference: int) -> Finished:
-    """Everything the avatar file holds.
-
-    Args:
-        clip: what was filmed.
-        viewmats: the corrected training cameras, `[T, 4, 4]`.
-        reference: the training frame whose camera is the avatar's own.
-    """
-    cameras = viewmats.cpu().numpy().astype(np.float64)
+    """Everything the avatar file holds; see `finish_filmed`."""
     basis, coordinates = lip_basis(model.codes, model.resting, clip.opening()[: clip.n_train])
-    schema = ControlSchema((
-        *lip_specs(coordinates, name_components(coordinates, clip.tracks["arkit"][: clip.n_train])),
-        *model.face_specs, *_pose_specs(clip, poses_between(cameras, cameras[reference])), *model.gains,
-    ))  # fmt: skip
-    own = np.concatenate([coordinates, model.face_tracks], axis=1)
-    fit, hull = fit_common(own, _common(clip), len(model.gains)), fit_hull(coordinates)
-    tensors = {
-        **model.splats, **_placed(clip, model),
-        **{f"network.{name}": value for name, value in model.networks.items()},
-        **{f"basis.{n}": torch.from_numpy(getattr(basis, n)) for n in ("rest", "directions", "sigma")},
-        **{f"hull.{n}": torch.from_numpy(getattr(hull, n)) for n in ("mean", "whitening", "low", "high")},
-        "hull.radius": torch.tensor([hull.radius]),
-        "training_viewmats": viewmats.cpu().float(),
-        "reference_viewmat": torch.tensor(clip.tracks["viewmats"][reference], dtype=torch.float32),
-        **{f"fit.{n}": torch.from_numpy(getattr(fit, n)) for n in ("to_common", "from_common", "explained")},
-    }  # fmt: skip
-    if not clip.has_alpha:
-        tensors |= {k: torch.from_numpy(v) for k, v in _backdrop(clip, cameras, reference).tensors().items()}
-    statistics = {
-        "lip_shares": [round(float(v), 5) for v in basis.shares],
-        "common_names": list(COMMON_NAMES),
-        "explained": {n: round(float(v), 3) for n, v in zip(COMMON_NAMES, fit.explained, strict=True)},
-        "n_active": len(model.active),
-        "n_train": clip.n_train,
-    }
-    camera = clip.camera(reference)
-    orbit = orbit_of(Camera(cameras[reference], camera.k, camera.width, camera.height))
-    manifest = Manifest(
-        name=clip.info.name, method=model.method, n_gaussians=len(model.splats["means"]), sh_degree=model.sh_degree,
-        schema_rows=schema.to_json(), settings_rows=[asdict(s) for s in model.settings],
-        encoders=[clip.encoder.row()], motion_hz=clip.info.fps, look_ahead_ms=160.0,
-        units={"head_height_mm": clip.info.units_mm}, camera=orbit.to_json(),
-        config=model.config | {"n_features": clip.n_features}, statistics=statistics | model.statistics,
-        coverage=view_coverage(cameras), background=clip.info.background, licence=clip.info.licence,
-        consent=clip.info.consent,
-        provenance={"dataset": clip.info.name, "source": clip.info.source, "notes": clip.info.notes},
+    names = name_components(coordinates, clip.tracks["arkit"][: clip.n_train])
+    filmed = FilmedModel(
+        model.method, model.config, model.sh_degree, model.splats, model.networks,
+        {f"basis.{n}": torch.from_numpy(getattr(basis, n)) for n in ("rest", "directions", "sigma")},
+        [*lip_specs(coordinates, names), *model.face_specs],
+        np.concatenate([coordinates, model.face_tracks], axis=1), fit_hull(coordinates), model.gains, model.settings,
+        model.motion, model.active, model.looseness,
+        {"lip_shares": [round(float(v), 5) for v in basis.shares]} | model.statistics,
     )  # fmt: skip
-    return Finished(manifest, tensors)
+    return finish_filmed(clip, filmed, viewmats, reference)
 
 
 def lip_basis(codes: np.ndarray, resting: np.ndarray, opening: np.ndarray) -> tuple[CodeBasis, np.ndarray]:
@@ -143,34 +82,3 @@ def lip_specs(coordinates: np.ndarray, names: list[str]) -> list[ControlSpec]:
         specs.append(ControlSpec(f"lip.{i:02d}", "lip", name, words, least, most, unit="sigma",
                                  low=float(low[i]), high=float(high[i])))  # fmt: skip
     return specs
-
-
-def _pose_specs(clip: Filmed, poses: np.ndarray) -> list[ControlSpec]:
-    return pose_specs(None if clip.has_alpha else np.quantile(poses, [0.01, 0.99], axis=0).T)
-
-
-def _common(clip: Filmed) -> np.ndarray:
-    arkit, aus = (clip.tracks[name][: clip.n_train] for name in ("arkit", "aus"))
-    return common_track(arkit, {name: aus[:, i] for i, name in enumerate(clip.info.au_names)})
-
-
-def _placed(clip: Filmed, model: CodedModel) -> dict[str, Tensor]:
-    """What pose, motion overlays and the live line know of each Gaussian."""
-    means = model.splats["means"]
-    if model.looseness is None:
-        weights = torch.from_numpy(pose_weights(means.numpy(), CHIN_Y, SHOULDER_Y))
-    else:
-        weights = 1 - model.looseness
-    return {
-        "active": model.active.to(torch.int32), "motion_range": model.motion.half(), "pose_weights": weights.half(),
-        "pose_pivot": torch.tensor([0.0, CHIN_Y, -0.1] if clip.has_alpha else [0.0, 0.0, 0.0]),
-    }  # fmt: skip
-
-
-def _backdrop(clip: Filmed, cameras: np.ndarray, front: int) -> Backdrop:
-    class Behind:
-        def __getitem__(self, index: int) -> np.ndarray:
-            return clip.behind(index)
-
-    ks = clip.tracks["ks"][: clip.n_train].astype(np.float64)
-    return make_backdrop(Behind(), cameras, ks, front, clip.plate())

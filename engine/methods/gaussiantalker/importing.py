@@ -137,7 +137,7 @@ class World:
 
 
 class ImportedCapture:
-    """The data folder as `engine.training.coded_avatar.Filmed` and `Hearing` want it.
+    """The data folder as `engine.training.filmed_avatar.Filmed` and `Hearing` want it.
 
     What the folder does not tell is not made up: of the common vocabulary only blinks are known. The loudness of the
     voice stands for the opening of the mouth, which says only which way a lip direction points and when it rests.
