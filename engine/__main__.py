@@ -68,6 +68,25 @@ def train(
 
 
 @cli.command()
+def methods(json: Json = False) -> None:
+    """Say which methods can be trained, what each needs and about how long it takes."""
+    with one_line_errors(json):
+        from engine.methods.catalog import catalog
+
+        entries = list(catalog())
+        if json:
+            say({"methods": [entry.to_json() for entry in entries]}, json)
+            return
+        for entry in entries:
+            rows = {"": entry.summary}
+            for preset in entry.presets:
+                hours = f"about {preset.hours:g} h on two cores" if preset.hours else "not timed yet"
+                words = " ".join(need.words for need in preset.needs)
+                rows[f"--preset {preset.name}"] = f"{preset.iterations:,} steps, {hours}. {words}".rstrip()
+            say(rows, json, title=f"{entry.title} (--method {entry.name})")
+
+
+@cli.command()
 def refit(
     avatar: Annotated[Path, typer.Argument(help="An .avatar file.")],
     dataset: Annotated[Path, typer.Argument(help="The dataset it was made from.")],

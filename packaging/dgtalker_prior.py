@@ -16,8 +16,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from engine.methods.dgtalker.config import HOUSE
 from engine.methods.dgtalker.house_prior import HousePriorTraining, Population, film_person, house_template
-from engine.methods.dgtalker.prior import HOUSE, save_prior
+from engine.methods.dgtalker.prior import save_prior
 from engine.parts.stylegan import SynthesisSize
 from engine.paths import atomic_file
 from engine.training.memory import keep_freed_memory

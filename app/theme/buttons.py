@@ -100,6 +100,12 @@ class Segments(QWidget):
     def current(self) -> str:
         return self._current
 
+    def set_items(self, items: Sequence[tuple[str, str]]) -> None:
+        """Other choices, of which none is chosen yet."""
+        self._items, self._current, self._hovered, self._tips = list(items), "", None, {}
+        self.updateGeometry()
+        self.update()
+
     def set_current(self, item: str) -> None:
         """Shows another choice, or with "" none, without telling anyone."""
         if item != self._current:

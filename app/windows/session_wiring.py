@@ -184,7 +184,9 @@ class SessionWiring(QObject):
 
     def _on_job(self, job) -> None:
         self._window.jobs.show_job(job)
-        if job.state == "done" and job.kind != "capture" and job.result is not None:  # a capture goes on to training
+        if (
+            job.state == "done" and job.kind not in ("capture", "fit") and job.result is not None
+        ):  # both go on to training
             show = ToastAction("Show clip", partial(show_file, job.result), "play-circle-outline")
             if job.kind == "train":
                 show = ToastAction("Put it on stage", partial(self._library.open_avatar, Path(job.result)))

@@ -9,7 +9,7 @@ from typing import Any
 
 NICENESS = 5
 POSITIONAL = {"capture": ("video",), "train": ("dataset",), "evaluate": ("avatar", "dataset"), "info": ("avatar",),
-              "speak": ("avatar", "voice")}  # fmt: skip
+              "speak": ("avatar", "voice"), "fit": ("dataset",)}  # fmt: skip
 """Which fields of an order stand without a name on the command line, by kind; all others become options."""
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.gaussians import Gaussians
 from engine.manifest import Manifest
+from engine.methods.catalog import Need
 from engine.training.clip import Clip, Sample
 from engine.training.densify import PRUNE_SCALE
 
@@ -128,9 +129,16 @@ class TrainingModule(Protocol):
 
     Attributes:
         PRESETS: optional: settings by preset, such as `cpu`; without one the method has the paper's settings only.
+        SUMMARY: optional: what it is good for, one line for a person who chooses; else the package's first line.
+        HOURS: optional: about how long a whole run of a preset (`paper` among them) takes two cores.
+        needs: optional: what a training with a config needs beside the film (`engine.methods.catalog.Need`).
     """
 
     Config: type
     PRESETS: dict[str, dict[str, Any]]
+    SUMMARY: str
+    HOURS: dict[str, float]
+
+    def needs(self, config: Any) -> tuple[Need, ...]: ...
 
     def begin(self, clip: Clip, config: Any, device: torch.device, seed: int) -> Trainable: ...

@@ -11,14 +11,14 @@ from torch import Tensor
 from engine.avatar import read_tensors
 from engine.errors import AvatarError, ModelMissingError
 from engine.manifest import read_header
+from engine.methods.dgtalker.config import HOUSE
 from engine.methods.dgtalker.decoding import Decoding
 from engine.methods.dgtalker.template import Template, shell_template
 from engine.parts.avatar_tensors import MAX_GAUSSIANS, AvatarTensors
 from engine.parts.stylegan import Synthesis, SynthesisSize
-from engine.paths import ASSETS, atomic_file
+from engine.paths import atomic_file
 
 FORMAT, VERSION = "mouthpiece-prior", 1
-HOUSE = ASSETS / "priors" / "dgtalker.safetensors"
 SCALE_MOST = -2.5  # of generators that are not GGHead's
 
 

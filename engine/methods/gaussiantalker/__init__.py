@@ -5,29 +5,29 @@ What the trainer and the avatar file ask of a method: `Config`, `PRESETS`, `begi
 
 from typing import TYPE_CHECKING
 
-import torch
-
 from engine.manifest import Manifest
-from engine.methods.gaussiantalker.config import PRESETS
+from engine.methods.gaussiantalker.config import HOURS, PRESETS, SUMMARY
 from engine.methods.gaussiantalker.config import GaussianTalkerConfig as Config
 
 if TYPE_CHECKING:
+    import torch
+
     from engine.methods.gaussiantalker.avatar import GaussianTalkerAvatar
     from engine.methods.gaussiantalker.training import GaussianTalkerTraining
     from engine.parts.avatar_tensors import AvatarTensors
     from engine.training.clip import Clip
 
-__all__ = ["PRESETS", "Config", "begin", "load"]
+__all__ = ["HOURS", "PRESETS", "SUMMARY", "Config", "begin", "load"]
 
 
-def begin(clip: "Clip", config: Config, device: torch.device, seed: int = 0) -> "GaussianTalkerTraining":
+def begin(clip: "Clip", config: Config, device: "torch.device", seed: int = 0) -> "GaussianTalkerTraining":
     """A new training of a clip."""
     from engine.methods.gaussiantalker.training import GaussianTalkerTraining
 
     return GaussianTalkerTraining(clip, config, device, seed)
 
 
-def load(manifest: Manifest, tensors: "AvatarTensors", device: torch.device) -> "GaussianTalkerAvatar":
+def load(manifest: Manifest, tensors: "AvatarTensors", device: "torch.device") -> "GaussianTalkerAvatar":
     """The avatar of a file."""
     from engine.methods.gaussiantalker.avatar import GaussianTalkerAvatar
 

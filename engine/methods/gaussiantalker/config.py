@@ -120,3 +120,6 @@ PRESETS = {
     },
 }  # fmt: skip
 """`cpu`: half an hour on two cores: one layer, colours of degree 1, only the face moves, higher rates, fewer steps."""
+
+SUMMARY = "Each place of the face learns whom to listen to, and shows it in the picture."
+HOURS: dict[str, float] = {}  # no whole run has been timed

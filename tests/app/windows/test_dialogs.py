@@ -11,6 +11,8 @@ from app.settings import load_settings
 from app.windows.actions import ACTIONS
 from app.windows.command_palette import match
 from app.windows.orders import clip_path, safe_name
+from engine.methods import METHODS
+from engine.methods.catalog import MethodEntry, Need, Preset, catalog
 
 pytestmark = pytest.mark.display
 
@@ -197,11 +199,18 @@ def test_the_menus_hold_what_is_bound_and_nothing_else(studio):
     assert listed == bound and "Export…" in listed
 
 
-def test_a_dropped_video_is_captured_and_then_trained(studio, home):
-    session = studio.session
+@pytest.fixture
+def making(studio, home, qtbot):
+    """The window with a video dropped on it, the methods known."""
     studio.library.open_paths([home / "Vera talks.mp4"])
     sheet = studio.window.sheet
+    qtbot.waitUntil(lambda: sheet.methods.current is not None, timeout=60_000)
     sheet.name.setText("Vera")
+    return studio
+
+
+def test_a_dropped_video_is_captured_and_then_trained(making, home):
+    studio, session, sheet = making, making.session, making.window.sheet
     sheet.length.set_current("20")
     click(sheet.go)
     kind, order, title = next(call[1:] for call in session.calls if call[0] == "start_job")
@@ -209,7 +218,7 @@ def test_a_dropped_video_is_captured_and_then_trained(studio, home):
     session.change_job(session.jobs[0].id, state="done")
     kind, trained, title = [call[1:] for call in session.calls if call[0] == "start_job"][1]
     assert (kind, title, trained["minutes"], trained["dataset"]) == ("train", "Train Vera", 20, order["output"])
-    assert trained["preset"] == "cpu"
+    assert (trained["method"], trained["preset"]) == ("embedtalk", "cpu") and "set" not in trained
     session.change_job(session.jobs[1].id, state="done", result=home / "Vera.avatar")
     toast = studio.window.toasts.shown[-1]
     assert toast.notice.actions[0].text == "Put it on stage"
@@ -217,9 +226,57 @@ def test_a_dropped_video_is_captured_and_then_trained(studio, home):
     assert ("open_avatar", home / "Vera.avatar") in session.calls
 
 
-def test_a_capture_that_failed_trains_nothing(studio, home):
-    session = studio.session
-    studio.sheets.open_make_avatar(home / "Vera.mp4")
+def test_every_method_can_be_chosen_with_mouse_and_keys_and_says_what_it_needs(making):
+    sheet = making.window.sheet
+    assert sheet.methods.sizeHint().height() == len(METHODS) * 44
+    for entry in catalog():
+        rect = sheet.methods.row_rect(entry.name).center().toPoint()
+        QTest.mouseClick(sheet.methods, Qt.MouseButton.LeftButton, pos=rect)
+        assert sheet.methods.current == entry
+        assert [name for name, _ in sheet.preset._items] == [preset.name for preset in entry.presets]
+        assert all(need.words in sheet.needs.text() for need in sheet.chosen_preset.needs)
+        assert sheet.panel.height() <= sheet.height()
+    sheet.methods.setFocus()
+    for _ in METHODS:
+        QTest.keyClick(sheet.methods, Qt.Key.Key_Up)
+    assert sheet.methods.current.name == METHODS[0]
+
+
+def test_a_method_whose_prior_is_missing_says_so_and_is_trained_without(making):
+    session, sheet = making.session, making.window.sheet
+    without = {"prior": "none"}
+    presets = (Preset("cpu", 12_000, 0.5, (Need("prior", "Its prior is not here.", False, without=without),)),)
+    sheet.show_methods([MethodEntry("dgtalker", "DGTalker", "Holds from all sides.", presets)])
+    assert sheet.needs.text() == "Its prior is not here." and sheet.needs.property("tone") == "warn"
+    QTest.mouseClick(sheet.length, Qt.MouseButton.LeftButton, pos=sheet.length.segment_rect("0").center().toPoint())
+    assert "12,000 steps, about 30 minutes" in sheet.meaning.text()
+    click(sheet.go)
+    session.change_job(session.jobs[0].id, state="done")
+    trained = [call[2] for call in session.calls if call[0] == "start_job"][1]
+    assert (trained["method"], trained["set"]) == ("dgtalker", without) and "minutes" not in trained
+
+
+def test_a_method_on_a_head_model_fits_it_before_it_trains(making):
+    session, sheet = making.session, making.window.sheet
+    presets = (Preset("paper", 100, 0.0, (Need("fit", "A head model is fitted first.", head="house"),)),)
+    sheet.show_methods([MethodEntry("ggtalker", "GGTalker", "Rigged.", presets)])
+    click(sheet.go)
+    for job in range(2):
+        session.change_job(session.jobs[job].id, state="done")
+    kinds = [call[1:3] for call in session.calls if call[0] == "start_job"]
+    assert [kind for kind, _ in kinds] == ["capture", "fit", "train"]
+    assert kinds[1][1] == {"dataset": kinds[0][1]["output"], "head": "house"}
+
+
+def test_what_no_setting_does_without_keeps_the_avatar_from_being_made(making):
+    sheet = making.window.sheet
+    presets = (Preset("paper", 100, 0.0, (Need("fit", "FLAME is not here.", False, head="flame"),)),)
+    sheet.show_methods([MethodEntry("x", "X", "Y", presets)])
+    assert not sheet.go.isEnabled() and sheet.needs.property("tone") == "err"
+
+
+def test_a_capture_that_failed_trains_nothing(making, home):
+    studio, session = making, making.session
     click(studio.window.sheet.go)
     session.change_job(session.jobs[0].id, state="failed", message="Vera.mp4 has no face; is it visible?")
     assert len(session.jobs) == 1
