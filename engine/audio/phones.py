@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLES_PER_FEATURE, Block, Features
 from engine.audio.mel import MelConfig, MelEncoder
+from engine.audio.phones_live import MOST_STEPS, LivePhones
 from engine.audio.phones_net import ARTICULATORS, LOOK_AHEAD_STEPS, VISEMES, PhonesNet, PhonesState
 from engine.errors import AudioError, ModelMissingError
 from engine.paths import ASSETS
@@ -59,6 +60,7 @@ class PhonesEncoder:
                 f"{config.weights}; put that version in its place or train the avatar again."
             )
         self.config = PhonesConfig(config.look_ahead_ms, self.fingerprint)
+        self._live = LivePhones(self._net)
         self._path, self._mel_config = path, mel
         self._n_ahead = config.look_ahead_ms // _STEP_MS
         self._head = LOOK_AHEAD_STEPS.index(self._n_ahead)
@@ -111,10 +113,15 @@ class PhonesEncoder:
         if not len(heard):
             return Features.none(self.n_features)
         with torch.inference_mode():
-            states, self._state = self._net(torch.from_numpy(heard.values)[None], self._state)
+            if len(heard) <= MOST_STEPS:
+                live, self._state = self._live(heard.values, self._state)
+                states = torch.from_numpy(live)
+            else:
+                whole, self._state = self._net(torch.from_numpy(heard.values)[None], self._state)
+                states = whole[0]
             n_skipped = min(self._n_unspoken, len(heard))
             self._n_unspoken -= n_skipped
-            log_probabilities, embedding = self._net.speak(states[0, n_skipped:], self._head)
+            log_probabilities, embedding = self._net.speak(states[n_skipped:], self._head)
             scaled = log_probabilities.clamp(min=LEAST_LOG_PROBABILITY) / _LOG_SCALE + 1
             values = torch.cat([scaled, embedding], dim=-1).numpy()
         times = heard.times[n_skipped:] - self._n_ahead / FEATURE_RATE_HZ

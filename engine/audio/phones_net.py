@@ -64,7 +64,7 @@ class PhonesNet(nn.Module):
         seen = functional.gelu(self.first(_taps(inputs, n, 1)))
         middle = torch.cat([state.second, seen], dim=1)
         seen = self.norm(seen + functional.gelu(self.second(_taps(middle, n, 2))))
-        states, recurrent = self._step(seen, state.recurrent) if n == 1 else self.recurrent(seen, state.recurrent)
+        states, recurrent = self.recurrent(seen, state.recurrent)
         return states, PhonesState(inputs[:, -_REACHES[0] :], middle[:, -_REACHES[1] :], recurrent)
 
     def speak(self, states: Tensor, head: int) -> tuple[Tensor, Tensor]:
@@ -75,14 +75,6 @@ class PhonesNet(nn.Module):
         """
         embedding = torch.tanh(self.embed[head](states))
         return torch.log_softmax(self.classify[head](embedding), dim=-1), embedding
-
-    def _step(self, seen: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
-        """The recurrent layers for a single moment, as live sound comes: half the cost of their general form."""
-        states, layers = seen[:, 0], []
-        for layer, before in zip(self.recurrent.all_weights, recurrent):
-            states = torch.gru_cell(states, before, *layer)
-            layers.append(states)
-        return states[:, None], torch.stack(layers)
 
 
 def _taps(rows: Tensor, n: int, dilation: int) -> Tensor:

@@ -12,6 +12,7 @@ from engine.audio.block import Block
 from engine.audio.encoders import encoder_row, make_encoder
 from engine.audio.mel import STANDARD_MEL
 from engine.audio.phones import WEIGHTS, PhonesConfig, PhonesEncoder, load_phones, viseme_probabilities
+from engine.audio.phones_live import LivePhones
 from engine.audio.phones_net import ARTICULATORS, VISEMES, PhonesNet
 from engine.errors import AudioError, ModelMissingError
 from engine.evaluation.sound_step import vowel
@@ -36,6 +37,19 @@ def test_streaming_equals_offline_for_any_block_sizes(weights, look_ahead_ms, n,
     encoder = PhonesEncoder(PhonesConfig(look_ahead_ms), weights)
     assert encoder.look_ahead_ms == look_ahead_ms + 7.5
     assert_streaming_equals_offline(encoder, speech_like(1.25)[:n], cuts)
+
+
+def test_the_live_loop_and_the_network_go_on_from_each_others_states():
+    torch.manual_seed(0)
+    net = PhonesNet(**TINY).requires_grad_(False)
+    live, features = LivePhones(net), torch.randn(12, net.n_inputs)
+    whole, _ = net(features[None])
+    first, state = live(features[:1].numpy(), None)
+    second, state = net(features[None, 1:7], state)
+    third, state = live(features[7:9].numpy(), state)
+    fourth, _ = live(features[9:].numpy(), state)
+    joined = np.concatenate([first, second[0].numpy(), third, fourth])
+    np.testing.assert_allclose(joined, whole[0].numpy(), atol=2e-6)
 
 
 def test_a_long_sound_is_encoded_in_pieces_without_a_seam(weights):
