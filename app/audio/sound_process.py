@@ -21,6 +21,7 @@ from app.audio.devices import AudioDevice, SoundSystem
 from app.audio.input_keeper import InputKeeper
 from app.audio.output_keeper import OutputKeeper
 from app.audio.pulse import ServerWatcher
+from app.real_time import ask_for_real_time
 from app.workers.lines import Lines
 from engine.audio.ring import OUTPUT_RING, RING_SECONDS, VOICE_RING, SampleRing
 from engine.errors import AudioError, MouthpieceError
@@ -42,6 +43,7 @@ def main(argv: list[str]) -> int:
         return _print_devices()
     if arguments.folder is None:
         parser.error("the per-run folder is missing")
+    ask_for_real_time()
     lines = Lines.of_process()
     try:
         process = SoundProcess(arguments.folder, lines)

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from app.real_time import ask_for_real_time
+
 BLOCK_S = 0.01
 LATEST_S = 0.03
 _F_SETPIPE_SZ = 1031
@@ -23,6 +25,7 @@ def main(argv: list[str]) -> int:
     for name in ("fifo", "sound", "times"):
         parser.add_argument(name, type=Path)
     arguments = parser.parse_args(argv)
+    ask_for_real_time()  # it stands for hardware, which no busy machine holds up
     samples, rate_hz = soundfile.read(arguments.sound, dtype="int16")
     n_block = round(BLOCK_S * rate_hz)
     whole = samples[: len(samples) // n_block * n_block].reshape(-1, n_block)

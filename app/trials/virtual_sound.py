@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from app.real_time import ask_for_real_time
 from engine.errors import AudioError
 
 NEEDED = ("pulseaudio", "pactl", "paplay")
@@ -67,6 +68,7 @@ class VirtualSound:
         self._daemon = subprocess.Popen(
             command, env={**self.environment, **own}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
+        ask_for_real_time(self._daemon.pid)  # it stands for hardware, which no busy machine holds up
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             if time.monotonic() > deadline:
