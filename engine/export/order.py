@@ -89,6 +89,11 @@ class Order(BaseModel):
     def format(self) -> ClipFormat:
         return format_of(self.kind)
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is sound in the clip, or beside it."""
+        return self.has_sound and self.format.can_sound
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Order":
         if (self.voice is None) == (self.take is None):
@@ -111,7 +116,7 @@ class Order(BaseModel):
         return self
 
 
-KNOWN_SUFFIXES = {".mp4", ".webm", ".mov"}
+KNOWN_SUFFIXES = {kind.suffix for kind in FORMATS.values() if kind.suffix}
 
 
 def make_order(**fields: Any) -> Order:

@@ -4,7 +4,6 @@ Nothing of this is in the picture. `verify` reads it all back.
 """
 
 import json
-import struct
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,21 +11,19 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 import av
-from PIL import Image
 
 from engine import __version__
 from engine.errors import OutputError
 from engine.export.order import Order, file_hash
 from engine.export.signing import embed, is_available, read_manifest_store, sidecar_of
+from engine.export.xmp import CONTAINERS, append_xmp, read_xmp
 from engine.manifest import Manifest
 
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 COMPOSITE, GENERATED = IPTC + "compositeWithTrainedAlgorithmicMedia", IPTC + "trainedAlgorithmicMedia"
-XMP_UUID = bytes.fromhex("BE7ACFCB97A942E89C71999491E3AFAC")
-XMP_KEY = "XML:com.adobe.xmp"
-MAX_XMP = 1 << 20
+MAX_SIDECAR = 1 << 20
 JSON_SUFFIX, C2PA_SUFFIX = ".provenance.json", ".c2pa"
-SIGNABLE = (".mp4", ".mov")
+SIGNABLE = (".mp4", ".mov", ".gif", ".webp", ".apng")
 """Containers that can carry a C2PA manifest; WebM cannot (measured with its SDK 0.91)."""
 
 
@@ -52,7 +49,7 @@ class Statement:
 
     @classmethod
     def of(cls, order: Order, manifest: Manifest) -> "Statement":
-        with_voice = order.has_sound and order.format.kind == "video"
+        with_voice = order.is_heard and order.format.kind == "video"
         sentence = f"Synthetic: the face of {manifest.name} was generated" + (
             ", spoken by a voice." if with_voice else "."
         )
@@ -108,7 +105,7 @@ def mark(path: Path, order: Order, statement: Statement) -> Marked:
     suffix = order.format.suffix
     if not suffix:
         return Marked(words="Said in its manifest." if order.says_synthetic else "")
-    if order.says_synthetic and suffix in SIGNABLE:
+    if order.says_synthetic and suffix in CONTAINERS:
         append_xmp(path, xmp_packet(statement))
     if not order.is_signed:
         return Marked(words="Said in its metadata." if order.says_synthetic else "")
@@ -131,8 +128,7 @@ def verify(path: Path) -> Findings:
     if not path.is_file():
         raise OutputError(f"{path}: there is no such file.")
     found = Findings()
-    xmp = _png_xmp(path) if path.suffix.lower() == ".png" else read_xmp(path)
-    _take_xmp(found, xmp)
+    _take_xmp(found, read_xmp(path))
     _take_tags(found, path)
     _take_signature(found, path)
     _take_sidecar(found, path)
@@ -156,47 +152,6 @@ def xmp_packet(statement: Statement) -> str:
         f'xmlns:dc="http://purl.org/dc/elements/1.1/">{body}</rdf:Description></rdf:RDF></x:xmpmeta>'
         '<?xpacket end="w"?>'
     )
-
-
-def append_xmp(path: Path, packet: str) -> None:
-    """Adds an XMP box at the top level of an MP4 or MOV file (ISO 16684-3). Raises OutputError on a full disk."""
-    data = packet.encode("utf-8")
-    try:
-        with open(path, "ab") as file:
-            file.write(struct.pack(">I", 24 + len(data)) + b"uuid" + XMP_UUID + data)
-    except OSError as error:
-        raise OutputError(f"{path}: {error.strerror or error}; free some space and export again.") from error
-
-
-def read_xmp(path: Path) -> str:
-    """The XMP packet of an MP4 or MOV file, empty if it has none; only the boxes' heads are read."""
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        at = 0
-        while at + 8 <= size:
-            file.seek(at)
-            length, kind = struct.unpack(">I4s", file.read(8))
-            head = 8
-            if length == 1:
-                if at + 16 > size:
-                    return ""
-                length, head = struct.unpack(">Q", file.read(8))[0], 16
-            if length == 0:
-                length = size - at
-            if length < head:
-                return ""
-            if kind == b"uuid" and file.read(16) == XMP_UUID and length <= MAX_XMP:
-                return file.read(length - head - 16).decode("utf-8", "replace")
-            at += length
-    return ""
-
-
-def _png_xmp(path: Path) -> str:
-    try:
-        with Image.open(path, formats=("PNG",)) as image:
-            return str(getattr(image, "text", {}).get(XMP_KEY, ""))
-    except (OSError, ValueError):
-        return ""
 
 
 def _take_xmp(found: Findings, xmp: str) -> None:
@@ -250,7 +205,7 @@ def _has_c2pa_box(path: Path) -> bool:
 
 def _take_sidecar(found: Findings, path: Path) -> None:
     beside = path.with_name(path.name + JSON_SUFFIX)
-    if not beside.is_file() or beside.stat().st_size > MAX_XMP:
+    if not beside.is_file() or beside.stat().st_size > MAX_SIDECAR:
         return
     try:
         record = json.loads(beside.read_text(encoding="utf-8"))
@@ -274,5 +229,5 @@ def _verify_folder(path: Path) -> Findings:
         pass
     first = next(iter(sorted(path.glob("frame_*.png"))), None)
     if first is not None:
-        _take_xmp(found, _png_xmp(first))
+        _take_xmp(found, read_xmp(first))
     return found

@@ -90,7 +90,7 @@ def _write(
 ) -> Iterator[Progress]:  # fmt: skip
     is_drawn = order.format.kind != "tables"
     painter = Painter(order, performer, has_depth=order.format.name == "depth") if is_drawn else None
-    heard = FileSound(material.sound, order.start) if order.has_sound else None
+    heard = FileSound(material.sound, order.start) if order.is_heard else None
     xmp = xmp_packet(statement) if order.says_synthetic else ""
     head_mm = performer.avatar.manifest.units.get("head_height_mm", HEAD_HEIGHT_MM)
     metadata = {"title": order.title or order.output.stem, "encoder": f"Mouthpiece {__version__}"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from engine.controls import combine
+from engine.controls import combine, user_side
 from engine.errors import OutputError, TakeError
 from engine.export.order import Order, file_hash
 from engine.export.sound import ArrangedSound, FaceSound, Sound
@@ -123,15 +123,23 @@ def _user_layers(performer: Performer, material: Material) -> list[Layer]:
     if not len(take.times):
         return []
     carrier = _carrier(performer, take, material.is_own)
-    rows = carrier.values(take.user)
+    joins, own, user = take.info.settings.get("joins"), None, take.user
+    if isinstance(joins, dict) and joins:
+        theirs = user_side(take.schema, joins)
+        if material.is_own:
+            own = theirs
+        else:  # elsewhere only what they did to the face can be carried
+            differs = np.array([a.combine is not b.combine for a, b in zip(theirs, take.schema, strict=True)])
+            user = np.where(differs, take.schema.column("neutral") + take.result - take.driven, user)
+    rows = user if own is not None else carrier.values(user)
     has_say = np.ones(len(schema), dtype=bool)
-    neutral = schema.column("neutral")
+    neutral = (own or schema).column("neutral")
 
     def at(time: float) -> tuple[np.ndarray, np.ndarray]:
         source = source_times(material.edit.clips, np.array([time]), take.seconds)[0]
         return (neutral if np.isnan(source) else row_at(take.times, rows, source)), has_say
 
-    return [Layer(at)]
+    return [Layer(at, own=own)]
 
 
 def _carrier(performer: Performer, take: Take, is_same: bool | None = None) -> Carrier:

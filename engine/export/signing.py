@@ -11,7 +11,8 @@ from engine import __version__
 from engine.errors import OutputError
 from engine.paths import atomic_file, config_dir
 
-FORMATS = {".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm", ".png": "image/png"}
+FORMATS = {".mp4": "video/mp4", ".mov": "video/quicktime", ".webm": "video/webm", ".png": "image/png",
+           ".apng": "image/png", ".gif": "image/gif", ".webp": "image/webp"}  # fmt: skip
 ROOT_DAYS, LEAF_DAYS = 3650, 825
 RENEW_DAYS = 30
 """A certificate that ends sooner than this is made anew."""
@@ -26,7 +27,9 @@ def embed(path: Path, title: str, source_type: str) -> None:
     """Signs a file in place. Raises OutputError saying why it cannot be signed; the file is unchanged then."""
     signed = path.with_name(f"{path.stem}.signed{path.suffix}")
     try:
-        _builder(title, path.suffix, source_type).sign_file(str(path), str(signed), _signer())
+        builder = _builder(title, path.suffix, source_type)
+        with open(path, "rb") as source, open(signed, "wb+") as made:
+            builder.sign(_signer(), FORMATS[path.suffix], source, made)
         os.replace(signed, path)
     except Exception as error:  # the library has one class for everything
         signed.unlink(missing_ok=True)
@@ -52,17 +55,17 @@ def sidecar_of(path: Path, title: str, source_type: str) -> bytes:
 
 
 def read_manifest_store(path: Path, sidecar: Path | None = None) -> dict[str, Any] | None:
-    """What a file's signature says, with its validation; None where there is none."""
+    """What a file's signature says, with its validation; None where there is none. A damaged one is "Invalid"."""
     import c2pa
 
     try:
-        if sidecar is None:
-            return json.loads(c2pa.Reader(str(path)).json())
+        kind = FORMATS.get(path.suffix.lower(), "video/mp4")
+        beside = {} if sidecar is None else {"manifest_data": sidecar.read_bytes()}
         with open(path, "rb") as stream:
-            kind = FORMATS.get(path.suffix.lower(), "video/mp4")
-            return json.loads(c2pa.Reader(kind, stream, manifest_data=sidecar.read_bytes()).json())
-    except Exception:  # nothing to read is an exception there, too
-        return None
+            return json.loads(c2pa.Reader(kind, stream, **beside).json())
+    except Exception as error:  # nothing to read is an exception there, too
+        is_damaged = sidecar is not None or "Decoding" in type(error).__name__
+        return {"validation_state": "Invalid"} if is_damaged else None
 
 
 def _builder(title: str, suffix: str, source_type: str):

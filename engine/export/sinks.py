@@ -13,13 +13,13 @@ from engine.export.order import Order
 from engine.export.pictures import Picture
 from engine.export.ply import write_ply
 from engine.export.video import SOUND_RATE_HZ, VideoWriter
+from engine.export.xmp import PNG_KEY
 from engine.gaussians import Gaussians
 
 DEPTH_STEP_MM = 0.05
 """Millimetres of one step of a 16-bit depth picture: the farthest is 3.3 m; 0 is where nothing is."""
 
 PNG_LEVEL = 3
-XMP_KEY = "XML:com.adobe.xmp"
 
 
 class Sink(Protocol):
@@ -49,7 +49,7 @@ def open_sink(order: Order, path: Path, metadata: dict[str, str], xmp: str, head
 class _VideoSink:
     def __init__(self, order: Order, path: Path, metadata: dict[str, str]) -> None:
         size = (order.width, order.height)
-        self._writer = VideoWriter(path, size, order.fps, kind=order.format, has_sound=order.has_sound, crf=order.crf,
+        self._writer = VideoWriter(path, size, order.fps, kind=order.format, has_sound=order.is_heard, crf=order.crf,
                                    metadata=metadata)  # fmt: skip
 
     def __enter__(self):
@@ -67,7 +67,7 @@ class _SoundSink:
     """A folder with the clip's voice; the other folders add their frames to it."""
 
     def __init__(self, order: Order, path: Path) -> None:
-        self._folder, self._has_sound = path, order.has_sound
+        self._folder, self._has_sound = path, order.is_heard
         self._sound = None
 
     def __enter__(self):
@@ -112,7 +112,7 @@ class _PictureSink(_SoundSink):
         self._keeps_alpha = order.is_transparent
         self._info = PngInfo()
         if xmp:
-            self._info.add_itxt(XMP_KEY, xmp)
+            self._info.add_itxt(PNG_KEY, xmp)
 
     def _write_frame(self, index: int, picture: Picture) -> None:
         pixels = picture.pixels if self._keeps_alpha else picture.pixels[..., :3]

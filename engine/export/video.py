@@ -1,6 +1,7 @@
 """Writing a clip: picture and sound interleaved, so that the file can be cut off anywhere; colours tagged bt709."""
 
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from av.video.reformatter import VideoReformatter
 
 from engine.errors import OutputError
 from engine.export.formats import FORMATS, ClipFormat
+from engine.export.palette import Palette
 
 os.environ.setdefault("SVT_LOG", "1")  # the AV1 encoder says only what is wrong
 
@@ -49,28 +51,29 @@ class VideoWriter:
         self._converter = VideoReformatter()
         self._rate = Fraction(fps).limit_denominator(1001)
         try:
-            options = {"movflags": "+faststart+use_metadata_tags"} if kind.container in ("mp4", "mov") else {}
-            self._file = av.open(str(path), "w", format=kind.container, options=options)
+            self._file = av.open(str(path), "w", format=kind.container, options=dict(kind.file_options))
             self._file.metadata.update(metadata or {})
             self._add_video(size, crf)
-            self._sound = self._add_sound() if has_sound else None
+            self._sound = self._add_sound() if has_sound and kind.can_sound else None
+            self._palette = Palette(size, self._rate) if kind.pixels == "pal8" else None
             self._file.start_encoding()
         except (OSError, ValueError, av.FFmpegError) as error:
             raise OutputError(f"{path}: {kind.detail} cannot be written here ({_reason(error)}).") from error
 
     def _add_video(self, size: tuple[int, int], crf: int) -> None:
         kind = self._kind
-        quality = str(min(63, crf + QUALITY_SHIFT.get(kind.video, 0)))
-        options = {name: quality if value == "{crf}" else value for name, value in kind.options.items()}
+        qualities = {"{crf}": str(min(63, crf + QUALITY_SHIFT.get(kind.video, 0))), "{quality}": str(100 - crf)}
+        options = {name: qualities.get(value, value) for name, value in kind.options.items()}
         self._video = self._file.add_stream(kind.video, rate=self._rate, options=options)
         self._video.width, self._video.height = size
         self._video.pix_fmt = kind.pixels
         self._video.time_base = 1 / self._rate
         if kind.has_alpha and kind.container == "webm":
             self._video.metadata["alpha_mode"] = "1"
-        context = self._video.codec_context
-        context.color_primaries = context.color_trc = context.colorspace = BT709
-        context.color_range = LIMITED_RANGE
+        if kind.is_yuv:
+            context = self._video.codec_context
+            context.color_primaries = context.color_trc = context.colorspace = BT709
+            context.color_range = LIMITED_RANGE
 
     def _add_sound(self):
         sound = self._file.add_stream(self._kind.sound, rate=SOUND_RATE_HZ, layout="mono")
@@ -97,16 +100,11 @@ class VideoWriter:
             pixels: uint8 `[H, W, 3]`, or `[H, W, 4]` with straight alpha, which formats without it leave out.
             sound: mono float32 at 48 kHz.
         """
-        given = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=SOURCES[pixels.shape[2]])
-        frame = self._converter.reformat(
-            given, format=self._kind.pixels, dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG",
-            threads=1,
-        )  # fmt: skip
-        frame.color_primaries = frame.color_trc = BT709
-        frame.pts = self._frames_done
-        frame.time_base = 1 / self._rate
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format=SOURCES[pixels.shape[2]])
+        frame.pts, frame.time_base = self._frames_done, 1 / self._rate
         self._frames_done += 1
-        self._mux(self._video, frame)
+        for converted in self._converted(frame):
+            self._mux(self._video, converted)
         if sound is not None:
             self._waiting = np.concatenate([self._waiting, sound])
             self._write_sound(SOUND_FRAME)
@@ -114,12 +112,30 @@ class VideoWriter:
     def close(self) -> None:
         """Writes what is left of the sound and finishes the file."""
         self._write_sound(1)
+        for frame in self._palette.push(None) if self._palette is not None else ():
+            self._mux(self._video, frame)
         for stream in filter(None, (self._video, self._sound)):
             self._mux(stream, None)
         try:
             self._file.close()
         except (OSError, av.FFmpegError) as error:
             raise OutputError(f"{self._path}: {_reason(error)}; free some space and export again.") from error
+
+    def _converted(self, frame: av.VideoFrame) -> Iterator[av.VideoFrame]:
+        """The picture as the encoder takes it; a palette may hold one back."""
+        kind = self._kind
+        if self._palette is not None:
+            yield from self._palette.push(frame.reformat(format="rgba"))
+        elif not kind.is_yuv:
+            yield self._converter.reformat(frame, format=kind.pixels, threads=1)
+        else:
+            made = self._converter.reformat(
+                frame, format=kind.pixels, dst_colorspace="ITU709", src_color_range="JPEG", dst_color_range="MPEG",
+                threads=1,
+            )  # fmt: skip
+            made.color_primaries = made.color_trc = BT709
+            made.pts, made.time_base = frame.pts, frame.time_base
+            yield made
 
     def _write_sound(self, least: int) -> None:
         """Encodes the waiting sound in whole codec frames, down to a last one of at least `least` samples."""

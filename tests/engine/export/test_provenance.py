@@ -4,6 +4,7 @@ import importlib.util
 import json
 import shutil
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,8 +13,9 @@ from engine.errors import OutputError
 from engine.export import provenance
 from engine.export.formats import FORMATS
 from engine.export.order import make_order
-from engine.export.provenance import COMPOSITE, Statement, append_xmp, mark, read_xmp, verify, xmp_packet
+from engine.export.provenance import COMPOSITE, Statement, mark, verify, xmp_packet
 from engine.export.video import VideoWriter
+from engine.export.xmp import append_xmp, read_xmp
 from tests.fakes.avatar import FakeAvatar
 
 needs_c2pa = pytest.mark.skipif(
@@ -27,9 +29,22 @@ def clip(path):
     with VideoWriter(
         path, (64, 64), 25, kind=kind, metadata={"title": "Clip", "digital_source_type": COMPOSITE}
     ) as writer:
-        for _ in range(5):
-            writer.write(np.zeros((64, 64, 4 if kind.has_alpha else 3), np.uint8), np.zeros(1920, np.float32))
+        for i in range(5):  # each another picture: loops join those that are alike
+            picture = np.full((64, 64, 4 if kind.has_alpha else 3), 40 * i, np.uint8)
+            picture[..., 3:] = 255
+            writer.write(picture, np.zeros(1920, np.float32))
     return path
+
+
+def n_pictures(path):
+    if path.suffix in (".gif", ".webp", ".apng"):
+        with Image.open(path) as image:
+            for i in range(image.n_frames):
+                image.seek(i)
+                image.load()
+            return image.n_frames
+    with av.open(str(path)) as file:
+        return sum(1 for _ in file.decode(video=0))
 
 
 def order_for(path, **changes):
@@ -40,17 +55,14 @@ def statement_for(order):
     return Statement.of(order, FakeAvatar().manifest)
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".gif", ".webp", ".apng"])
 def test_xmp_is_found_again_and_the_clip_still_plays(tmp_path, suffix):
     path = clip(tmp_path / f"clip{suffix}")
     statement = statement_for(order_for(path))
     append_xmp(path, xmp_packet(statement))
-    assert COMPOSITE in read_xmp(path)
-    assert verify(path).source_type == COMPOSITE
-    import av
-
-    with av.open(str(path)) as file:
-        assert sum(1 for _ in file.decode(video=0)) == 5
+    assert statement.source_type in read_xmp(path)
+    assert verify(path).source_type == statement.source_type
+    assert n_pictures(path) == 5
 
 
 def test_webm_says_it_in_its_tags(tmp_path):
@@ -107,7 +119,7 @@ def test_a_damaged_sidecar_or_folder_says_nothing(tmp_path):
 
 
 @needs_c2pa
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".webm", ".gif", ".webp", ".apng"])
 def test_a_signed_clip_is_valid_until_a_byte_changes(tmp_path, suffix, monkeypatch):
     monkeypatch.setenv("MOUTHPIECE_CONFIG", str(tmp_path / "config"))
     path = clip(tmp_path / f"clip{suffix}")
@@ -116,6 +128,8 @@ def test_a_signed_clip_is_valid_until_a_byte_changes(tmp_path, suffix, monkeypat
     if marked.sidecar is not None:
         path.with_name(path.name + marked.sidecar[0]).write_bytes(marked.sidecar[1])
     assert verify(path).signature == "valid"
+    assert verify(path).is_synthetic
+    assert n_pictures(path) == 5
     changed = tmp_path / "changed" / path.name
     changed.parent.mkdir()
     for beside in tmp_path.glob(f"{path.name}*"):

@@ -3,12 +3,14 @@
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.errors import OutputError
 from engine.export.formats import FORMATS
 from engine.export.video import SOUND_RATE_HZ, VideoWriter
 
-VIDEOS = [kind for kind in FORMATS.values() if kind.kind == "video"]
+VIDEOS = [kind for kind in FORMATS.values() if kind.kind == "video" and kind.sound]
+LOOPS = [kind for kind in FORMATS.values() if kind.kind == "video" and not kind.sound]
 SIDE, FPS, N = 96, 25.0, 50
 
 
@@ -90,6 +92,27 @@ def test_alpha_survives_over_a_dark_and_a_light_ground(tmp_path, kind):
         over = [p[..., :3] * p[..., 3:] / 255 + ground * (1 - p[..., 3:] / 255) for p in (given, made.astype(float))]
         assert np.abs(over[0] - over[1]).mean() <= 1.0
     assert made[0, 0, 3] <= 1 and made[SIDE // 2, SIDE // 2, 3] >= 254
+
+
+@pytest.mark.parametrize("kind", LOOPS, ids=lambda kind: kind.name)
+def test_a_loop_plays_for_ever_at_its_rate_with_its_alpha(tmp_path, kind):
+    path = tmp_path / f"loop{kind.suffix}"
+    given = [np.roll(disc(), 2 * i, axis=1) for i in range(10)]
+    with VideoWriter(path, (SIDE, SIDE), FPS, kind=kind, has_sound=True) as writer:
+        for picture in given:
+            writer.write(picture)
+    with Image.open(path) as image:
+        assert image.n_frames == 10
+        durations = []
+        for i, picture in enumerate(given):
+            image.seek(i)
+            made = np.asarray(image.convert("RGBA")).astype(int)
+            durations.append(image.info["duration"])
+            solid, empty = picture[..., 3] == 255, picture[..., 3] == 0
+            assert np.abs(made - picture)[solid].mean() < 3
+            assert made[..., 3][empty].max() == 0
+        assert image.info["loop"] == 0
+    assert np.allclose(durations, 1000 / FPS)
 
 
 def test_a_plain_colour_comes_back_as_it_was(tmp_path):
