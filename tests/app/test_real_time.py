@@ -8,7 +8,11 @@ import pytest
 
 from app import real_time
 
-ASK = "import os; from app.real_time import ask_for_real_time as ask; print(ask(), os.sched_getscheduler(0) == os.SCHED_RR)"
+ASK = """
+import os
+from app.real_time import ask_for_real_time
+print(ask_for_real_time(), os.sched_getscheduler(0) == os.SCHED_RR)
+"""
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="this system has no such scheduling")
