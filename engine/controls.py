@@ -188,15 +188,51 @@ class Controls:
         return {spec.name: float(v) for spec, v in zip(self.schema, self.values, strict=True)}
 
 
-def combine(schema: ControlSchema, driven: np.ndarray, user: np.ndarray) -> np.ndarray:
+SCALE_MOST = 2.0
+"""The largest factor with which a user may scale a driven value."""
+
+
+def joined(spec: ControlSpec, mode: Combine) -> ControlSpec:
+    """A control's user side where the user chose how it joins the drive; only an added control gives a choice."""
+    if spec.combine is not Combine.ADD or mode is Combine.ADD:
+        return spec
+    if mode is Combine.SCALE:
+        return replace(spec, combine=mode, minimum=0.0, maximum=SCALE_MOST, neutral=1.0, low=0.0, high=SCALE_MOST,
+                       unit="")  # fmt: skip
+    return replace(spec, combine=mode)
+
+
+def user_side(schema: ControlSchema, joins: Mapping[str, str]) -> ControlSchema:
+    """The schema of the user's values: an avatar's, save for the controls of `joins` (name to a `Combine`).
+
+    Names the avatar has not and modes there are not are left out, since files of other avatars name them.
+    """
+    modes = {mode.value: mode for mode in Combine}
+    wanted = {name: modes[mode] for name, mode in joins.items() if name in schema and mode in modes}
+    if not wanted:
+        return schema
+    return ControlSchema(tuple(joined(spec, wanted.get(spec.name, spec.combine)) for spec in schema))
+
+
+def combine(
+    schema: ControlSchema, driven: np.ndarray, user: np.ndarray, own: ControlSchema | None = None
+) -> np.ndarray:
     """Joins the user's values with the driven ones, control by control, and clamps.
 
-    A user's value at neutral returns the driven value bit for bit (with `REPLACE`, too: neutral means untouched).
+    A user's value at neutral returns the driven value bit for bit (with an avatar's own `REPLACE`, too: neutral means
+    untouched; where the user chose to replace, the value always counts).
+
+    Args:
+        own: the user's side as `user_side` makes it, whose modes and neutrals count; None for the avatar's.
     """
-    add, scale, replaces = (np.array([s.combine is mode for s in schema], dtype=bool)
+    own = own or schema
+    add, scale, replaces = (np.array([s.combine is mode for s in own], dtype=bool)
                             for mode in (Combine.ADD, Combine.SCALE, Combine.REPLACE))  # fmt: skip
-    neutral = schema.column("neutral")
+    neutral = own.column("neutral")
     touched = user != neutral
+    if own is not schema:
+        touched |= np.array([a.combine is not b.combine and a.combine is Combine.REPLACE
+                             for a, b in zip(own, schema, strict=True)])  # fmt: skip
     mixed = driven.copy()
     mixed[add & touched] += (user - neutral)[add & touched]
     mixed[scale & touched] *= user[scale & touched]

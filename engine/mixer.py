@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.controls import GROUPS, Controls, ControlSchema, combine
+from engine.controls import GROUPS, Combine, Controls, ControlSchema, combine, user_side
 from engine.guard import RangeGuard
 from engine.idle import IdleLife
 from engine.methods.base import DriverInputs
+from engine.source_shape import Shape, SourceShaper
 
 CROSSFADE_S = 0.12
 IDLE_FADE_S = 0.3
@@ -26,11 +27,13 @@ class Layer:
         at: time to values `[C]` and which of them it has a say in, bool `[C]`.
         replaces: True puts its values in place of the drive's; False adds them to the user's (in the control's way).
         strength: 0 to 1.
+        own: the user's side of a layer that does not replace, where it joins in other ways than the avatar's controls.
     """
 
     at: Callable[[float], tuple[np.ndarray, np.ndarray]]
     replaces: bool = False
     strength: float = 1.0
+    own: ControlSchema | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Mixer:
 
     In order: the drive with lip gain, smoothing, guard and group strengths (crossfaded when its source changes);
     external data in its place; idle life under it; the user's values and take layers on top; mutes and solos last.
+    Each source is shaped (gain, delay, curve) before it takes its place.
 
     Attributes:
         look_ahead_ms: the dial.
@@ -72,8 +76,14 @@ class Mixer:
         self.external: dict[str, float] = {}
         self.external_strength = 1.0
         self._idle_life = IdleLife(schema, seed)
+        self._own = schema
         self._user = schema.neutral().values
         self._rest = schema.rest().values
+        still = np.zeros(len(schema), np.float32)
+        rests = {"voice": self._rest, "outside": self._rest, "idle": still}
+        self._shapes: dict[str, Shape] = {}
+        self._shapers = {source: SourceShaper(schema, source, rest) for source, rest in rests.items()}
+        self._shapers["sliders"] = SourceShaper(schema, "sliders", schema.neutral().values)
         self._span = np.maximum(schema.column("high") - schema.column("low"), 1e-6)
         self._gain_lip = np.array([spec.group == "lip" for spec in schema])
         self._strength = np.ones(len(schema), dtype=np.float32)
@@ -95,11 +105,33 @@ class Mixer:
         for name, value in values.items():
             for resolved in self.schema.resolve(name):
                 index = self.schema.index(resolved)
-                spec = self.schema.specs[index]
+                spec = self._own.specs[index]
                 self._user[index] = min(max(float(value), spec.minimum), spec.maximum)
 
     def reset_user(self) -> None:
-        self._user = self.schema.neutral().values
+        self._user = self._own.neutral().values
+
+    def set_joins(self, joins: Mapping[str, Combine | str]) -> None:
+        """How the user's values of some controls join the drive, by name; all others in the avatar's way.
+
+        Values of controls that change go back to what changes nothing.
+        """
+        own = user_side(self.schema, joins)
+        if own == self._own:
+            return
+        before, self._own = self._own, own
+        for index, (was, now) in enumerate(zip(before, own, strict=True)):
+            if was.combine is not now.combine:
+                self._user[index] = now.neutral
+        self._shapers["sliders"] = SourceShaper(own, "sliders", own.neutral().values)
+        self._shapers["sliders"].set(self._shapes)
+
+    def set_shapes(self, shapes: Mapping[str, Shape]) -> None:
+        """Gain, delay and curve by place, see `engine.source_shape.place`; what is not named is left as it comes."""
+        if dict(shapes) != self._shapes:
+            self._shapes = dict(shapes)
+            for shaper in self._shapers.values():
+                shaper.set(self._shapes)
 
     def set_strengths(self, strengths: Mapping[str, float]) -> None:
         """Strength of the drive for each group, 0 to 1; groups not named keep full strength."""
@@ -127,19 +159,19 @@ class Mixer:
         step = min(max(time - self._last_time, 0.0), 1.0)
         self._last_time = time
         drive, inside = self._drive(driven.values, time, step)
-        drive = self._with_external(drive, step)
+        drive = self._with_external(drive, time, step)
         drive = self._with_replacing_layers(drive, time)
         self._last_drive = drive
         drive = self._with_idle(drive, time, step)
-        user = self._with_adding_layers(time)
-        result = combine(self.schema, drive, user)
+        user, moved = self._with_adding_layers(drive, time)
+        result = combine(self.schema, moved, user, self._own)
         if self._off.any():
             result = np.where(self._off, self._rest, result)
             drive = np.where(self._off, self._rest, drive)
         return Mixed(Controls(self.schema, result), drive, user, inside)
 
     def _drive(self, values: np.ndarray, time: float, step: float) -> tuple[np.ndarray, float]:
-        drive = values
+        drive = self._shapers["voice"].apply(values, time)
         if self.lip_gain != 1.0:
             drive = np.where(self._gain_lip, self._rest + self.lip_gain * (drive - self._rest), drive)
         drive, inside = self.guard.apply(drive.astype(np.float32, copy=False))
@@ -154,19 +186,20 @@ class Mixer:
             self._fade = _Fade(self._last_drive, time)
         return self._fade.at(drive, time), inside
 
-    def _with_external(self, drive: np.ndarray, step: float) -> np.ndarray:
+    def _with_external(self, drive: np.ndarray, time: float, step: float) -> np.ndarray:
         """Outside data eases in; when it goes, `crossfade_soon` eases the drive back in its place."""
         if not self.external or self.external_strength <= 0:
             self._external_amount = 0.0
             return drive
         self._external_amount = min(1.0, self._external_amount + step / CROSSFADE_S)
         strength = self.external_strength * self._external_amount
-        drive = drive.copy()
+        outside = np.full(len(drive), np.nan, np.float32)
         for name, value in self.external.items():
             if name in self.schema:
-                index = self.schema.index(name)
-                drive[index] += strength * (value - drive[index])
-        return drive
+                outside[self.schema.index(name)] = value
+        outside = self._shapers["outside"].apply(outside, time)
+        has_say = np.isfinite(outside)
+        return np.where(has_say, drive + np.float32(strength) * (np.where(has_say, outside, 0) - drive), drive)
 
     def _with_replacing_layers(self, drive: np.ndarray, time: float) -> np.ndarray:
         for layer in self.layers:
@@ -182,22 +215,37 @@ class Mixer:
         )
         if self._idle_amount <= 0:
             return drive
-        idle = np.float32(self._idle_amount) * self._idle_life.at(time)
+        idle = np.float32(self._idle_amount) * self._shapers["idle"].apply(self._idle_life.at(time), time)
         calm = np.clip(1.0 - np.abs(drive - self._rest) / (CALM_SHARE * self._span), 0.0, 1.0)
         lived = drive + (calm * idle).astype(np.float32)
         for index, _ in self._idle_life.blinks:  # a driven lid and a blink do not add up: the more closed one counts
             lived[index] = max(drive[index], idle[index])
         return lived
 
-    def _with_adding_layers(self, time: float) -> np.ndarray:
-        user = self._user
+    def _with_adding_layers(self, drive: np.ndarray, time: float) -> tuple[np.ndarray, np.ndarray]:
+        """The user's values with the layers that add to them, and the drive as layers in other ways have changed it."""
+        user, schema = self._shapers["sliders"].apply(self._user, time), self.schema
+        neutral = schema.column("neutral")
         for layer in self.layers:
-            if not layer.replaces and layer.strength > 0:
-                values, has_say = layer.at(time)
-                neutral = self.schema.column("neutral")
-                moved = neutral + np.float32(layer.strength) * (values - neutral)
-                user = np.where(has_say, combine(self.schema, moved, user), user)
-        return user.copy()
+            if layer.replaces or layer.strength <= 0:
+                continue
+            values, has_say = layer.at(time)
+            strength, own = np.float32(layer.strength), layer.own or schema
+            moved = neutral + strength * (values - neutral)
+            if own is not schema:
+                theirs = has_say & _differs(own, schema)
+                drive = np.where(theirs, drive + strength * (combine(schema, drive, values, own) - drive), drive)
+                moved = np.where(theirs, neutral, moved)
+            if self._own is not schema:
+                mine = has_say & _differs(self._own, schema)
+                drive = np.where(mine, drive + moved - neutral, drive)
+                has_say = has_say & ~mine
+            user = np.where(has_say, combine(schema, moved, user), user)
+        return user.copy(), drive
+
+
+def _differs(own: ControlSchema, schema: ControlSchema) -> np.ndarray:
+    return np.array([a.combine is not b.combine for a, b in zip(own, schema, strict=True)])
 
 
 @dataclass

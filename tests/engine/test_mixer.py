@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from engine.controls import Controls, ControlSchema, ControlSpec
+from engine.controls import Combine, Controls, ControlSchema, ControlSpec, user_side
 from engine.errors import ControlError
 from engine.guard import RangeGuard, hull_of_ranges
 from engine.mixer import CROSSFADE_S, Layer, Mixer
+from engine.source_shape import Shape
 from tests.fakes.avatar import SCHEMA
 
 
@@ -31,6 +32,72 @@ def value(mixed, name: str) -> float:
 def test_all_controls_at_neutral_pass_the_drive_bit_for_bit(mixer):
     driven = drive(lip_00=0.1234567, pose_yaw=3.3)
     assert np.array_equal(mixer.mix(driven, 0.0).controls.values, driven.values)
+
+
+def test_a_user_may_scale_or_replace_what_is_driven_where_the_avatar_adds(mixer):
+    mixer.set_joins({"lip.00": "scale", "lip.01": Combine.REPLACE, "gain": "replace", "nothing": "scale", "au.45": "?"})
+    driven = drive(lip_00=0.5, lip_01=0.4)
+    mixed = mixer.mix(driven, 0.0)
+    assert value(mixed, "lip.00") == pytest.approx(0.5), "a factor of one changes nothing"
+    assert value(mixed, "lip.01") == 0.0, "replaced by the user's own, which stands at neutral"
+    assert value(mixed, "gain") == value(mixer.mix(drive(), 0.0), "gain"), "what does not add has no choice"
+    mixer.set_user({"lip.00": 9, "lip.01": -0.3})
+    mixed = mixer.mix(driven, 0.1)
+    assert value(mixed, "lip.00") == pytest.approx(1.0) and value(mixed, "lip.01") == pytest.approx(-0.3)
+    mixer.set_joins({})
+    assert np.array_equal(mixer.mix(driven, 0.2).controls.values, driven.values), "back to neutral with the mode"
+
+
+def test_a_layer_of_a_take_joins_in_the_ways_it_was_recorded_with(mixer):
+    own = user_side(SCHEMA, {"lip.00": "scale", "lip.01": "replace"})
+    values = own.neutral()
+    values["lip.00"], values["lip.01"] = 0.5, 0.2
+    everything = np.ones(len(SCHEMA), bool)
+    mixer.layers = [Layer(lambda time: (values.values, everything), own=own)]
+    mixer.set_user({"lip.00": 0.1})
+    mixed = mixer.mix(drive(lip_00=0.8, lip_01=0.9, au_45=0.3), 0.0)
+    assert value(mixed, "lip.00") == pytest.approx(0.8 * 0.5 + 0.1)
+    assert value(mixed, "lip.01") == pytest.approx(0.2) and value(mixed, "au.45") == pytest.approx(0.3)
+
+
+def test_gain_of_source_group_and_control_multiply(mixer):
+    mixer.set_shapes({"voice": Shape(0.5), "voice/lip": Shape(0.5), "voice/lip.00": Shape(2.0), "idle": Shape(0)})
+    mixed = mixer.mix(drive(lip_00=0.8, lip_01=0.8, au_45=0.8), 0.0)
+    assert value(mixed, "lip.00") == pytest.approx(0.4) and value(mixed, "lip.01") == pytest.approx(0.2)
+    assert value(mixed, "au.45") == pytest.approx(0.4)
+    mixer.set_shapes({})
+    driven = drive(lip_00=0.8)
+    assert np.array_equal(mixer.mix(driven, 0.1).controls.values, driven.values)
+
+
+def test_a_delayed_source_acts_later_by_so_much_whatever_the_rate(mixer):
+    mixer.set_shapes({"voice/lip.00": Shape(delay_ms=100)})
+    seen = []
+    for step in range(30):
+        now = step / 50
+        mixed = mixer.mix(drive(lip_00=now, lip_01=now), now)
+        seen.append((now, value(mixed, "lip.00"), value(mixed, "lip.01")))
+    assert all(late == pytest.approx(max(0.0, now - 0.1), abs=1e-5) and at_once == pytest.approx(now)
+               for now, late, at_once in seen)  # fmt: skip
+
+
+def test_a_curve_lifts_small_movements_and_keeps_the_ends(mixer):
+    high = SCHEMA.specs[SCHEMA.index("lip.00")].high
+    for curve, compare in ((0.5, np.greater), (-0.5, np.less)):
+        mixer.set_shapes({"voice": Shape(curve=curve)})
+        assert compare(value(mixer.mix(drive(lip_00=0.2 * high), 0.0), "lip.00"), 0.2 * high)
+        assert value(mixer.mix(drive(lip_00=high), 0.0), "lip.00") == pytest.approx(high)
+        assert value(mixer.mix(drive(lip_00=-0.2 * high), 0.0), "lip.00") < 0
+
+
+def test_the_users_hand_and_outside_data_are_shaped_too(mixer):
+    mixer.set_shapes({"sliders": Shape(0.5), "outside": Shape(0.5)})
+    mixer.set_user({"lip.00": 0.6})
+    mixer.external = {"lip.01": 0.8}
+    mixed = mixer.mix(drive(au_45=0.3), 0.0)
+    assert value(mixed, "lip.00") == pytest.approx(0.3) and value(mixed, "au.45") == pytest.approx(0.3)
+    assert value(mixed, "lip.01") == pytest.approx(0.4)
+    assert mixed.user[SCHEMA.index("lip.00")] == pytest.approx(0.3), "a take records what reached the face"
 
 
 def test_the_user_adds_scales_and_is_clamped(mixer):
