@@ -2,6 +2,7 @@
 
 import os
 
+import llvmlite.binding as llvm
 import numba
 import torch
 
@@ -56,3 +57,9 @@ def pick_device(name: str | None = None) -> torch.device:
 def has_half_products(device: torch.device) -> bool:
     """Whether products in bfloat16 pay on a processor: twice as fast with AVX-512 BF16, slow without."""
     return device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)()
+
+
+def has_byte_products(device: torch.device) -> bool:
+    """Whether compiled loops may multiply bytes by fours: AVX-512 with VNNI (Intel since 2019, AMD since 2022)."""
+    features = llvm.get_host_cpu_features() if device.type == "cpu" and numba.config.CPU_NAME is None else {}
+    return all(features.get(name, False) for name in ("avx512f", "avx512bw", "avx512vnni"))

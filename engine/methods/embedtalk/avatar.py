@@ -9,11 +9,10 @@ from torch import Tensor
 
 from engine.camera import Camera
 from engine.controls import Controls
-from engine.device import has_half_products
 from engine.gaussians import Gaussians
 from engine.manifest import Manifest
 from engine.methods.embedtalk.config import EmbedTalkConfig
-from engine.methods.embedtalk.live import LiveDeform
+from engine.methods.embedtalk.live import LiveDeform, best_precision
 from engine.methods.embedtalk.network import EmbedTalkNet
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.coded_avatar import CodedAvatar
@@ -121,7 +120,7 @@ class EmbedTalkAvatar(CodedAvatar):
             self._motion_weights = net.trunk.weight[:, net.n_embedding_inputs :].cpu().contiguous()
             active = torch.from_numpy(self.active).to(self.device)
             self._live = LiveDeform(net, self.embeddings, self.canonical_means, self.opacity_logits, active,
-                                    config.position_scale, half=has_half_products(self.device))  # fmt: skip
+                                    config.position_scale, best_precision(net, self.device))  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.device import has_byte_products, has_half_products
+from engine.methods.embedtalk.byte_heads import ByteHeads
 from engine.methods.embedtalk.network import DeformNet
+from engine.parts.byte_lanes import OUTPUTS
 
 ROWS_AT_ONCE = 4096  # in single precision: a slice's activations stay in the processor's cache
+PRECISIONS = ("single", "half", "bytes")
+
+
+def best_precision(net: DeformNet, device: torch.device) -> str:
+    """The fastest of `PRECISIONS` on a device whose error no picture shows."""
+    if has_byte_products(device) and net.trunk.out_features % OUTPUTS == 0:
+        return "bytes"
+    return "half" if has_half_products(device) else "single"
 
 
 class LiveDeform:
@@ -16,13 +27,13 @@ class LiveDeform:
     The same sums as `DeformNet.forward`, with the first layer split by its inputs.
 
     Args:
-        half: products in bfloat16, added up in single precision: 0.4 % of a shift, some hundredths of a pixel, for less
-            than half the time (see `engine.device.has_half_products`).
+        precision: `single`; `half` for products in bfloat16, added up in single precision: 0.4 % of a shift, some
+            hundredths of a pixel, for less than half the time; `bytes` as exact in a third of that (see `ByteHeads`).
     """
 
     def __init__(
         self, net: DeformNet, embeddings: Tensor, means: Tensor, logits: Tensor, active: Tensor, position_scale: float,
-        half: bool = False,
+        precision: str = "single",
     ) -> None:  # fmt: skip
         self._means, self._logits, self._active = means, logits, active
         self._opacities = torch.sigmoid(logits)
@@ -30,7 +41,7 @@ class LiveDeform:
         heads = (net.position_head, net.opacity_head)
         hidden = [head[0] for head in heads]
         n_hidden = hidden[0].out_features
-        kind = torch.bfloat16 if half else torch.float32
+        kind = torch.bfloat16 if precision == "half" else torch.float32
         self._hidden_weights = torch.cat([layer.weight for layer in hidden]).t().to(kind).contiguous()  # [H, 2 H]
         self._hidden_bias = torch.cat([layer.bias for layer in hidden]).to(kind)
         last = torch.zeros(2 * n_hidden, 4, device=means.device)
@@ -38,14 +49,20 @@ class LiveDeform:
         last[n_hidden:, 3:] = net.opacity_head[2].weight.t()
         self._last_weights = last.to(kind)
         self._last_bias = torch.cat([position_scale * net.position_head[2].bias, net.opacity_head[2].bias]).to(kind)
-        self._cached = net.embedding_part(embeddings[active]).to(kind).contiguous()  # [A, H]
-        in_slices = self._on_cpu and not half
+        own = net.embedding_part(embeddings[active])
+        self._bytes = ByteHeads(net, own, position_scale) if precision == "bytes" else None
+        self._cached = own.to(kind).contiguous()  # [A, H]
+        in_slices = self._on_cpu and precision != "half"
         n_rows = max(1, min(ROWS_AT_ONCE, len(active)) if in_slices else len(active))
         self._first = torch.empty(n_rows, n_hidden, device=means.device, dtype=kind)
         self._second = torch.empty(n_rows, 2 * n_hidden, device=means.device, dtype=kind)
 
     def shifts(self, motion_part: Tensor) -> Tensor:
         """Shift of position (head heights) and of the opacity logit for the active Gaussians, `[A, 4]`."""
+        if self._bytes is not None:
+            shifts = self._bytes.shifts(motion_part.numpy())
+            if shifts is not None:
+                return torch.from_numpy(shifts)
         motion_part = motion_part.to(self._cached)
         out = torch.empty(len(self._cached), 4, device=self._cached.device, dtype=self._cached.dtype)
         with torch.no_grad():

@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from engine.avatar import load_avatar
+from engine.device import has_byte_products
 from engine.methods.base import DriverInputs
 from engine.methods.embedtalk.config import EmbedTalkConfig
-from engine.methods.embedtalk.live import LiveDeform
+from engine.methods.embedtalk.live import LiveDeform, best_precision
 from engine.methods.embedtalk.network import DeformNet, EmbedTalkNet, embedding_smoothness, neighbour_weights
 from engine.parts.audio_net import heard_until
 from engine.training.start_points import nearest, thinned
@@ -70,15 +71,41 @@ def test_the_cached_first_layer_equals_the_whole_network(net):
         assert (new_opacities[::2] - torch.sigmoid(logits[::2] + opacity)).abs().max() < 1e-5
 
 
-def test_half_products_move_nothing_by_more_than_a_hundredth(net):
+@pytest.mark.parametrize("precision", ["half", "bytes"])
+def test_coarse_products_move_nothing_by_more_than_a_hundredth(net, precision):
+    if precision == "bytes" and not has_byte_products(torch.device("cpu")):
+        pytest.skip("this processor multiplies no bytes (AVX-512 VNNI)")
     torch.manual_seed(1)
     embeddings, means, logits = torch.randn(300, 32), torch.randn(300, 3), torch.randn(300)
-    active = torch.arange(300)
-    whole, half = (LiveDeform(net, embeddings, means, logits, active, 0.1, half=half) for half in (False, True))
-    part = net.motion_part(torch.randn(32), torch.rand(6))
-    exact, near = whole.shifts(part), half.shifts(part)
-    assert near.dtype == torch.float32
-    assert (near - exact).norm() < 0.01 * exact.norm()
+    active = torch.arange(0, 299)  # no whole number of rows that are multiplied at once
+    exact, coarse = (LiveDeform(net, embeddings, means, logits, active, 0.1, kind) for kind in ("single", precision))
+    for _ in range(3):
+        part = net.motion_part(torch.randn(32), torch.rand(6))
+        right, near = exact.shifts(part), coarse.shifts(part)
+        assert near.dtype == torch.float32 and near.shape == right.shape
+        for columns in (slice(0, 3), slice(3, 4)):
+            assert (near - right)[:, columns].norm() < 0.01 * right[:, columns].norm()
+
+
+def test_products_of_bytes_give_way_where_a_moment_is_beyond_them(net):
+    if not has_byte_products(torch.device("cpu")):
+        pytest.skip("this processor multiplies no bytes (AVX-512 VNNI)")
+    torch.manual_seed(1)
+    embeddings, means, logits = torch.randn(30, 32), torch.randn(30, 3), torch.randn(30)
+    exact, coarse = (
+        LiveDeform(net, embeddings, means, logits, torch.arange(30), 0.1, kind) for kind in ("single", "bytes")
+    )
+    for size in (1.0, 1e3, float("inf")):
+        part = torch.zeros(128)
+        part[::3], part[1::3] = size, -size
+        assert torch.allclose(coarse.shifts(part), exact.shifts(part), rtol=0.03, atol=1e-3, equal_nan=True)
+
+
+def test_nothing_that_moves_is_no_fault(net):
+    for kind in ("single", "half", best_precision(net, torch.device("cpu"))):
+        live = LiveDeform(net, torch.randn(3, 32), torch.zeros(3, 3), torch.zeros(3), torch.arange(0), 0.1, kind)
+        means, opacities = live.deformed(torch.randn(128), 1.0, 1.0)
+        assert torch.equal(means, torch.zeros(3, 3)) and torch.equal(opacities, torch.full((3,), 0.5))
 
 
 def test_the_network_is_small_and_has_no_grid():
