@@ -1,6 +1,9 @@
 """The session: the window's one partner for everything that happens outside it, children and their shared files."""
 
+import math
 import os
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from app.workers.frames import FRAMES, FrameReader
 from app.workers.rival import RIVAL_FRAMES
 from engine.audio.ring import OUTPUT_RING, VOICE_RING, SampleRing
 from engine.camera import Orbit
+from engine.controls import GROUPS
 from engine.errors import MouthpieceError
 from engine.manifest import Manifest, read_manifest
 from engine.paths import cache_dir
@@ -74,6 +78,7 @@ class Session(QObject):
         self.controls = UserControls()
         self.orbit: Orbit | None = None
         self.drift_ppm = 0.0
+        self._joined_at = -math.inf
         self._told: dict[str, dict[str, Any]] = {  # request to all its fields: what a performer must know
             "view": {"size": [512, 512], "mode": "color", "background": None, "orbit": None},
             "look": {"is_idle": True, "look_ahead_ms": 40.0, "settings": {}, **self.controls.request()},
@@ -84,6 +89,7 @@ class Session(QObject):
             "marks": {},
             "external": {"values": {}, "strength": 1.0},
             "compare": {"path": None, "number": 0},
+            "head_motion": self.controls.head.request(),
         }
         self._opening: tuple[int, Path, Manifest] | None = None
         self._avatar_number = 0
@@ -166,6 +172,28 @@ class Session(QObject):
     def set_smoothing_ms(self, smoothing_ms: float) -> None:
         self.controls.smoothing_ms = max(0.0, float(smoothing_ms))
         self._controls_moved()
+
+    def set_join(self, name: str, mode: str | None, value: float | None) -> None:
+        """How the user's value of a control joins the drive (None: the avatar's way), and that value (None: none)."""
+        for kept, given in ((self.controls.joins, mode), (self.controls.values, value)):
+            kept.pop(name, None)
+            if given is not None:
+                kept[name] = given
+        self._joined_at = time.monotonic()
+        self._controls_moved()
+
+    def set_shape(self, place: str, gain: float, delay_ms: float, curve: float) -> None:
+        """Gain, delay and curve of a source, or of its way to a group or control."""
+        self.controls.shapes.pop(place, None)
+        if (gain, delay_ms, curve) != (1.0, 0.0, 0.0):
+            self.controls.shapes[place] = (float(gain), float(delay_ms), float(curve))
+        self._controls_moved()
+
+    def set_head_motion(self, **changes: Any) -> None:
+        """Changes fields of `controls.head`; `performer_said` brings `head_motion` when a file was opened or not."""
+        self.controls.head = replace(self.controls.head, **changes)
+        self._tell("head_motion", **self.controls.head.request())
+        self.controls_changed.emit()
 
     def set_idle(self, is_idle: bool) -> None:
         self._tell("look", is_idle=bool(is_idle))
@@ -324,7 +352,8 @@ class Session(QObject):
         self._recordings.stop()
 
     def save_last(self, seconds: float = 30.0) -> None:
-        """Makes a take of what was said and done in the last seconds."""
+        """Makes a take of the last seconds, but of nothing before the user last changed how values join the drive."""
+        seconds = min(seconds, max(1.0, time.monotonic() - self._joined_at))
         self._recordings.save_last(seconds, self._take_info(), self._avatar_number)
 
     @property
@@ -418,8 +447,11 @@ class Session(QObject):
 
     def _forget_values(self) -> None:
         """Another avatar's coefficients mean something else: values and marks stay behind, strengths come along."""
-        for names in (self.controls.values, self.controls.muted, self.controls.soloed, self.controls.locked):
+        controls = self.controls
+        for names in (controls.values, controls.muted, controls.soloed, controls.locked, controls.joins):
             names.clear()
+        whole = {place: shape for place, shape in controls.shapes.items() if place.partition("/")[2] in ("", *GROUPS)}
+        controls.shapes = whole
         self._tell("edits", edits=None)
         self._told["marks"] = {}
         self._tell("look", **self.controls.request())
@@ -453,6 +485,7 @@ class Session(QObject):
             "settings": {
                 **self._told["look"]["settings"], "strengths": controls.strengths, "guard": controls.guard,
                 "lip_gain": controls.lip_gain, "smoothing_ms": controls.smoothing_ms, "idle": self.is_idle,
+                "joins": dict(controls.joins), "shapes": dict(controls.shapes), "head_motion": controls.head.request(),
             },
         }  # fmt: skip
 

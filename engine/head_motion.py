@@ -106,6 +106,10 @@ class HeadMotion:
             out = self.refiner(*(torch.from_numpy(a.astype(np.float32))[None] for a in given))[0].numpy()
         return out * self.pose_scale + self.pose_mean
 
+    def film_s(self, unit: int) -> float:
+        """Where in its film a unit begins, seconds."""
+        return float(self.units.starts[unit]) / FPS
+
     def save(self, path: Path) -> None:
         """Writes the file (safetensors), whole or not at all. Raises OutputError if it cannot be written."""
         arrays = {
@@ -244,6 +248,9 @@ class HeadMotionDriver:
 
     Motion is generated in `advance`, a block a second; `at` looks it up. With the default lead it listens to the second
     before and needs no sound ahead.
+
+    Attributes:
+        strength: factor on the motion, the choice's at first; may be changed at any time.
     """
 
     def __init__(
@@ -258,6 +265,7 @@ class HeadMotionDriver:
         self._columns = np.array([self.schema.index(name) for _, name in there], dtype=int)
         self._least = self.schema.column("minimum")[self._columns]
         self._most = self.schema.column("maximum")[self._columns]
+        self.strength = choice.strength
         self._start_afresh()
 
     def advance(self, budget_ms: float) -> None:
@@ -296,7 +304,7 @@ class HeadMotionDriver:
         poses = self._blocks[found][0]
         low = min(int(place), N_SPAN - 2)
         pose = poses[low] + (place - low) * (poses[low + 1] - poses[low])
-        return self._choice.strength * (pose - self._motion.pose_mean)
+        return self.strength * (pose - self._motion.pose_mean)
 
     def unit_at(self, time: float) -> int:
         """The database's unit shown at a time; -1 for none."""

@@ -1,6 +1,6 @@
 """The live line of one avatar: sound in, frames out. The same in the app, in scripts, in tests and in renders."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -189,9 +189,18 @@ class Performer:
     def set_head_motion(self, motion: HeadMotion | None, choice: HeadMotionChoice = AS_FILMED) -> None:
         """Lets the voice move the head from now on, or, with None, no longer; the face eases over.
 
-        An encoder that only the motion listens to is added, and begins to hear with the next sound.
+        An encoder that only the motion listens to is added, and begins to hear with the next sound. Another strength
+        alone acts at once.
         """
-        self._head_motion = None if motion is None else (motion, choice)
+        wanted = None if motion is None else (motion, choice)
+        if wanted is None and self._head_motion is None:
+            return
+        if wanted is not None and self._head_motion is not None and self._head_motion[0] is motion:
+            before, self._head_motion = self._head_motion[1], wanted
+            if replace(before, strength=choice.strength) == choice:
+                self.driver.strength = choice.strength
+                return
+        self._head_motion = wanted
         added = zip(self.encoders[self._n_own :], self.histories[self._n_own :], strict=True)
         kept = [pair for pair in added if motion is not None and encoder_row(pair[0]) == motion.encoder]
         self.encoders[self._n_own :] = [encoder for encoder, _ in kept]

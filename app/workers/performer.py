@@ -18,7 +18,7 @@ USUAL_OUTPUT_MS = 60.0
 BACKEND_VARIABLE = "MOUTHPIECE_BACKEND"
 NO_STAGE_PERIOD_S = 0.03
 LOOK_FIELDS = ("values", "muted", "soloed", "strengths", "guard", "lip_gain", "smoothing_ms", "look_ahead_ms",
-               "is_idle", "settings")  # fmt: skip
+               "is_idle", "settings", "joins", "shapes")  # fmt: skip
 
 
 def main(argv: list[str]) -> int:
@@ -59,6 +59,7 @@ class PerformerProcess:
         self, folder: Path, lines: Any, load_avatar: Callable, make_rasterizer: Callable, rate_hz: float = 60.0
     ) -> None:
         from app.workers.frames import FRAMES, FrameWriter
+        from app.workers.head_moving import HeadMoving
         from app.workers.inspecting import Inspecting
         from app.workers.rival import Rival
         from app.workers.stage import Stage
@@ -74,6 +75,7 @@ class PerformerProcess:
         self.stage = Stage(self._frames, self._voice)
         self.stage.pace.rate_hz = rate_hz
         self._inspecting = Inspecting(folder, self.stage, lines.say)
+        self._head = HeadMoving(self.stage, lines.say)
         self._rival = Rival(folder, self._voice, self._open, make_rasterizer, lines.say)
         self._records: Any = None
         self._rasterizer: Any = None
@@ -93,6 +95,7 @@ class PerformerProcess:
             self._hear()
             self._let_enter()
             self._rival.let_enter(self.stage, self._rasterizer)
+            self._head.take_news()
             if self._inspecting.take_news():
                 self._obey({"do": "view", "mode": self.stage.look.mode})
             self._show()
@@ -128,6 +131,10 @@ class PerformerProcess:
             if name in request:
                 setattr(self.stage.look, name, request[name])
         self.stage.apply_look()
+        self._rival.apply(self.stage)
+
+    def _on_head_motion(self, request: dict[str, Any]) -> None:
+        self._head.ask(request)
         self._rival.apply(self.stage)
 
     def _on_edits(self, request: dict[str, Any]) -> None:
@@ -336,6 +343,7 @@ class PerformerProcess:
             n_drawn = self.stage.n_drawn
             moment = self.stage.tick()
             self._rival.follow(self.stage, self.stage.n_drawn > n_drawn)
+            self._head.name_unit(moment, self._voice.clock.wall_at)
             self._records.append(
                 self._voice.clock.wall_at(moment.motion_time), moment.driven, moment.user, moment.controls.values,
                 self.stage.orbit,

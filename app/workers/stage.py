@@ -17,9 +17,11 @@ from engine.controls import Controls
 from engine.edits import Edits
 from engine.errors import AvatarError, OutputError
 from engine.gaussians import Gaussians
+from engine.head_motion import AS_FILMED, HeadMotion, HeadMotionChoice
 from engine.latency import LatencyLog
 from engine.live_view import LiveView, ViewOptions
 from engine.performer import Moment, Performer
+from engine.source_shape import Shape
 
 STILL = 1e-4
 """Controls that differ by less than this show the same picture."""
@@ -57,6 +59,10 @@ class Look:
     look_ahead_ms: float = 40.0
     is_idle: bool = True
     settings: dict[str, Any] = field(default_factory=dict)
+    joins: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, list[float]] = field(default_factory=dict)  # gain, delay, curve by place
+    head_motion: HeadMotion | None = None
+    head_choice: HeadMotionChoice = AS_FILMED
     edits: Edits | None = None
     options: ViewOptions = field(default_factory=ViewOptions)
 
@@ -117,6 +123,9 @@ class Stage:
         if self.performer is None:
             return
         look, mixer, schema = self.look, self.performer.mixer, self.performer.avatar.schema
+        mixer.set_joins(look.joins)
+        mixer.set_shapes({place: Shape(*row) for place, row in look.shapes.items()})
+        self.performer.set_head_motion(look.head_motion, look.head_choice)
         mixer.reset_user()
         mixer.set_user({name: value for name, value in look.values.items() if _is_known(schema, name)})
         mixer.set_silenced(look.muted, look.soloed)
