@@ -10,9 +10,17 @@ from torch.nn import functional as F
 
 from engine.errors import ModelMissingError
 from engine.paths import cache_dir
-
-SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
-SSIM_C1, SSIM_C2 = 0.01**2, 0.03**2
+from engine.training.loss_kernels import (
+    LEAST_SIDE,
+    N_SCALES,
+    SSIM_C1,
+    SSIM_C2,
+    SSIM_SIGMA,
+    SSIM_WINDOW,
+    GradientSsimLoss,
+    Ssim,
+    is_compiled_for,
+)
 
 ALEXNET_FILE = "alexnet-owt-7be5be79.pth"
 LPIPS_FILE = "lpips_alex.pth"
@@ -53,7 +61,7 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
     Args:
         a, b: `[H, W, 3]`, 0 to 1.
     """
-    return ssim_parts(a, b)[0].mean()
+    return Ssim.apply(a, b) if is_compiled_for(a, b) else ssim_parts(a, b)[0].mean()
 
 
 def ssim_parts(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,17 +80,18 @@ class GradientSsim:
     at half size. It rewards sharp edges in the right place, but knows nothing of what is shown."""
 
     name = "multi-scale gradient + SSIM"
-    N_SCALES = 3
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
         """`[H, W, 3]` each, 0 to 1."""
+        if is_compiled_for(a, b):
+            return GradientSsimLoss.apply(a, b)
         a, b = (x.movedim(-1, 0)[None] for x in (a, b))
         total = a.new_zeros(())
-        for scale in range(self.N_SCALES):
+        for scale in range(N_SCALES):
             difference = a - b
             total = total + (difference[..., 1:] - difference[..., :-1]).abs().mean()
             total = total + (difference[..., 1:, :] - difference[..., :-1, :]).abs().mean()
-            if min(a.shape[-2:]) < 16:
+            if min(a.shape[-2:]) < LEAST_SIDE:
                 break
             a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
             if scale == 0:

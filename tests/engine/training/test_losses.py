@@ -59,6 +59,22 @@ def test_the_stand_in_is_zero_for_equal_pictures_and_has_finite_gradients(size):
     assert torch.isfinite(a.grad).all() and a.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("loss", [ssim, GradientSsim()], ids=["ssim", "gradients"])
+@pytest.mark.parametrize("shape", [(5, 7), (16, 16), (33, 41), (64, 30)])
+def test_the_compiled_losses_give_what_pytorch_gives(loss, shape):
+    """Double precision goes the way of PyTorch's own operations, gradients included."""
+    a, b = (picture[: shape[0], : shape[1]] for picture in pictures())
+    values = []
+    for dtype in (torch.float32, torch.float64):
+        first = a.to(dtype).clone().requires_grad_()
+        value = 3 * loss(first, b.to(dtype))
+        value.backward()
+        values.append((value.detach(), first.grad))
+    (own, own_gradient), (expected, gradient) = values
+    torch.testing.assert_close(own, expected, rtol=1e-5, atol=1e-6, check_dtype=False)
+    torch.testing.assert_close(own_gradient, gradient, rtol=1e-3, atol=1e-6, check_dtype=False)
+
+
 def test_lpips_reads_the_published_files_and_grows_with_difference(weights):
     network = Lpips(weights)
     a, b = pictures()
