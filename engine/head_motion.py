@@ -16,15 +16,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from engine.audio.block import FEATURE_RATE_HZ
 from engine.audio.history import FeatureHistory
 from engine.avatar import read_tensors
 from engine.controls import Controls
 from engine.errors import AvatarError
 from engine.methods.base import Driver, DriverInputs
 from engine.parts.avatar_tensors import AvatarTensors
+from engine.parts.frame_sound import FPS, frame_features
 from engine.parts.pose_refiner import PoseRefiner
-from engine.parts.pose_units import FPS, N_FRAMES, N_OVERLAP, N_SPAN, PoseUnits, joined, laid_from, sound_key
+from engine.parts.pose_units import N_FRAMES, N_OVERLAP, N_SPAN, PoseUnits, joined, laid_from, sound_key
 from engine.paths import atomic_file
 from engine.vocabulary import ARKIT_52, POSE_NAMES
 
@@ -33,7 +33,6 @@ BLOCK_S = N_FRAMES / FPS
 MAX_ROWS = 200_000
 WIDEST = 4.0
 """Standard deviations of the training track beyond which no sound, however foreign, turns the head."""
-_STEPS_A_FRAME = int(FEATURE_RATE_HZ / FPS)
 
 
 @dataclass(frozen=True)
@@ -234,13 +233,6 @@ def generated(
 def within(pose: np.ndarray) -> np.ndarray:
     """Standardised poses bent smoothly to stay within `WIDEST`; what lies in the track's usual range stays as it is."""
     return pose / (1 + (np.abs(pose) / WIDEST) ** 4) ** 0.25
-
-
-def frame_features(history: FeatureHistory, first: float, n_frames: int) -> tuple[np.ndarray, np.ndarray]:
-    """Features of video frames from a time on (means of the steps a frame lasts), `[n, F]`, and which are known."""
-    values, known = history.window(first, n_frames * _STEPS_A_FRAME)
-    known = known.reshape(n_frames, -1).all(axis=1)
-    return values.reshape(n_frames, _STEPS_A_FRAME, -1).mean(axis=1), known
 
 
 class HeadMotionDriver:

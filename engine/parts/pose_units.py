@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FPS = 25.0
 N_FRAMES = 25
 """Frames of a unit: one second."""
 N_OVERLAP = 10

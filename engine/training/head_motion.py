@@ -17,8 +17,9 @@ from engine.capture.head_pose import pose_track
 from engine.errors import OutputError, TrainingError
 from engine.evaluation.head_motion import motion_ratios
 from engine.head_motion import HeadMotion, HeadMotionChoice, frame_features, generated
+from engine.parts.frame_sound import FPS
 from engine.parts.pose_refiner import MotionDiscriminator, PoseRefiner, velocity
-from engine.parts.pose_units import FPS, N_FRAMES, N_SPAN, build_units, laid_from, sound_key
+from engine.parts.pose_units import N_FRAMES, N_SPAN, build_units, laid_from, sound_key
 from engine.progress import Progress
 from engine.vocabulary import ARKIT_52
 
