@@ -42,6 +42,16 @@ class AvatarTensors:
             raise self.fault(f"{name!r} names rows that are not there")
         return array
 
+    def integers(self, name: str, shape: tuple[int, ...], below: int) -> np.ndarray:
+        """Whole numbers of exactly this shape, int64, from 0 to below a limit."""
+        array = self._named(name)
+        if array.shape != shape or array.dtype.kind not in "iu":
+            raise self.fault(f"{name!r} is not {_sides(shape)} whole numbers")
+        array = array.astype(np.int64)
+        if array.size and (array.min() < 0 or array.max() >= below):
+            raise self.fault(f"{name!r} names what is not there")
+        return array
+
     def group(self, prefix: str) -> dict[str, np.ndarray]:
         """All arrays whose name starts with a prefix; floating point ones are finite."""
         found = {name: array for name, array in self._arrays.items() if name.startswith(prefix)}

@@ -90,6 +90,8 @@ class TrainingRecord:
 
     def _series(self, draw: ImageDraw.ImageDraw, x: np.ndarray, name: str, color, left: bool, unit: str) -> None:
         y = np.array([row.get(name, np.nan) for row in self._rows], dtype=float)
+        if not np.isfinite(y).any():  # steps that look at no picture have no such figure
+            return
         low, high = np.nanquantile(y, [0.0, 0.98])
         high = max(high, low + 1e-6)
         width, height = CURVE_SIZE[0] - 2 * MARGIN, CURVE_SIZE[1] - 2 * MARGIN

@@ -75,6 +75,11 @@ class Trainable(Protocol):
         """A stage begins: what one stage worked out may become what the next one trains. The trainer then builds its
         optimizers anew, from the parameters `splats` and `network_groups` name for the stage."""
 
+    def blind(self, at: float) -> dict[str, Tensor] | None:
+        """The weighted loss terms of a step that looks at no picture, where a network only hears; None for one that
+        looks at pictures, as all steps do unless a method says otherwise."""
+        return None
+
     def batch(self, at: float) -> int:
         """How many frames one step takes the mean gradient of."""
         return 1

@@ -19,6 +19,7 @@ from engine.progress import Progress
 from engine.raster import rasterization_for
 from engine.training.checkpoint import Checkpoint
 from engine.training.clip import Clip, Sample
+from engine.training.clip_head import fit_if_missing
 from engine.training.densify import DensityControl
 from engine.training.memory import keep_freed_memory
 from engine.training.poses import PoseCorrections
@@ -59,6 +60,9 @@ def train(
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     keep_freed_memory()
     source = Dataset(dataset)
+    for need in getattr(module, "needs", lambda config: ())(settings):
+        if need.kind == "fit":
+            yield from fit_if_missing(source.path, need.head)
     yield Progress("Listening to the voice", 0, len(source))
     clip = Clip(source, make_encoder({"name": settings.encoder}), settings.sound_variants, seed)
     for done in clip.load():
@@ -106,7 +110,7 @@ class TrainingRun:
         self.clip, self.model, self.out, self.method, self.device = clip, model, Path(out), method, device
         self.folder = self.out.with_suffix(".training")
         self.rasterization = rasterization_for(device)
-        self.poses = PoseCorrections(clip.n_train).to(device)
+        self.poses = PoseCorrections(clip.tracks["viewmats"][: clip.n_train]).to(device)
         self.density = DensityControl(model.n_gaussians, device)
         self._fused = {"fused": True} if device.type in ("cpu", "cuda") else {}
         self.pose_optimizer = torch.optim.Adam(self.poses.parameters(), lr=1e-4, **self._fused)
@@ -186,9 +190,11 @@ class TrainingRun:
     def _backward(self, at: float, pose_rate: float, n_frames: int) -> dict[str, float]:
         """Adds the gradients of a picked frame and of those its Gaussians are also seen in; gives its loss terms."""
         model = self.model
+        if (terms := model.blind(at)) is not None:
+            return self._told(terms, self._descend(terms, n_frames))
         sample = self._sample(*model.pick(at))
         splats = model.gaussians(sample, at)
-        terms: dict[str, Tensor] = {}
+        terms = {}
         seen, errors = [], []
         for frame in (sample, *(self._sample(*further) for further in model.also_seen(at))):
             image, meta = self.render(splats, frame, pose_rate > 0)
@@ -196,19 +202,26 @@ class TrainingRun:
                 terms[name] = terms[name] + value if name in terms else value
             seen.append((meta, frame.size))
             errors.append((image.detach() - frame.target).square().mean())
+        total = self._descend(terms, n_frames)
+        if model.density(at):
+            for meta, (height, width) in seen:
+                self.density.observe(meta["means2d"], meta["radii"], width, height)
+        mse = torch.stack(errors).mean()
+        return self._told(terms, total) | {"psnr": float(-10 * torch.log10(mse.clamp(min=1e-10)))}
+
+    def _descend(self, terms: dict[str, Tensor], n_frames: int) -> Tensor:
+        """Adds the gradients of the sum of the terms, which it gives."""
         total = sum(terms.values())
         if not torch.isfinite(total):
             raise TrainingError(
                 f"{self.out.name}: the loss of iteration {self.iteration} is not a number; use lower rates."
             )
         (total / n_frames if n_frames > 1 else total).backward()
-        if model.density(at):
-            for meta, (height, width) in seen:
-                self.density.observe(meta["means2d"], meta["radii"], width, height)
-        mse = torch.stack(errors).mean()
-        return {name: float(value.detach()) for name, value in terms.items()} | {
-            "total": float(total.detach()), "psnr": float(-10 * torch.log10(mse.clamp(min=1e-10)))
-        }  # fmt: skip
+        return total
+
+    @staticmethod
+    def _told(terms: dict[str, Tensor], total: Tensor) -> dict[str, float]:
+        return {name: float(value.detach()) for name, value in (terms | {"total": total}).items()}
 
     def _sample(self, index: int, divisor: int) -> Sample:
         """A training frame; a whole person stands on another colour every time."""
