@@ -94,5 +94,9 @@ def window_start(time: float) -> float:
 
 def heard_until(look_ahead_ms: float) -> Tensor:
     """Which of the 16 steps end within the look-ahead, bool `[16]`; 0 ms hears eight, 160 ms all."""
-    ends_ms = (torch.arange(N_STEPS) + 1) * STEP_S * 1e3 - HALF_WINDOW_S * 1e3
-    return ends_ms <= look_ahead_ms + 1e-3
+    return torch.arange(N_STEPS) < n_heard(look_ahead_ms)
+
+
+def n_heard(look_ahead_ms: float) -> int:
+    """How many of the 16 steps end within the look-ahead."""
+    return min(N_STEPS, max(0, int((HALF_WINDOW_S * 1e3 + look_ahead_ms + 1e-3) // (STEP_S * 1e3))))

@@ -6,7 +6,7 @@ from engine.audio.history import FeatureHistory
 from engine.controls import Controls
 from engine.manifest import Manifest
 from engine.methods.base import DriverInputs
-from engine.parts.audio_net import N_STEPS, AudioCoder, heard_until, window_start
+from engine.parts.audio_net import N_STEPS, AudioCoder, n_heard, window_start
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.code_basis import CodeBasis
 from engine.parts.filmed_avatar import FilmedAvatar
@@ -51,7 +51,7 @@ class CodeDriver:
     def at(self, time: float, inputs: DriverInputs) -> Controls:
         values = self._rest.copy()
         window, known = self._history.window(window_start(time), N_STEPS)
-        known &= heard_until(inputs.look_ahead_ms).numpy()
+        known[n_heard(inputs.look_ahead_ms) :] = False
         if known.any():
             values[self._lips] = self._basis.coordinates(self._coder(window, known))
         return Controls(self.schema, values)

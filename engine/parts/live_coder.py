@@ -6,12 +6,10 @@ millisecond for it, of which the modules' calls alone would take two.
 """
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from engine.parts.audio_net import N_PAIRS, AudioCoder
 
 SLOPE = np.float32(0.02)
-TAPS = 3
 
 
 class LiveCoder:
@@ -28,8 +26,8 @@ class LiveCoder:
         self._last = np.ascontiguousarray(_array(outer.weight).T), _array(outer.bias)
         scoring = [layer for layer in coder.attention.convolutions if hasattr(layer, "weight")]
         self._scoring = [
-            (np.ascontiguousarray(_array(layer.weight).transpose(1, 2, 0).reshape(-1, layer.out_channels)),
-             _array(layer.bias)) for layer in scoring
+            (_array(layer.weight).transpose(2, 1, 0).reshape(-1, layer.out_channels), _array(layer.bias))
+            for layer in scoring
         ]  # fmt: skip
         self._weighing = _array(coder.attention.linear.weight), _array(coder.attention.linear.bias)
 
@@ -43,9 +41,10 @@ class LiveCoder:
         codes = codes @ self._last[0] + self._last[1]  # [8, n_code]
         scores = codes
         for weight, bias in self._scoring:
-            padded = np.zeros((N_PAIRS + TAPS - 1, scores.shape[1]), np.float32)
-            padded[1:-1] = scores
-            scores = _leaky(sliding_window_view(padded, TAPS, axis=0).reshape(N_PAIRS, -1) @ weight + bias)
+            n = scores.shape[1]  # three taps side by side: the pair before, the pair itself, the pair after
+            taps = np.zeros((N_PAIRS, 3 * n), np.float32)
+            taps[1:, :n], taps[:, n : 2 * n], taps[:-1, 2 * n :] = scores[:-1], scores, scores[1:]
+            scores = _leaky(taps @ weight + bias)
         scores = self._weighing[0] @ scores[:, 0] + self._weighing[1]
         weights = np.exp(scores - scores.max())
         return (weights / weights.sum()) @ codes
