@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLineEdit, QS
 
 from app.external.drive import ExternalDrive
 from app.external.face_map import Link
-from app.panels.mixer import Switch
+from app.panels.mixer_switch import Switch
 from app.theme.buttons import NumberBox, Words, rule
 from app.theme.scroll import OverlayScrollArea
 from app.theme.theme import Theme

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QSlider, QWidget
 
 from app.inspect.model import InspectModel
-from app.panels.mixer import Switch
+from app.panels.mixer_switch import Switch
 from app.theme.buttons import IconButton, KeyCap, NumberBox, TextButton, Words
 from app.theme.theme import Theme
 from app.theme.tokens import TYPE

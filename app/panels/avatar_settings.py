@@ -3,7 +3,7 @@
 from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.panels.mixer import Switch
+from app.panels.mixer_switch import Switch
 from app.theme.buttons import Segments, Words, rule
 from app.theme.theme import Theme
 from app.theme.tokens import SEMIBOLD, TYPE

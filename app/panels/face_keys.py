@@ -6,6 +6,7 @@ A widget that needs one of these keys itself while it has the focus names it in 
 from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QAbstractSpinBox, QApplication, QComboBox, QLineEdit, QPlainTextEdit, QTextEdit, QWidget
+from shiboken6 import isValid
 
 from app.panels.face_player import ExpressionPlayer
 from app.panels.presets import STORE_KEYS, Expression
@@ -48,9 +49,9 @@ class ExpressionKeys(QObject):
             window.installEventFilter(self)
 
     def stop(self) -> None:
-        if self._window is not None:
+        if self._window is not None and isValid(self._window):  # the system may make a window's handle anew
             self._window.removeEventFilter(self)
-            self._window = None
+        self._window = None
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         kind = event.type()

@@ -10,7 +10,7 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from app.panels.basis_strip import BasisStrip
 from app.panels.face_expressions import ExpressionBlend, ExpressionSnapshot
 from app.panels.face_fit import read_shape_fit
-from engine.controls import GROUPS, Combine, ControlSchema, ControlSpec
+from engine.controls import GROUPS, Combine, ControlSchema, ControlSpec, user_side
 
 RANDOM_GROUPS = ("lip", "expression", "au")
 RANDOM_SIGMA = 0.4
@@ -27,9 +27,11 @@ class FaceModel(QObject):
 
     Signals:
         schema_changed: another avatar; changed: values, marks, strengths or expressions.
+        specs_changed: some control's values now join the drive in another way and have other limits.
     """
 
     schema_changed = Signal()
+    specs_changed = Signal()
     changed = Signal()
 
     def __init__(self, session, undo_stack: QUndoStack, parent: QObject | None = None) -> None:
@@ -41,18 +43,37 @@ class FaceModel(QObject):
         self.blend: ExpressionBlend | None = None
         self.basis_strip = BasisStrip({})
         self._specs: dict[str, ControlSpec] = {}
+        self._joins: dict[str, str] = {}
         self._before: dict[str, float] | None = None
         self._before_blend = ExpressionSnapshot()
         self._hushed: tuple[dict[str, float], ExpressionSnapshot, dict[str, float]] | None = None
         session.avatar_opened.connect(self._on_avatar_opened)
-        session.controls_changed.connect(self.changed)
+        session.controls_changed.connect(self._on_controls_changed)
         if session.manifest is not None:
             self._on_avatar_opened(session.manifest)
 
     # Reading
 
     def spec(self, name: str) -> ControlSpec:
+        """The user's side of a control: limits and neutral of the user's value."""
         return self._specs[name]
+
+    def drive_spec(self, name: str) -> ControlSpec:
+        """The avatar's side of a control, which driven and resulting values belong to."""
+        return self.schema.specs[self.schema.index(name)]
+
+    def joins_of(self, name: str) -> tuple[Combine, ...]:
+        """The ways in which the user's value may join the drive; one way is no choice."""
+        spec = self.drive_spec(name)
+        if spec.combine is not Combine.ADD:
+            return (spec.combine,)
+        # The head is turned by hand in degrees, which no factor takes.
+        return (Combine.ADD, Combine.REPLACE) if spec.group == "pose" else (Combine.ADD, Combine.SCALE, Combine.REPLACE)
+
+    def movable(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Those of some values on the avatar's scale that mean the same on the user's: all but scaled controls."""
+        scaled = {name for name, mode in self._joins.items() if mode == Combine.SCALE}
+        return {name: value for name, value in values.items() if name not in scaled}
 
     def value(self, name: str) -> float:
         return self._session.controls.values.get(name, self._specs[name].neutral)
@@ -141,10 +162,50 @@ class FaceModel(QObject):
         self.commit(text, merges)
 
     def reset(self, names: Iterable[str] | None = None) -> None:
-        """Unlocked controls back to neutral, all of them or some."""
+        """Unlocked controls back to neutral and to the avatar's way of joining, all of them or some."""
         names = list(self._specs) if names is None else list(names)
         text = f"Reset {self._specs[names[0]].label}" if len(names) == 1 else "Reset the face"
+        joined = [name for name in names if name in self._joins and not self.is_locked(name)]
+        if joined:
+            self.undo_stack.beginMacro(text)
+            self._push_joins(text, {name: (None, None) for name in joined})
         self.change(text, {name: self._specs[name].neutral for name in names})
+        if joined:
+            self.undo_stack.endMacro()
+
+    def set_join(self, name: str, mode: Combine, result: float = 0.0) -> None:
+        """Lets the user's value join the drive in another way, with its mirror where sides are linked.
+
+        Args:
+            result: what the face gets now: where it starts to be replaced, it stays as it is.
+        """
+        spec = self._specs[name]
+        if mode not in self.joins_of(name) or mode is spec.combine or self.is_locked(name):
+            return
+        if getattr(self._session, "is_recording", False):
+            words = "A take keeps one way of joining for each control. Stop recording first."
+            self._session.note.emit("info", "Not while recording", words)
+            return
+        both = (name, spec.mirror) if self.is_linked and spec.mirror in self._specs else (name,)
+        value = self._clamped_by(self.drive_spec(name), result) if mode is Combine.REPLACE else None
+        own = None if mode is self.drive_spec(name).combine else mode.value
+        words = {Combine.ADD: "adds to", Combine.SCALE: "scales", Combine.REPLACE: "replaces"}[mode]
+        self._push_joins(f"{spec.label} {words} the drive", {side: (own, value) for side in both})
+
+    def _push_joins(self, text: str, after: dict[str, tuple[str | None, float | None]]) -> None:
+        controls = self._session.controls
+        before = {name: (controls.joins.get(name), controls.values.get(name)) for name in after}
+        blend_before = self.blend.snapshot()
+        self.blend.forget(set(after))
+        blend_after = self.blend.snapshot()
+
+        def apply(state: tuple[dict, ExpressionSnapshot]) -> None:
+            rows, blend = state
+            self.blend.restore(blend)
+            for name, (mode, value) in rows.items():
+                self._session.set_join(name, mode, value)
+
+        self.undo_stack.push(Setting(text, apply, (before, blend_before), (after, blend_after)))
 
     def randomise(self, seed: int) -> None:
         """Random lips, expression and action units inside the training range; the same seed gives the same face."""
@@ -155,7 +216,7 @@ class FaceModel(QObject):
                 reach = (spec.high - spec.neutral) if draw > 0 else (spec.neutral - spec.low)
                 values[spec.name] = spec.neutral + float(draw) * max(0.0, reach)
         was_linked, self.is_linked = self.is_linked, False
-        self.change(f"Random face {seed}", values)
+        self.change(f"Random face {seed}", self.movable(values))
         self.is_linked = was_linked
 
     def put(self, values: Mapping[str, float], blend: ExpressionSnapshot) -> None:
@@ -173,7 +234,7 @@ class FaceModel(QObject):
         if is_hushed and self._hushed is None and self.schema is not None:
             strengths = {group: self.strength(group) for group in GROUPS}
             self._hushed = (self.values(), self.blend.snapshot(), strengths)
-            session.set_controls({spec.name: spec.neutral for spec in self.schema})
+            session.set_controls({name: spec.neutral for name, spec in self._specs.items()})
             for group in GROUPS:
                 session.set_group_strength(group, 0.0)
         elif not is_hushed and self._hushed is not None:
@@ -218,19 +279,32 @@ class FaceModel(QObject):
     def _mark(self, what: str, name: str, apply: Callable[[str, bool], None], on: bool) -> None:
         label = self._specs[name].label
         text = f"{what} {label}" if on else f"{what} off: {label}"
-        self.undo_stack.push(_Setting(text, lambda v: apply(name, v), not on, on))
+        self.undo_stack.push(Setting(text, lambda v: apply(name, v), not on, on))
 
     def _setting(self, text: str, apply: Callable[[float], None], before: float, after: float) -> None:
         if before != after:
-            self.undo_stack.push(_Setting(text, apply, before, after, merges=True))
+            self.undo_stack.push(Setting(text, apply, before, after, merges=True))
 
     def _clamped(self, name: str, value: float) -> float:
-        spec = self._specs[name]
+        return self._clamped_by(self._specs[name], value)
+
+    @staticmethod
+    def _clamped_by(spec: ControlSpec, value: float) -> float:
         return float(min(max(value, spec.minimum), spec.maximum))
+
+    def _on_controls_changed(self) -> None:
+        if self.schema is not None and self._session.controls.joins != self._joins:
+            self._take_specs()
+            self.specs_changed.emit()
+        self.changed.emit()
+
+    def _take_specs(self) -> None:
+        self._joins = dict(self._session.controls.joins)
+        self._specs = {spec.name: spec for spec in user_side(self.schema, self._joins)}
 
     def _on_avatar_opened(self, manifest) -> None:
         self.schema = manifest.schema
-        self._specs = {spec.name: spec for spec in self.schema}
+        self._take_specs()
         fit = read_shape_fit(getattr(self._session, "avatar_path", None), manifest)
         self.blend = ExpressionBlend(self.schema, fit)
         self.basis_strip = BasisStrip(manifest.basis_strip)
@@ -273,7 +347,7 @@ class _Values(QUndoCommand):
         return True
 
 
-class _Setting(QUndoCommand):
+class Setting(QUndoCommand):
     """A mark or a strength; dragging one is one step."""
 
     def __init__(self, text: str, apply: Callable, before, after, merges: bool = False) -> None:
@@ -291,7 +365,7 @@ class _Setting(QUndoCommand):
         return MERGE_ID + 1 if self._merges else -1
 
     def mergeWith(self, other: QUndoCommand) -> bool:
-        if not isinstance(other, _Setting) or other.text() != self.text() or other.made_at - self.made_at > MERGE_S:
+        if not isinstance(other, Setting) or other.text() != self.text() or other.made_at - self.made_at > MERGE_S:
             return False
         self._after, self.made_at = other._after, other.made_at
         return True

@@ -114,7 +114,7 @@ class ExpressionPlayer(QObject):
         for name in list(self.blends):
             self._set(name, 0.0)
         self.latched.clear()
-        self._model.set_live({spec.name: spec.neutral for spec in self._model.schema})
+        self._model.set_live({name: self._model.spec(name).neutral for name in self._model.schema.names})
         self._model.commit("Back to neutral")
         self.changed.emit()
 
@@ -182,7 +182,7 @@ class ExpressionPlayer(QObject):
         locked = frozenset(spec.name for spec in model.schema if model.is_locked(spec.name))
         changes = model.blend.set_blend(self._by_name[name], blend, model.values(), locked)
         was_linked, model.is_linked = model.is_linked, False
-        model.set_live(changes, keeps_expressions=True)
+        model.set_live(model.movable(changes), keeps_expressions=True)
         model.is_linked = was_linked
         model.changed.emit()
 

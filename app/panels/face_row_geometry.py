@@ -17,6 +17,7 @@ TICK_W, TICK_H, TICK_Y = 2, 8, 18
 ZERO_Y, ZERO_H = 8, 16
 STRIP_Y, STRIP_H = 18, 8
 FIELD_Y, FIELD_H = 3, 22
+JOIN = 18
 MARK_Y, MARK_H = 5, 18
 
 
@@ -81,6 +82,10 @@ class RowGeometry:
 
     def field(self, y: float) -> QRectF:
         return QRectF(self.value_left, y + FIELD_Y, VALUE, FIELD_H)
+
+    def join(self, y: float) -> QRectF:
+        """The sign in the field that says how the value joins the drive."""
+        return QRectF(self.value_left, y + FIELD_Y, JOIN, FIELD_H)
 
     def mute(self, y: float) -> QRectF:
         return QRectF(self.mute_left, y + MARK_Y, MARK, MARK_H)

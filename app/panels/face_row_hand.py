@@ -51,7 +51,7 @@ class RowHand:
         self._raw = self._model.value(self._spec.name)
 
     def move(self, event) -> None:
-        if self._part not in ("track", "field") or self._is_locked:
+        if self._part not in ("track", "field", "join") or self._is_locked:
             return
         move, self._last = event.position() - self._last, event.position()
         if not self._has_moved:
@@ -93,6 +93,8 @@ class RowHand:
         part = self._rows.part_at(index, event.position())
         if part == "field":
             self._rows.open_edit(index)
+        elif part == "join":
+            self.press(event)  # two quick clicks are two clicks
         elif part in ("track", "row"):
             self._rows.focus_row(index)
             self._model.reset([self._rows.specs[index].name])
@@ -114,6 +116,8 @@ class RowHand:
             model.set_muted(spec.name, not model.is_muted(spec.name))
         elif part == "solo" or modifiers & CTRL:
             model.set_soloed(spec.name, not model.is_soloed(spec.name))
+        elif part == "join":
+            self._rows.next_join(index)
         elif part == "field":
             self._rows.open_edit(index)
         elif part == "track" and not model.is_locked(spec.name):
@@ -139,7 +143,7 @@ class RowHand:
     @property
     def _value_per_px(self) -> float:
         span = self._spec.maximum - self._spec.minimum
-        if self._part == "field":
+        if self._part in ("field", "join"):
             return span * SCRUB_PART_PER_PX
         return span / self._rows.geometry_of_rows.track_width
 

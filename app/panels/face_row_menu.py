@@ -6,9 +6,15 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QMenu
 
 from app.panels.face_model import FaceModel
+from engine.controls import Combine
 
 if TYPE_CHECKING:
     from app.panels.face_rows import ControlRows
+
+
+WAYS = {
+    Combine.ADD: "Adds to the drive\t+", Combine.SCALE: "Scales the drive\t×", Combine.REPLACE: "Replaces the drive\t=",
+}  # fmt: skip
 
 
 def open_row_menu(rows: "ControlRows", model: FaceModel, index: int, where: QPoint) -> None:
@@ -27,6 +33,16 @@ def open_row_menu(rows: "ControlRows", model: FaceModel, index: int, where: QPoi
             action.setCheckable(True)
             action.setChecked(is_on(spec.name))
             action.triggered.connect(lambda on, change=change: change(spec.name, on))
+    ways = model.joins_of(spec.name)
+    if len(ways) > 1:
+        menu.addSeparator()
+        for mode in ways:
+            action = menu.addAction(WAYS[mode])
+            action.setCheckable(True)
+            action.setChecked(spec.combine is mode)
+            action.triggered.connect(
+                lambda _, mode=mode: rows.join_by(index, mode) if spec.combine is not mode else None
+            )
     menu.addSeparator()
     menu.addAction("Type a number\tEnter", lambda: rows.open_edit(index))
     menu.addAction("Reset\tDel", lambda: model.reset([spec.name]))

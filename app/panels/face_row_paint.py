@@ -22,7 +22,7 @@ from app.panels.face_row_geometry import (
 from app.theme.icons import draw_glyph
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, SEMIBOLD, TYPE
-from engine.controls import ControlSpec
+from engine.controls import Combine, ControlSpec
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,10 @@ class RowLook:
     Attributes:
         number: what stands before the name, two digits.
         is_dimmed: another control is soloed.
-        hovered: the part under the mouse: "", "row", "lock", "mute", "solo", "field", "track".
+        hovered: the part under the mouse: "", "row", "lock", "mute", "solo", "field", "join", "track".
         is_focused: the keyboard is on this row.
         has_marks: whether the row can be muted and soloed.
+        is_moved: whether the value does anything.
     """
 
     number: str
@@ -46,6 +47,7 @@ class RowLook:
     hovered: str = ""
     is_focused: bool = False
     has_marks: bool = True
+    is_moved: bool = False
 
 
 class RowPalette:
@@ -105,7 +107,7 @@ def paint_strip(
     zero_x = round(geometry.x_of(origin_of(spec), spec.minimum, spec.maximum))
     driven_x, mixed_x, result_x = round(driven_x), round(mixed_x), round(result_x)
     top = y + BAR_Y
-    if spec.minimum < origin_of(spec) < spec.maximum and (look.value != spec.neutral or mixed_x == zero_x):
+    if spec.minimum < origin_of(spec) < spec.maximum and (look.is_moved or mixed_x == zero_x):
         painter.fillRect(QRectF(zero_x, y + TICK_Y, 1, ZERO_Y + ZERO_H - TICK_Y), palette.zero)
     if look.is_muted or look.is_dimmed:
         _paint_hollow(painter, zero_x, mixed_x, top, palette)
@@ -183,12 +185,13 @@ def _paint_track(painter, geometry, y, spec, look, palette) -> None:
 
 def _paint_field(painter, geometry, y, spec, look, palette) -> None:
     field = geometry.field(y)
-    edge = palette.zero if look.hovered == "field" else palette.line
+    edge = palette.zero if look.hovered in ("field", "join") else palette.line
     painter.setPen(QPen(edge, 1))
     painter.setBrush(palette.field)
     painter.drawRoundedRect(field.adjusted(0.5, 0.5, -0.5, -0.5), 4, 4)
     painter.setFont(palette.prefix_font)
-    painter.setPen(palette.t3)
+    is_own = spec.combine is not Combine.ADD and look.number
+    painter.setPen(palette.acc if is_own else palette.t1 if look.hovered == "join" else palette.t3)
     middle = Qt.AlignmentFlag.AlignVCenter
     painter.drawText(field.adjusted(7, 0, 0, 0), middle, PREFIXES[spec.combine])
     painter.setFont(palette.value_font)

@@ -19,6 +19,8 @@ from app.theme.theme import Theme
 from engine.controls import GROUPS, Combine, ControlSpec
 
 TYPED = set("0123456789.,-+(")
+JOIN_KEYS = {"=": Combine.REPLACE, "*": Combine.SCALE}
+"""Pressed again, the control adds to the drive as before."""
 OWN_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_PageDown, Qt.Key.Key_PageUp, Qt.Key.Key_Delete)
 STEP_KEYS = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1, Qt.Key.Key_PageDown: -10, Qt.Key.Key_PageUp: 10}
 
@@ -46,6 +48,7 @@ class ControlRows(QWidget):
         self.title = title or GROUPS[group]
         self.setAccessibleName(f"{self.title} controls")
         self.specs: tuple[ControlSpec, ...] = ()
+        self._drive_specs: tuple[ControlSpec, ...] = ()
         self._indices = np.zeros(0, np.int64)
         self._shown: list[int] = []
         self._driven = self._result = np.zeros(0, np.float32)
@@ -63,6 +66,7 @@ class ControlRows(QWidget):
         self.paint_ms: deque[float] = deque(maxlen=240)
         theme.changed.connect(self._on_theme_changed)
         model.changed.connect(self._on_model_changed)
+        model.specs_changed.connect(self._on_specs_changed)
 
     # What it shows
 
@@ -70,12 +74,13 @@ class ControlRows(QWidget):
         """Takes the group's controls from the model's schema."""
         schema = self._model.schema
         self._indices = schema.indices(self.group)
-        self.specs = tuple(schema.specs[i] for i in self._indices)
+        self._drive_specs = tuple(schema.specs[i] for i in self._indices)
+        self.specs = tuple(self._model.spec(spec.name) for spec in self._drive_specs)
         n = len(self.specs)
         self._shown = list(range(n))
-        self._driven = np.array([s.neutral for s in self.specs], np.float32)
+        self._driven = np.array([s.neutral for s in self._drive_specs], np.float32)
         self._result = self._driven.copy()
-        self._column = {name: np.array([getattr(s, name) for s in self.specs], np.float32)
+        self._column = {name: np.array([getattr(s, name) for s in self._drive_specs], np.float32)
                         for name in ("minimum", "maximum", "neutral")}  # fmt: skip
         self._span = np.maximum(self._column["maximum"] - self._column["minimum"], 1e-9)
         self._adds = np.array([s.combine is Combine.ADD for s in self.specs], bool)
@@ -142,6 +147,8 @@ class ControlRows(QWidget):
         y = self._shown.index(index) * ROW
         geometry = self._geometry
         parts = [("field", geometry.field(y)), ("track", geometry.track(y))]
+        if len(self._model.joins_of(self.specs[index].name)) > 1:
+            parts.insert(0, ("join", geometry.join(y)))
         if self.has_numbers:
             parts.append(("lock", geometry.number(y)))
         if self.has_marks:
@@ -160,6 +167,19 @@ class ControlRows(QWidget):
         rect = self._geometry.field(self._shown.index(index) * ROW).toRect()
         words, keep = f"{spec.label}, value", lambda value: self._keep(spec, value)
         self.edit.open(rect, self._model.value(spec.name), words, keep, typed, spec.unit)
+
+    def join_by(self, index: int, mode: Combine) -> None:
+        """Lets a control join the drive in a way; where it does already, it adds again."""
+        spec = self.specs[index]
+        mode = Combine.ADD if spec.combine is mode else mode
+        self._model.set_join(spec.name, mode, float(self._result[index]))
+
+    def next_join(self, index: int) -> None:
+        """The next way round: adds, scales, replaces."""
+        spec = self.specs[index]
+        modes = self._model.joins_of(spec.name)
+        mode = modes[(modes.index(spec.combine) + 1) % len(modes)]
+        self._model.set_join(spec.name, mode, float(self._result[index]))
 
     def focus_row(self, index: int) -> None:
         if index != self.focused:
@@ -193,7 +213,7 @@ class ControlRows(QWidget):
                 if is_strip:
                     painter.fillRect(rect, self._palette.ground(self._looks[index]))
                 if self._has_strips:
-                    paint_strip(painter, self._geometry, row * ROW, self.specs[index], self._looks[index],
+                    paint_strip(painter, self._geometry, row * ROW, self._drive_specs[index], self._looks[index],
                                 self._palette, *self._marks[:, index].tolist())  # fmt: skip
         painter.end()
         self.paint_ms.append((time.perf_counter() - start) * 1000.0)
@@ -241,6 +261,7 @@ class ControlRows(QWidget):
             is_dimmed=model.any_soloed and not is_soloed,
             hovered=self._hovered[1] if self._hovered[0] == index else "",
             is_focused=self.hasFocus() and self.focused == index and self._by_keyboard(),
+            is_moved=model.value(spec.name) != spec.neutral,
         )
 
     def _by_keyboard(self) -> bool:
@@ -330,6 +351,8 @@ class ControlRows(QWidget):
             self._model.reset([self.specs[index].name])
         elif key == Qt.Key.Key_Menu:
             open_row_menu(self, self._model, index, self.mapToGlobal(self.row_rect(index).bottomLeft()))
+        elif event.text() in JOIN_KEYS:
+            self.join_by(index, JOIN_KEYS[event.text()])
         elif event.text() and event.text() in TYPED:
             self.open_edit(index, event.text())
         else:
@@ -342,7 +365,9 @@ class ControlRows(QWidget):
             open_row_menu(self, self._model, index, event.globalPos())
 
     def event(self, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.ShortcutOverride and (event.text() in TYPED or event.key() in OWN_KEYS):
+        if event.type() == QEvent.Type.ShortcutOverride and (
+            event.text() in TYPED or event.text() in JOIN_KEYS or event.key() in OWN_KEYS
+        ):
             event.accept()  # digits, arrows and Delete belong to the slider while it has the focus
             return True
         if event.type() == QEvent.Type.ToolTip:
@@ -395,6 +420,14 @@ class ControlRows(QWidget):
             self._keys = keys
             self._touch(*moved)
             self._refresh_marks()
+
+    def _on_specs_changed(self) -> None:
+        self.specs = tuple(self._model.spec(spec.name) for spec in self._drive_specs)
+        self._adds = np.array([s.combine is Combine.ADD for s in self.specs], bool)
+        self._stale = set(range(len(self.specs)))
+        self._looks = [self._look(i) for i in range(len(self.specs))]
+        self.edit.hide()
+        self.update()
 
     def _on_theme_changed(self) -> None:
         self._palette = RowPalette(self._theme)

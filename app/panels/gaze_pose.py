@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 from app.panels.avatar_settings import AvatarSettings
 from app.panels.face_model import FaceModel
 from app.panels.face_rows import ControlRows
-from app.panels.mixer import Switch
+from app.panels.mixer_switch import Switch
 from app.panels.pose_pad import PITCH, YAW, PosePad
 from app.theme.buttons import Words, rule
 from app.theme.theme import Theme
@@ -136,7 +136,7 @@ class GazePosePanel(QWidget):
         schema = self._face.schema
         known = {name: value for name, value in values.items() if schema is not None and name in schema}
         if known:
-            self._face.set_live(known)
+            self._face.set_live(self._face.movable(known))
 
     def _on_schema_changed(self) -> None:
         self.rows.set_schema()

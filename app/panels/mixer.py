@@ -3,15 +3,18 @@
 import time
 
 import numpy as np
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from app.panels.face_group import SOURCES, Chip
 from app.panels.face_model import FaceModel
 from app.panels.face_rows import ControlRows
+from app.panels.mixer_head import HeadMotionBox
 from app.panels.mixer_model import MixerModel
-from app.theme.buttons import ElidedWords, Words, rule, tooltip
+from app.panels.mixer_sources import SourceShapes
+from app.panels.mixer_switch import Switch
+from app.theme.buttons import ElidedWords, Words, rule
 from app.theme.theme import Theme
 from app.theme.tokens import SEMIBOLD, TYPE
 
@@ -68,12 +71,20 @@ class MixerPanel(QWidget):
         column.addWidget(self.shaping)
         column.addSpacing(8)
         column.addWidget(rule())
+        column.addWidget(self._heading("Sources"))
+        self.sources = SourceShapes(self.model, theme)
+        column.addWidget(self.sources)
+        column.addSpacing(8)
+        column.addWidget(rule())
         column.addWidget(self._heading("Who moves the face"))
         self.shares = ShareBar(theme)
         column.addWidget(self.shares)
         column.addSpacing(8)
         column.addWidget(rule())
         column.addLayout(self._make_idle())
+        column.addWidget(rule())
+        self.head = HeadMotionBox(self._session, self.model, theme)
+        column.addWidget(self.head)
         column.addStretch()
 
     def _make_source(self) -> QHBoxLayout:
@@ -124,6 +135,8 @@ class MixerPanel(QWidget):
     def _on_schema_changed(self) -> None:
         self.strengths.set_schema()
         self.shaping.set_schema()
+        self.sources.set_schema()
+        self.head.set_schema()
 
     def _on_frame_ready(self) -> None:
         now = time.perf_counter()
@@ -188,31 +201,3 @@ class ShareBar(QWidget):
         painter.drawText(
             line, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, f"Yours {self._percent[1]}%"
         )
-
-
-class Switch(QAbstractButton):
-    """On or off, 32 x 18."""
-
-    def __init__(self, theme: Theme, name: str, why: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme = theme
-        self.setCheckable(True)
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.setAccessibleName(name)
-        self.setToolTip(tooltip(name, "", why))
-        self.setFixedSize(QSize(34, 24))
-        theme.changed.connect(self.update)
-
-    def paintEvent(self, event) -> None:
-        theme, painter = self._theme, QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        body = QRectF(1, 3, 32, 18)
-        painter.setPen(QPen(theme.color("acc"), 2) if self.hasFocus() else Qt.PenStyle.NoPen)
-        ground = "fill" if self.isChecked() else "line2"
-        painter.setBrush(theme.color(ground if self.isEnabled() else "line"))
-        painter.drawRoundedRect(body, 9, 9)
-        painter.setPen(Qt.PenStyle.NoPen)
-        knob = "on_fill" if self.isChecked() else "knob"
-        painter.setBrush(theme.color(knob if self.isEnabled() else "dis"))
-        x = body.right() - 16 if self.isChecked() else body.left() + 2
-        painter.drawEllipse(QRectF(x, body.y() + 2, 14, 14))

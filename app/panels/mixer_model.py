@@ -1,13 +1,15 @@
-"""What the mixer edits, spoken to like the Face panel's model: strengths, gain, smoothing and guard of the session."""
+"""What the mixer edits, spoken to like the Face panel's model: strengths, shaping of sources, guard, head motion."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QUndoCommand
 
-from app.panels.face_model import FaceModel
+from app.panels.face_model import FaceModel, Setting
 from engine.controls import GROUPS, Combine, ControlSchema, ControlSpec
+from engine.source_shape import CURVE_MOST, DELAY_MOST_MS, GAIN_MOST, PLAIN, place
 
 SMOOTHING_MOST_MS = 300.0
 MERGE_ID = 0x6D6978
@@ -22,6 +24,18 @@ SHAPING = (
                 0.0, 1.0, 0.5, "%", Combine.REPLACE, 0.0, 1.0),
 )  # fmt: skip
 
+STRENGTHS, SHAPES, SHAPED, HEAD = "lip", "motion", "expression", "pose"
+"""Groups of the mixer's own schema: strengths of the voice, its shaping, a chosen source's, head motion."""
+
+HEAD_STRENGTH = ControlSpec("head", HEAD, "Strength", "How far the head moves; 100 % is as in the film",
+                            0.0, 2.0, 1.0, "%", Combine.SCALE, 0.0, 1.0)  # fmt: skip
+SHAPE_FIELDS = (
+    ("gain", "Gain", "How far this source moves it", 0.0, GAIN_MOST, 1.0, "%"),
+    ("delay", "Delay", "How much later this source acts", 0.0, DELAY_MOST_MS, 0.0, "ms"),
+    ("curve", "Curve", "Above zero small movements grow, below they shrink; large ones stay", -CURVE_MOST, CURVE_MOST,
+     0.0, ""),
+)  # fmt: skip
+
 
 class MixerModel(QObject):
     """Rows of the mixer as a schema of their own, so that the same sliders serve them.
@@ -30,12 +44,14 @@ class MixerModel(QObject):
     """
 
     schema_changed = Signal()
+    specs_changed = Signal()
     changed = Signal()
 
     def __init__(self, session, face: FaceModel, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session, self._face, self.undo_stack = session, face, face.undo_stack
         self.schema = ControlSchema(())
+        self._place = place("voice")
         self._before: dict[str, float] | None = None
         face.changed.connect(self.changed)
         face.schema_changed.connect(self._take_schema)
@@ -44,11 +60,49 @@ class MixerModel(QObject):
 
     # Reading
 
+    @property
+    def face_schema(self) -> ControlSchema | None:
+        """The avatar's."""
+        return self._face.schema
+
+    @property
+    def groups(self) -> list[str]:
+        """The avatar's groups that a source moves, in the panels' order."""
+        there = {spec.group for spec in self._face.schema or ()}
+        return [group for group in GROUPS if group in there and group != "motion"]
+
+    def shaped(self, source: str = "") -> set[str]:
+        """What a source is shaped on its way to (groups and controls, "" for the whole face); of all without one."""
+        places = self._session.controls.shapes
+        if not source:
+            return set(places)
+        return {
+            target for target, at in ((at.partition("/")[2], at.partition("/")[0]) for at in places) if at == source
+        }
+
+    def select(self, source: str, target: str) -> None:
+        """Whose way to what the three rows of a source show."""
+        self._place = place(source, target)
+        self._make_schema()
+
     def spec(self, name: str) -> ControlSpec:
+        at, is_shape, _ = name.partition(":")
+        if is_shape:
+            return next(row for row in _shape_rows(at) if row.name == name)
         return self.schema.specs[self.schema.index(name)]
+
+    def joins_of(self, name: str) -> tuple[Combine, ...]:
+        """What the mixer sets joins nothing in other ways."""
+        return (self.spec(name).combine,)
 
     def value(self, name: str) -> float:
         controls = self._session.controls
+        at, is_shape, field = name.partition(":")
+        if is_shape:
+            shape = controls.shapes.get(at, (PLAIN.gain, PLAIN.delay_ms, PLAIN.curve))
+            return shape[SHAPE_NAMES.index(field)]
+        if name == HEAD_STRENGTH.name:
+            return controls.head.strength
         if name.startswith(STRENGTH):
             return controls.strengths.get(name.removeprefix(STRENGTH), 1.0)
         return {"gain": controls.lip_gain, "smoothing": controls.smoothing_ms, "guard": controls.guard}[name]
@@ -93,7 +147,14 @@ class MixerModel(QObject):
             value = float(min(max(value, spec.minimum), spec.maximum))
             if value == self.value(name):
                 continue
-            if name.startswith(STRENGTH):
+            at, is_shape, field = name.partition(":")
+            if is_shape:
+                shape = [self.value(f"{at}:{each}") for each in SHAPE_NAMES]
+                shape[SHAPE_NAMES.index(field)] = value
+                self._session.set_shape(at, *shape)
+            elif name == HEAD_STRENGTH.name:
+                self._session.set_head_motion(strength=value)
+            elif name.startswith(STRENGTH):
                 self._session.set_group_strength(name.removeprefix(STRENGTH), value)
             else:
                 setter = {"gain": "set_lip_gain", "smoothing": "set_smoothing_ms", "guard": "set_guard"}[name]
@@ -119,6 +180,15 @@ class MixerModel(QObject):
 
     def reset(self, names: Iterable[str]) -> None:
         self.change("Reset the mixer", {name: self.spec(name).neutral for name in names})
+
+    def change_head(self, text: str, merges: bool = False, **fields: Any) -> None:
+        """Changes fields of the session's head motion (path, is_on, seed) as one undo step."""
+        head = self._session.controls.head
+        before = {name: getattr(head, name) for name in fields}
+        if before != fields:
+            self.undo_stack.push(
+                Setting(text, lambda row: self._session.set_head_motion(**row), before, fields, merges)
+            )
 
     def set_muted(self, name: str, on: bool) -> None:
         self._mark("Mute", name, on, self._face.set_muted, self._face.is_muted)
@@ -151,11 +221,20 @@ class MixerModel(QObject):
         return {spec.name: self.value(spec.name) for spec in self.schema}
 
     def _take_schema(self) -> None:
-        there = {spec.group for spec in self._face.schema}
-        groups = [group for group in GROUPS if group in there and group != "motion"]
-        rows = [_strength_row(group) for group in groups]
-        self.schema = ControlSchema((*rows, *SHAPING))
+        self._make_schema()
         self.schema_changed.emit()
+
+    def _make_schema(self) -> None:
+        rows = [_strength_row(group) for group in self.groups]
+        self.schema = ControlSchema((*rows, *SHAPING, HEAD_STRENGTH, *_shape_rows(self._place)))
+
+
+SHAPE_NAMES = tuple(field for field, *_ in SHAPE_FIELDS)
+
+
+def _shape_rows(at: str) -> list[ControlSpec]:
+    return [ControlSpec(f"{at}:{field}", SHAPED, title, why, low, high, neutral, unit, Combine.REPLACE, low, high)
+            for field, title, why, low, high, neutral, unit in SHAPE_FIELDS]  # fmt: skip
 
 
 def _strength_row(group: str) -> ControlSpec:

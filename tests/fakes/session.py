@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from app.user_controls import HeadMoves
 from app.workers.frames import STAGES, FrameHeader, FrameView
 from engine.camera import Orbit
 from engine.controls import Combine, ControlSchema, ControlSpec
@@ -119,6 +120,9 @@ class UserControls:
     guard: float = 0.7
     lip_gain: float = 1.0
     smoothing_ms: float = 0.0
+    joins: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    head: HeadMoves = field(default_factory=HeadMoves)
 
 
 class FakeSession(QObject):
@@ -259,6 +263,25 @@ class FakeSession(QObject):
 
     def _mark(self, names: set[str], name: str, on: bool) -> None:
         (names.add if on else names.discard)(name)
+        self.controls_changed.emit()
+
+    def set_join(self, name: str, mode: str | None, value: float | None) -> None:
+        for kept, given in ((self.controls.joins, mode), (self.controls.values, value)):
+            kept.pop(name, None)
+            if given is not None:
+                kept[name] = given
+        self.controls_changed.emit()
+
+    def set_shape(self, place: str, gain: float, delay_ms: float, curve: float) -> None:
+        self.calls.append(("set_shape", place, gain, delay_ms, curve))
+        self.controls.shapes.pop(place, None)
+        if (gain, delay_ms, curve) != (1.0, 0.0, 0.0):
+            self.controls.shapes[place] = (gain, delay_ms, curve)
+        self.controls_changed.emit()
+
+    def set_head_motion(self, **changes) -> None:
+        self.calls.append(("set_head_motion", changes))
+        self.controls.head = replace(self.controls.head, **changes)
         self.controls_changed.emit()
 
     def set_group_strength(self, group: str, strength: float) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from app.workers.frames import FrameHeader, FrameView
 from engine.camera import Orbit
-from engine.controls import ControlSchema, ControlSpec
+from engine.controls import ControlSchema, ControlSpec, combine, user_side
 from engine.vocabulary import ACTION_UNIT
 from tests.fakes.session import FakeSession, fake_manifest
 
@@ -56,7 +56,8 @@ class StageSession(FakeSession):
         values = schema.neutral().values
         for name, value in (driven or {}).items():
             values[schema.index(name)] = value
-        user = np.array([self.controls.values.get(s.name, s.neutral) - s.neutral for s in schema], np.float32)
+        own = user_side(schema, self.controls.joins)
+        user = np.array([self.controls.values.get(s.name, s.neutral) for s in own], np.float32)
         self._sequence += 1
         width, height = self._size
         image = np.empty((height, width, 4), np.uint8)
@@ -65,7 +66,7 @@ class StageSession(FakeSession):
             image,
             FrameHeader(
                 sequence=self._sequence, picture_sequence=self._sequence, width=width, height=height, driven=values,
-                result=schema.clamp(values + user), fps=fps, **header,
+                result=combine(schema, values, user, own), fps=fps, **header,
             ),
         )  # fmt: skip
         self.frame_ready.emit()

@@ -493,3 +493,80 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def click(panel, name: str, part: str) -> None:
+    rows, point = rows_and_point(panel, name, part)
+    QTest.mouseClick(rows, LEFT, Qt.KeyboardModifier.NoModifier, point)
+
+
+def test_a_click_on_the_sign_lets_the_value_scale_then_replace_then_add_again(panel, live_session):
+    live_session.show({"lip.00": 0.5})
+    seen, name = [], "lip.00"
+    for _ in range(3):
+        click(panel, name, "join")
+        live_session.show({"lip.00": 0.5})
+        seen.append((live_session.controls.joins.get(name), value(panel, name), panel.model.spec(name).maximum))
+    assert seen == [("scale", 1.0, 2.0), ("replace", pytest.approx(0.5), 1.0), (None, 0.0, 1.0)]
+    assert name not in live_session.controls.values and not panel.rows_of(name).edit.isVisible()
+    stack = panel.model.undo_stack
+    assert stack.count() == 3 and stack.undoText() == "Jaw opens adds to the drive"
+    stack.undo()
+    assert live_session.controls.joins == {name: "replace"} and value(panel, name) == pytest.approx(0.5)
+    stack.setIndex(0)
+    assert not live_session.controls.joins and not live_session.controls.values
+
+
+def test_a_scaled_row_keeps_the_driven_bar_on_the_controls_own_scale(panel, live_session):
+    rows = panel.rows_of("lip.00")
+    live_session.show({"lip.00": 0.5})
+    before = rows._marks[:, 0].tolist()
+    click(panel, "lip.00", "join")
+    live_session.show({"lip.00": 0.5})
+    assert rows._marks[:, 0].tolist() == before, "a factor of one moves nothing"
+    rail = rows.rect_of("lip.00", "rail")
+    assert rows.rect_of("lip.00", "handle").center().x() == pytest.approx(rail.center().x(), abs=1), "1 of 0 to 2"
+    drag(panel, "lip.00", "handle", -round(rail.width() / 4))
+    live_session.show({"lip.00": 0.5})
+    assert value(panel, "lip.00") == pytest.approx(0.5, abs=0.03)
+    middle, driven, _, result = rail.center().x(), *rows._marks[:, 0]
+    assert result - middle == pytest.approx((driven - middle) / 2, abs=2)
+    y = rows.rect_of("lip.00", "strip").center().y()
+    assert pixel(rows, (middle + result) / 2, y).name() == panel._theme.color("voice_bar").name()
+
+
+def test_the_keys_equals_and_star_change_how_the_value_joins(panel, live_session):
+    rows = panel.rows_of("lip.03")
+    click(panel, "lip.03", "name")
+    QTest.keyClicks(rows, "=")
+    assert live_session.controls.joins == {"lip.03": "replace"}
+    QTest.keyClicks(rows, "*")
+    assert live_session.controls.joins == {"lip.03": "scale"}
+    QTest.keyClicks(rows, "*")
+    assert live_session.controls.joins == {} and not rows.edit.isVisible()
+
+
+def test_a_reset_also_brings_the_way_of_joining_back_as_one_step(panel, live_session):
+    click(panel, "lip.03", "join")
+    click(panel, "lip.03", "join")
+    drag(panel, "lip.03", "handle", 20)
+    n = panel.model.undo_stack.count()
+    panel.model.reset(["lip.03"])
+    assert not live_session.controls.joins and not live_session.controls.values
+    assert panel.model.undo_stack.count() == n + 1
+    panel.model.undo_stack.undo()
+    assert live_session.controls.joins == {"lip.03": "replace"} and value(panel, "lip.03") > 0
+
+
+def test_chance_and_expressions_leave_scaled_controls_alone_and_poses_are_not_scaled(panel, live_session):
+    click(panel, "lip.00", "join")
+    panel.model.randomise(5)
+    assert value(panel, "lip.00") == 1.0 and value(panel, "lip.01") != 0
+    click(panel, "pose.yaw", "join")
+    assert live_session.controls.joins["pose.yaw"] == "replace"
+
+
+def test_while_a_take_is_recorded_the_way_of_joining_stays(panel, live_session):
+    live_session.is_recording = True
+    click(panel, "lip.00", "join")
+    assert not live_session.controls.joins and live_session.notes[-1][1] == "Not while recording"

@@ -100,6 +100,80 @@ def test_the_idle_switch_reaches_the_session(mixer, live_session):
     assert ("set_idle", False) in live_session.calls
 
 
+def type_into(rows, index: int, words: str) -> None:
+    rows.open_edit(index)
+    QTest.keyClicks(rows.edit, words)
+    QTest.keyClick(rows.edit, Qt.Key.Key_Return)
+
+
+def test_a_source_is_shaped_for_the_whole_face_a_group_and_a_control(mixer, live_session, face):
+    sources, shapes = mixer.sources, live_session.controls.shapes
+    type_into(sources.rows, 0, "80%")
+    assert shapes == {"voice": (0.8, 0.0, 0.0)}
+    choose(sources.target, "Lip")
+    type_into(sources.rows, 1, "120")
+    QTest.mouseClick(sources.sources, LEFT, NONE, sources.sources.segment_rect("sliders").center().toPoint())
+    choose(sources.target, "    Jaw opens")
+    type_into(sources.rows, 2, "0.5")
+    assert shapes == {"voice": (0.8, 0.0, 0.0), "voice/lip": (1.0, 120.0, 0.0), "sliders/lip.00": (1.0, 0.0, 0.5)}
+    assert sources.words.text() == "3 ways are shaped."
+    marked = [
+        sources.target.itemText(i) for i in range(sources.target.count()) if "\u2022" in sources.target.itemText(i)
+    ]
+    assert len(marked) == 1 and "Jaw opens" in marked[0]
+    for _ in range(3):
+        face.undo_stack.undo()
+    assert shapes == {} and sources.words.text() == "Everything comes as it is."
+    face.undo_stack.redo()
+    assert shapes == {"voice": (0.8, 0.0, 0.0)}, "undo and redo know the place, whatever is shown"
+
+
+def choose(box, words: str) -> None:
+    box.setCurrentIndex(box.findText(words))
+    box.activated.emit(box.currentIndex())
+
+
+def test_a_dragged_delay_is_one_undo_step_and_a_double_click_brings_it_back(mixer, live_session, face):
+    rows = mixer.sources.rows
+    start = rows.rect_of("voice:delay", "handle").center().toPoint()
+    drag(rows, start, QPoint(round(rows.rect_of("voice:delay", "rail").width() / 2), 0))
+    assert live_session.controls.shapes["voice"][1] == pytest.approx(250, abs=15) and face.undo_stack.count() == 1
+    QTest.mouseDClick(rows, LEFT, NONE, rows.rect_of("voice:delay", "track").center().toPoint())
+    assert live_session.controls.shapes == {}
+
+
+def test_without_a_motion_file_the_mixer_says_how_to_make_one(mixer):
+    assert mixer.head.hint.text().endswith("mouthpiece head-motion FILM.dataset -o NAME.motion")
+    assert not mixer.head.switch.isEnabled() and not mixer.head.rows.isVisible()
+
+
+def test_a_motion_file_is_chosen_switched_and_shaped_with_undo(mixer, live_session, face, tmp_path):
+    head = mixer.head
+    head.use_file(tmp_path / "Mara.motion")
+    chosen = live_session.controls.head
+    assert (chosen.path, chosen.is_on) == (tmp_path / "Mara.motion", True)
+    assert head.file.text() == "Mara" and head.switch.isChecked()
+    live_session.performer_said.emit({"event": "head_motion", "path": str(chosen.path), "n_units": 132, "sentence": ""})
+    assert head.hint.text() == "132 units of motion"
+    type_into(head.rows, 0, "50%")
+    QTest.mouseClick(head.dice, LEFT)
+    QTest.mouseClick(head.switch, LEFT)
+    changed = live_session.controls.head
+    assert (changed.strength, changed.is_on) == (0.5, False) and changed.seed == head.seed.value()
+    while face.undo_stack.canUndo():
+        face.undo_stack.undo()
+    assert live_session.controls.head == type(changed)() and head.hint.text().startswith("None yet")
+
+
+def test_a_motion_file_that_cannot_be_read_is_told_in_place(mixer, live_session, tmp_path):
+    mixer.head.use_file(tmp_path / "bad.motion")
+    words = "bad.motion: is no head motion; copy the file again."
+    live_session.performer_said.emit(
+        {"event": "head_motion", "path": str(tmp_path / "bad.motion"), "n_units": 0, "sentence": words}
+    )
+    assert mixer.head.hint.text() == words and mixer.head.hint.property("tone") == "err"
+
+
 def test_the_pad_turns_and_nods_the_head_and_a_double_click_brings_it_back(pose, live_session, face):
     start = pose.pad.handle_point().toPoint()
     drag(pose.pad, start, QPoint(60, -40))
