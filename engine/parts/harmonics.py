@@ -1,15 +1,15 @@
 """Spherical harmonics to colours for a camera position, on the CPU: the live line's own fast copy."""
 
+import math
+
 import numba as nb
 import numpy as np
 
+from engine.raster.kernels.spherical import fill_basis
+
 C0 = 0.28209479177387814
 C1 = 0.4886025119029199
-C2 = (1.0925484305920792, -1.0925484305920792, 0.31539156525252005, -1.0925484305920792, 0.5462742152960396)
-C3 = (
-    -0.5900435899266435, 2.890611442640554, -0.4570457994644658, 0.3731763325901154, -0.4570457994644658,
-    1.445305721320277, -0.5900435899266435,
-)  # fmt: skip
+CHUNKS = 32
 
 
 def view_colors(means: np.ndarray, coefficients: np.ndarray, position: np.ndarray, degree: int) -> np.ndarray:
@@ -26,31 +26,18 @@ def view_colors(means: np.ndarray, coefficients: np.ndarray, position: np.ndarra
 @nb.njit(parallel=True, cache=True, fastmath=True)
 def _colors(means, sh, position, degree):
     out = np.empty((means.shape[0], 3), np.float32)
-    for i in nb.prange(means.shape[0]):
-        x, y, z = means[i, 0] - position[0], means[i, 1] - position[1], means[i, 2] - position[2]
-        scale = np.float32(1) / np.sqrt(x * x + y * y + z * z + np.float32(1e-20))
-        x, y, z = x * scale, y * scale, z * scale
-        for c in range(3):
-            v = np.float32(C0) * sh[i, 0, c]
-            if degree > 0:
-                v += np.float32(C1) * (-y * sh[i, 1, c] + z * sh[i, 2, c] - x * sh[i, 3, c])
-            if degree > 1:
-                v += (
-                    np.float32(C2[0]) * x * y * sh[i, 4, c]
-                    + np.float32(C2[1]) * y * z * sh[i, 5, c]
-                    + np.float32(C2[2]) * (2 * z * z - x * x - y * y) * sh[i, 6, c]
-                    + np.float32(C2[3]) * x * z * sh[i, 7, c]
-                    + np.float32(C2[4]) * (x * x - y * y) * sh[i, 8, c]
-                )
-            if degree > 2:
-                v += (
-                    np.float32(C3[0]) * y * (3 * x * x - y * y) * sh[i, 9, c]
-                    + np.float32(C3[1]) * x * y * z * sh[i, 10, c]
-                    + np.float32(C3[2]) * y * (4 * z * z - x * x - y * y) * sh[i, 11, c]
-                    + np.float32(C3[3]) * z * (2 * z * z - 3 * x * x - 3 * y * y) * sh[i, 12, c]
-                    + np.float32(C3[4]) * x * (4 * z * z - x * x - y * y) * sh[i, 13, c]
-                    + np.float32(C3[5]) * z * (x * x - y * y) * sh[i, 14, c]
-                    + np.float32(C3[6]) * x * (x * x - 3 * y * y) * sh[i, 15, c]
-                )
-            out[i, c] = max(v + np.float32(0.5), np.float32(0))
+    n_terms = (degree + 1) ** 2
+    half, zero = np.float32(0.5), np.float32(0)
+    for chunk in nb.prange(CHUNKS):
+        basis = np.empty(16, np.float32)
+        for i in range(chunk * means.shape[0] // CHUNKS, (chunk + 1) * means.shape[0] // CHUNKS):
+            x, y, z = means[i, 0] - position[0], means[i, 1] - position[1], means[i, 2] - position[2]
+            scale = np.float32(1) / math.sqrt(x * x + y * y + z * z + np.float32(1e-20))
+            fill_basis(degree, x * scale, y * scale, z * scale, basis)
+            red, green, blue = half, half, half
+            for k in range(n_terms):
+                red += basis[k] * sh[i, k, 0]
+                green += basis[k] * sh[i, k, 1]
+                blue += basis[k] * sh[i, k, 2]
+            out[i, 0], out[i, 1], out[i, 2] = max(red, zero), max(green, zero), max(blue, zero)
     return out

@@ -15,6 +15,7 @@ from engine.camera import pose_matrix
 from engine.controls import ControlSpec
 from engine.vocabulary import POSE_NAMES
 
+CHUNKS = 32
 POSE_LABELS = {
     "pose.yaw": ("Turn", "Turns the head to the person's left", "deg", 40.0),
     "pose.pitch": ("Nod", "Tips the head up", "deg", 25.0),
@@ -118,22 +119,26 @@ def held_back(means: Tensor, quats: Tensor, looseness: Tensor, pose: np.ndarray)
 def _move(means, quats, weights, axis, angle, move, pivot):
     moved = np.empty_like(means)
     turned = np.empty_like(quats)
-    for i in nb.prange(means.shape[0]):
-        weight = weights[i]
-        half = np.float32(0.5) * weight * angle
-        w = np.float32(math.cos(half))
-        s = np.float32(math.sin(half))
-        x, y, z = s * axis[0], s * axis[1], s * axis[2]
-        px, py, pz = means[i, 0] - pivot[0], means[i, 1] - pivot[1], means[i, 2] - pivot[2]
-        tx = np.float32(2) * (y * pz - z * py)
-        ty = np.float32(2) * (z * px - x * pz)
-        tz = np.float32(2) * (x * py - y * px)
-        moved[i, 0] = px + w * tx + (y * tz - z * ty) + pivot[0] + weight * move[0]
-        moved[i, 1] = py + w * ty + (z * tx - x * tz) + pivot[1] + weight * move[1]
-        moved[i, 2] = pz + w * tz + (x * ty - y * tx) + pivot[2] + weight * move[2]
-        a, b, c, d = quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3]
-        turned[i, 0] = w * a - x * b - y * c - z * d
-        turned[i, 1] = w * b + x * a + y * d - z * c
-        turned[i, 2] = w * c - x * d + y * a + z * b
-        turned[i, 3] = w * d + x * c - y * b + z * a
+    n = means.shape[0]
+    for chunk in nb.prange(CHUNKS):
+        weight, w, s = np.float32(-1), np.float32(1), np.float32(0)
+        for i in range(chunk * n // CHUNKS, (chunk + 1) * n // CHUNKS):
+            if weights[i] != weight:  # most follow the head in full
+                weight = weights[i]
+                half = np.float32(0.5) * weight * angle
+                w = np.float32(math.cos(half))
+                s = np.float32(math.sin(half))
+            x, y, z = s * axis[0], s * axis[1], s * axis[2]
+            px, py, pz = means[i, 0] - pivot[0], means[i, 1] - pivot[1], means[i, 2] - pivot[2]
+            tx = np.float32(2) * (y * pz - z * py)
+            ty = np.float32(2) * (z * px - x * pz)
+            tz = np.float32(2) * (x * py - y * px)
+            moved[i, 0] = px + w * tx + (y * tz - z * ty) + pivot[0] + weight * move[0]
+            moved[i, 1] = py + w * ty + (z * tx - x * tz) + pivot[1] + weight * move[1]
+            moved[i, 2] = pz + w * tz + (x * ty - y * tx) + pivot[2] + weight * move[2]
+            a, b, c, d = quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3]
+            turned[i, 0] = w * a - x * b - y * c - z * d
+            turned[i, 1] = w * b + x * a + y * d - z * c
+            turned[i, 2] = w * c - x * d + y * a + z * b
+            turned[i, 3] = w * d + x * c - y * b + z * a
     return moved, turned
