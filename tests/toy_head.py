@@ -249,14 +249,50 @@ TOY_CONFIGS = {
         "tuning_until": 45_000, "basis_start": "latents", "taught_steps": 30, "lambda_l2": 10.0,
         "lambda_perceptual": 0.3, "mouth_open_every": 7, "fade": 0.1,
     },
+    "ggtalker": {
+        "head": "house", "side": 40, "sound_variants": 1, "width": 32, "n_layers": 2, "n_heads": 2, "n_hidden": 64,
+        "n_encoder_layers": 1, "n_speaker": 8, "n_positions": 24, "dropout": 0.0, "n_steps": 100, "history": 6,
+        "live_steps": 2, "voice_batch": 8, "batch": 1, "inpainter_base": 4, "mouth_open_every": 7, "rate_voice": 1e-2,
+        "rate_network": 1e-3, "voice_until": 9_000, "map_until": 11_000, "fit_until": 13_500,
+    },
+    "talk2me": {
+        "head": "tracked", "encoder": "mel", "n_points": 700, "n_mouth": 40, "sound_variants": 1, "n_code": 32,
+        "width": 32, "pose_width": 16, "n_behind": 12, "n_hidden": 32, "n_sound_code": 16, "n_factor": 8,
+        "n_fused": 32, "dropout": 0.0, "batch_expression": 4, "adversarial_from": 8_000, "lambda_lips": 0.2,
+        "lambda_separate": 1e-2, "open_every": 7, "still_pixels": 0.0, "rate_network": (2e-3, 2e-4),
+        "rate_place": (2e-3, 2e-4), "rate_expression": (2e-3, 2e-4), "rate_features": 2.5e-3, "rate_scale": 5e-3,
+        "rate_quat": 1e-3, "rate_opacity": 0.03, "rate_color": 0.02,
+    },
 }  # fmt: skip
 """Settings with which each method learns the toy head in seconds."""
+
+ON_A_HEAD = ("ggtalker",)
+"""Methods that need a head model fitted to the film."""
+
+
+def write_toy_fit(dataset: Path) -> Path:
+    """Fits the house head to a toy dataset: exactly, since its tracks are the truth."""
+    from engine.capture.dataset import Dataset
+    from engine.fitting.fitted import FittedHead, fit_path
+    from engine.fitting.rigs import rig
+
+    path, clip, model = fit_path(dataset, "house"), Dataset(dataset), rig("house")
+    if not path.is_file():
+        identity = np.zeros(len(model.identity_names))
+        head = model.head(identity)
+        FittedHead(
+            model, head, identity, np.zeros_like(head.vertices), clip.tracks["arkit"].astype(float),
+            clip.tracks["viewmats"], clip.tracks["ks"][0], clip.times, (clip.info.width, clip.info.height), {},
+        ).save(path)  # fmt: skip
+    return path
 
 
 def train_toy(dataset: Path, out: Path, method: str, iterations: int = 120, **config) -> Path:
     """Trains a small avatar of a toy dataset and returns its path."""
     from engine.training.trainer import train
 
+    if method in ON_A_HEAD:
+        write_toy_fit(dataset)
     with one_thread():
         for _ in train(dataset, method, out, iterations=iterations, device="cpu", config=TOY_CONFIGS[method] | config):
             pass

@@ -1,7 +1,7 @@
 """The deformation network: three heads that follow the expression and three that follow the head's pose (eq. 3).
 
 What a Gaussian's own code puts into a layer does not change while it performs, so a trained network keeps those halves
-(`CachedDeformation`) and a frame adds one vector for all.
+(`live.LiveDeformation`) and a frame adds one vector for all.
 """
 
 from dataclasses import dataclass
@@ -50,19 +50,6 @@ class SkipMlp(nn.Module):
             first = self.layers[self.skip - 1].out_features
             halves.append(code @ self.layers[self.skip].weight[:, first : first + self.n_code].T)
         return halves
-
-    def from_halves(self, halves: list[Tensor], condition: Tensor) -> Tensor:
-        """`forward`, given `halves` of the code."""
-        first = self.layers[0]
-        x = F.leaky_relu(halves[0] + F.linear(condition, first.weight[:, self.n_code :], first.bias), SLOPE)
-        for i, layer in enumerate(self.layers[1:], 1):
-            if i == self.skip:
-                n = self.layers[i - 1].out_features
-                given = F.linear(condition, layer.weight[:, n + self.n_code :], layer.bias)
-                x = F.leaky_relu(torch.addmm(halves[1] + given, x, layer.weight[:, :n].T), SLOPE)
-            else:
-                x = F.leaky_relu(layer(x), SLOPE)
-        return self.out(x)
 
 
 @dataclass(frozen=True)
@@ -142,40 +129,9 @@ class Deformation(nn.Module):
         conditions, codes = self.conditions(expression, ear, pose), self.codes(place, feature)
         sides = {"exp": torch.nonzero(weights > 0)[:, 0], "pose": torch.nonzero(weights < 1)[:, 0]}
         outs = {
-            name: self.heads[name](codes[kind][sides[side]], conditions[side])
-            for name, side, kind in _named(self.heads)
+            name: self.heads[name](codes[kind][sides[side]], conditions[side]) for name, side, kind in named(self.heads)
         }
         return _blended(outs, sides, weights)
-
-
-class CachedDeformation:
-    """A trained `Deformation` on its Gaussians, with everything kept that no frame changes."""
-
-    def __init__(self, network: Deformation, place: Tensor, feature: Tensor, weights: Tensor) -> None:
-        self._network, self._weights = network, weights
-        self._sides = {"exp": torch.nonzero(weights > 0)[:, 0], "pose": torch.nonzero(weights < 1)[:, 0]}
-        with torch.no_grad():
-            codes = network.codes(place, feature)
-            self._halves = {
-                name: network.heads[name].halves(codes[kind][self._sides[side]])
-                for name, side, kind in _named(network.heads)
-            }
-        self._kept: tuple[Tensor, dict[str, Tensor]] | None = None
-
-    @torch.no_grad()
-    def __call__(self, expression: Tensor, ear: Tensor, pose: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """As `Deformation.forward`; the pose's heads rest while the pose does."""
-        conditions = self._network.conditions(expression, ear, pose)
-        if self._kept is None or not torch.equal(self._kept[0], pose):
-            self._kept = pose.clone(), self._outs("pose", conditions)
-        return _blended(self._outs("exp", conditions) | self._kept[1], self._sides, self._weights)
-
-    def _outs(self, wanted: str, conditions: dict[str, Tensor]) -> dict[str, Tensor]:
-        heads = self._network.heads
-        return {
-            name: heads[name].from_halves(self._halves[name], conditions[side])
-            for name, side, _ in _named(heads) if side == wanted
-        }  # fmt: skip
 
 
 def deformed(
@@ -197,7 +153,7 @@ def deformed(
     )
 
 
-def _named(heads: nn.ModuleDict) -> list[tuple[str, str, str]]:
+def named(heads: nn.ModuleDict) -> list[tuple[str, str, str]]:
     """Each head's name, its side (`exp`, `pose`) and its kind (`deform`, `color`, `attributes`)."""
     return [(name, *name.split("_")) for name in heads]
 
@@ -207,12 +163,10 @@ def _blended(outs: dict[str, Tensor], sides: dict[str, Tensor], weights: Tensor)
     shares = {"exp": weights[sides["exp"]], "pose": 1 - weights[sides["pose"]]}
     blended = []
     for kind in ("deform", "color", "attributes"):
-        total = None
+        total = 0.0
         for side, rows in sides.items():
-            out = outs[f"{side}_{kind}"]
-            out = torch.tanh(out) if kind == "deform" else out
-            if total is None:
-                total = out.new_zeros(len(weights), out.shape[1])
-            total = total.index_add(0, rows, shares[side][:, None] * out)
+            out = outs[f"{side}_{kind}"].to(weights)
+            out = shares[side][:, None] * (torch.tanh(out) if kind == "deform" else out)
+            total = total + out.new_zeros(len(weights), out.shape[1]).index_add(0, rows, out)
         blended.append(total)
     return blended[0], blended[1], blended[2]

@@ -3,8 +3,7 @@
 import numpy as np
 from scipy.spatial import cKDTree
 
-NEAR, FAR = 0.016, 0.04
-"""Squared distances in head heights: the published 0.1 and 0.25, where a head is 2.5 units tall."""
+from engine.methods.talk2me.config import FAR, NEAR
 
 
 def region_weights(points: np.ndarray, landmarks: np.ndarray, near: float = NEAR, far: float = FAR) -> np.ndarray:
@@ -19,7 +18,17 @@ def region_weights(points: np.ndarray, landmarks: np.ndarray, near: float = NEAR
     Raises:
         ValueError: if near is not below far.
     """
+    return weights_of(squared_distances(points, landmarks), near, far)
+
+
+def squared_distances(points: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """To the nearest landmark at rest, float32 `[N]`."""
+    distance, _ = cKDTree(landmarks).query(points)
+    return (distance**2).astype(np.float32)
+
+
+def weights_of(squared: np.ndarray, near: float, far: float) -> np.ndarray:
+    """`region_weights` of squared distances `[N]`."""
     if not 0 <= near < far:
         raise ValueError(f"near {near:g} must lie below far {far:g}")
-    distance, _ = cKDTree(landmarks).query(points)
-    return np.clip((far - distance**2) / (far - near), 0, 1).astype(np.float32)
+    return np.clip((far - squared) / (far - near), 0, 1).astype(np.float32)

@@ -1,0 +1,39 @@
+"""All that is trained beside the Gaussians: place codes, deformation, Expression Generator, critic."""
+
+from torch import Tensor, nn
+
+from engine.methods.talk2me.config import Talk2MeConfig
+from engine.methods.talk2me.critic import PatchCritic
+from engine.methods.talk2me.deformation import Deformation, DeformationSizes
+from engine.methods.talk2me.expression import ExpressionGenerator, ExpressionSizes
+from engine.methods.talk2me.expression_training import N_EAR
+from engine.methods.talk2me.place_code import PlaceCode
+
+
+class Talk2MeNet(nn.Module):
+    """Networks of one training; without an adversarial loss there is no critic."""
+
+    def __init__(self, config: Talk2MeConfig, n_gaussians: int, n_expression: int, generator: ExpressionGenerator):
+        super().__init__()
+        self.place = PlaceCode(n_gaussians, config.n_code)
+        self.deformation = Deformation(deformation_sizes(config, n_expression))
+        self.generator = generator
+        if config.lambda_adversarial:
+            self.critic = PatchCritic()
+
+    def offsets(self, means: Tensor, feature: Tensor, weights: Tensor, face: tuple[Tensor, Tensor, Tensor]):
+        """What a moment adds to the resting Gaussians; `face` is expression `[E]`, eye aspect ratios, pose `[6]`."""
+        return self.deformation(self.place(means), feature, weights, *face)
+
+
+def deformation_sizes(config: Talk2MeConfig, n_expression: int) -> DeformationSizes:
+    """Args: n_expression: coefficients without the eye aspect ratios."""
+    return DeformationSizes(config.n_code, n_expression, config.width, config.pose_width)
+
+
+def expression_sizes(config: Talk2MeConfig, n_expression: int, n_phonetic: int, n_emotion: int) -> ExpressionSizes:
+    """Args: n_expression: coefficients without the eye aspect ratios; n_phonetic, n_emotion: widths of the cues."""
+    return ExpressionSizes(
+        n_phonetic, n_emotion, n_expression + N_EAR, config.n_hidden, config.n_sound_code, config.n_factor,
+        config.n_fused, config.n_heads, config.n_layers, config.dropout, config.n_behind,
+    )  # fmt: skip

@@ -1,0 +1,162 @@
+"""Where a Talk2Me avatar starts: Gaussians on a fitted mesh and inside the mouth, landmarks at rest, expressions.
+
+The published first stage learns a mesh on a grid of tetrahedra; a head model fitted to the film (ours) gives one at
+once, in better detail. What the mesh lacks (hair, neck, clothes) comes from the dataset's surface points.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from engine.errors import TrainingError
+from engine.methods.talk2me.config import HEADS, Talk2MeConfig, head_of
+from engine.methods.talk2me.place_code import morton_order
+from engine.training.clip import Clip
+from engine.training.clip_head import ClipHead, clip_head, fit_if_missing
+from engine.training.start_points import filled, picture_colors, start_points, thinned
+from engine.training.views import frontal_index
+from engine.vocabulary import ARKIT_52
+
+OFF_MESH = 0.02
+"""Head heights from the mesh beyond which a surface point of the dataset is of something else."""
+MESH_SHARE = 0.6
+"""Of all Gaussians, the most that start on the mesh."""
+MOUTH_SIZE = 1.6
+"""Of the mouth's extent: the box that is filled inside the mouth."""
+LEAST_SPREAD = 0.01
+"""Standard deviation from which a coefficient counts as used."""
+BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
+"""Coefficients that the eye aspect ratios stand for."""
+DARK = np.array([0.25, 0.1, 0.1])
+
+
+@dataclass(frozen=True)
+class Start:
+    """Attributes:
+    points, colors: of the Gaussians in Morton order, float32 `[N, 3]`.
+    landmarks: at rest, `[L, 3]` in the dataset's world.
+    names: of the expression's coefficients that the clip uses, blinks left out; expression: float32 `[T, E]`.
+    head: the head model, or `tracked`; error_px: of its landmarks, 0 for none.
+    """
+
+    points: np.ndarray
+    colors: np.ndarray
+    landmarks: np.ndarray
+    names: tuple[str, ...]
+    expression: np.ndarray
+    head: str
+    error_px: float = 0.0
+
+
+def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
+    """What a training starts from; a fit that is missing is made first.
+
+    Raises:
+        TrainingError: if the config names no head model, or no face coefficient moves in the clip.
+        ModelMissingError: when the head model's files are missing.
+    """
+    if config.head not in HEADS:
+        raise TrainingError(f"head {config.head!r}: there is no such head model; use one of {', '.join(HEADS)}.")
+    rng = np.random.default_rng(seed)
+    head = head_of(config)
+    n_rest = max(1, config.n_points - config.n_mouth)
+    if head == "tracked":
+        names, expression, error_px = ARKIT_52, clip.tracks["arkit"], 0.0
+        points, colors = start_points(clip, n_rest, seed)
+        landmarks, lips = _tracked_landmarks(clip, points)
+    else:
+        for _ in fit_if_missing(clip.dataset.path, head):
+            pass
+        fitted = clip_head(clip.dataset, head)
+        names, expression, error_px = fitted.face.names, fitted.expression, fitted.error_px
+        landmarks, lips = _fitted_landmarks(fitted, clip)
+        points, colors = _on_mesh(clip, fitted, n_rest, rng)
+    inside, dark = _mouth_points(lips, config.n_mouth, rng)
+    points, colors = np.concatenate([points, inside]), np.concatenate([colors, dark])
+    used = _used(names, expression[: clip.n_train])
+    if not len(used):
+        raise TrainingError(f"{clip.info.name}: no coefficient of the face moves in this film; choose another one.")
+    order = morton_order(points)
+    return Start(
+        points[order].astype(np.float32), np.clip(colors[order], 0, 1).astype(np.float32), landmarks,
+        tuple(names[i] for i in used), expression[:, used].astype(np.float32), head, error_px,
+    )  # fmt: skip
+
+
+def _used(names: tuple[str, ...], expression: np.ndarray) -> np.ndarray:
+    moves = expression.std(axis=0) > LEAST_SPREAD
+    return np.array([i for i, name in enumerate(names) if moves[i] and name not in BLINKS], dtype=int)
+
+
+def _on_mesh(clip: Clip, head: ClipHead, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points spread evenly over the mesh's triangles, and surface points of the dataset off it."""
+    vertices, faces = head.face.rest.astype(np.float64), head.fitted.faces
+    corners = vertices[faces]
+    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    chosen = corners[rng.choice(len(faces), int(MESH_SHARE * n), p=areas / areas.sum())]
+    u = rng.dirichlet((1.0, 1.0, 1.0), len(chosen))
+    on_mesh = (u[:, :, None] * chosen).sum(axis=1)
+    on_mesh, colors = _seen_colors(clip, on_mesh)
+    others, other_colors = start_points(clip, 4 * n)
+    off = cKDTree(vertices).query(others)[0] > OFF_MESH
+    others, other_colors = others[off].astype(np.float64), other_colors[off].astype(np.float64)
+    if len(others):
+        others, other_colors = filled(others, other_colors, n - len(on_mesh), rng)
+        others, other_colors = thinned(others, other_colors, n - len(on_mesh))
+    return np.concatenate([on_mesh, others]), np.concatenate([colors, other_colors])
+
+
+def _seen_colors(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The points that lie inside the masks, with their colours in the pictures."""
+    colors, seen = picture_colors(clip, points)
+    return points[seen], colors[seen]
+
+
+def _fitted_landmarks(head: ClipHead, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+    """The model's landmarks at rest in the dataset's world `[L, 3]`, and those of the lips."""
+    fitted = head.fitted
+    rest = np.zeros(len(fitted.rig.expression_names))
+    posed = fitted.rig.posed(fitted.head, rest)
+    vertices = fitted.vertices(rest)
+    ones = np.ones((len(vertices), 1))
+    there = np.linalg.lstsq(np.concatenate([vertices, ones], axis=1), head.face.rest, rcond=None)[0]
+    places = fitted.head.landmarks(posed, "mediapipe")[fitted.rig.numbers]
+    nearest = cKDTree(posed.vertices).query(places)[1]
+    places = places + fitted.offsets[nearest]
+    places = np.concatenate([places, np.ones((len(places), 1))], axis=1) @ there
+    index = frontal_index(clip.tracks["viewmats"][: clip.n_train])
+    return places, _in_lip_box(clip, index, places)
+
+
+def _tracked_landmarks(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Landmarks laid on the surface `[L, 3]`: of the points seen near each in a frontal frame, the one in front."""
+    index = frontal_index(clip.tracks["viewmats"][: clip.n_train])
+    camera = clip.camera(index)
+    seen = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+    pixels = (seen @ camera.k.T)[:, :2] / seen[:, 2:]
+    marks = clip.tracks["landmarks"][index, :, :2]
+    nearest = cKDTree(pixels).query(marks, k=min(12, len(points)))[1].reshape(len(marks), -1)
+    front = seen[nearest, 2].argmin(axis=1)
+    depth = seen[nearest[np.arange(len(marks)), front], 2]
+    rays = np.concatenate([marks, np.ones((len(marks), 1))], axis=1) @ np.linalg.inv(camera.k).T
+    places = (rays * depth[:, None] - camera.viewmat[:3, 3]) @ camera.viewmat[:3, :3]
+    return places, _in_lip_box(clip, index, places)
+
+
+def _in_lip_box(clip: Clip, index: int, places: np.ndarray) -> np.ndarray:
+    camera = clip.camera(index)
+    seen = places @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
+    x, y = ((seen @ camera.k.T)[:, :2] / seen[:, 2:]).T
+    y0, y1, x0, x1 = clip.tracks["lip_boxes"][index]
+    inside = (x >= x0 - 1) & (x <= x1 + 1) & (y >= y0 - 1) & (y <= y1 + 1)
+    return places[inside] if inside.sum() >= 3 else places
+
+
+def _mouth_points(lips: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Dark points in a box of 1.6 times the mouth's extent, at the depth of its deepest landmark, `[n, 3]` each."""
+    low, high = lips.min(axis=0), lips.max(axis=0)
+    middle, extent = (low + high) / 2, np.maximum(high - low, 0.02)
+    middle[2] = low[2]
+    extent[1] = min(extent[1], extent[0] / 2)
+    return middle + MOUTH_SIZE * extent * rng.uniform(-0.5, 0.5, (n, 3)), np.tile(DARK, (n, 1))
