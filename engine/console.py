@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from engine.errors import MouthpieceError
+from engine.errors import ControlError, MouthpieceError
 from engine.progress import Progress
 
 INTERRUPTED = 130
@@ -58,6 +58,17 @@ def one_line_errors(as_json: bool = False) -> Iterator[None]:
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
+
+
+def named_values(items: list[str] | None) -> dict[str, str]:
+    """What `name=value` options say. Raises ControlError for one without a name or a sign."""
+    pairs = {}
+    for item in items or []:
+        name, equals, value = item.partition("=")
+        if not equals or not name:
+            raise ControlError(f"{item!r}: write name=value.")
+        pairs[name] = value
+    return pairs
 
 
 def _print_json(step: Progress) -> None:

@@ -15,6 +15,7 @@ def register(cli: typer.Typer, bench_cli: typer.Typer) -> None:
     cli.command()(speak)
     cli.command(name="head-motion")(head_motion)
     cli.command()(verify)
+    cli.command()(formats)
     cli.command(name="_phones", hidden=True)(phones)
     bench_cli.command("export")(bench_export)
 
@@ -69,6 +70,18 @@ def verify(
         found = verification(file)
         say({"synthetic": found.is_synthetic, "source_type": found.source_type, "signature": found.signature,
              "sidecar": found.sidecar, **found.details, "in words": found.words}, json, title=str(file))  # fmt: skip
+
+
+def formats(json: Json = False) -> None:
+    """List the formats a clip can have, and the export presets of yours."""
+    with one_line_errors(json):
+        from engine.export.formats import FORMATS
+        from engine.export.presets import ExportPresets
+
+        say({kind.name: f"{kind.label}: {kind.detail}" for kind in FORMATS.values()}, json, title="Formats")
+        presets = {preset.name: preset.words for preset in ExportPresets()}
+        if presets or json:
+            say(presets, json, title="Your presets (render --preset NAME)")
 
 
 def bench_export(

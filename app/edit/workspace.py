@@ -13,10 +13,9 @@ from app.edit.panel import EditTimeline
 from app.edit.side import CleanUpPage, KeyPage, LayerPage
 from app.edit.track import PEAKS_HZ
 from app.panels.library_files import SOUND_SUFFIXES, takes_dir
-from app.windows.export_sheet import EditedTake
 from app.windows.file_tasks import FileTasks
 from app.windows.main_window import MainWindow
-from app.windows.orders import safe_name
+from app.windows.orders import EditedTake, safe_name
 from app.windows.toasts import Notice
 from app.windows.workspaces import Panes, Workspace
 from engine.errors import MouthpieceError

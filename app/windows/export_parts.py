@@ -1,4 +1,4 @@
-"""Parts of the export dialog: the list of formats, the preview, the stretch of the voice, a switch with its words."""
+"""Parts of the export dialog: the preview, the stretch of the voice, a switch with its words."""
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
@@ -6,52 +6,15 @@ from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.theme.buttons import Words
-from app.theme.icons import draw_glyph
 from app.theme.theme import Theme
-from app.theme.tokens import MEDIUM, SEMIBOLD, TYPE
+from app.theme.tokens import MEDIUM, TYPE
 from app.timeline.strip import timecode
 from engine.export.formats import ClipFormat
 
 PREVIEW = (312, 312)
-ICONS = {"mp4": "movie-open-outline", "mp4-av1": "movie-open-outline", "webm-alpha": "checkerboard",
-         "mov-prores": "filmstrip", "png": "image-multiple-outline", "depth": "layers-outline", "ply": "dots-grid",
-         "tables": "table-large"}  # fmt: skip
-
-
-class FormatRow(QAbstractButton):
-    """One format: icon, what it is for, what it is made of."""
-
-    def __init__(self, theme: Theme, kind: ClipFormat, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._theme, self.kind = theme, kind
-        self.setFixedHeight(45)
-        self.setCheckable(True)
-        self.setAutoExclusive(True)
-        self.setAccessibleName(f"{kind.label}, {kind.detail}")
-        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        theme.changed.connect(self.update)
-
-    def enterEvent(self, event) -> None:
-        self.update()
-
-    def leaveEvent(self, event) -> None:
-        self.update()
-
-    def paintEvent(self, event) -> None:
-        theme, p, flags = self._theme, QPainter(self), Qt.AlignmentFlag
-        p.setRenderHint(QPainter.RenderHint.Antialiasing)
-        chosen = self.isChecked()
-        if chosen or self.underMouse() or self.hasFocus():
-            p.setPen(QPen(theme.color("acc"), 2) if self.hasFocus() else Qt.PenStyle.NoPen)
-            p.setBrush(theme.color("soft" if chosen else "head"))
-            p.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
-        draw_glyph(p, QRectF(10, 13, 20, 20), ICONS[self.kind.name], theme.color("acc" if chosen else "t2"))
-        p.setPen(theme.color("soft_text" if chosen else "t1"))
-        p.setFont(theme.font(TYPE.base, SEMIBOLD if chosen else MEDIUM))
-        p.drawText(QRectF(39, 5, self.width() - 45, 18), flags.AlignVCenter, self.kind.label)
-        p.setFont(theme.font(TYPE.secondary))
-        p.setPen(theme.color("soft_text" if chosen else "t3"))
-        p.drawText(QRectF(39, 22, self.width() - 45, 17), flags.AlignVCenter, self.kind.detail)
+BITS_PER_PIXEL = {"mp4": 0.11, "mp4-av1": 0.05, "webm-alpha": 0.1, "mov-prores": 2.2, "webp": 0.35, "gif": 3.2,
+                  "apng": 6.0, "png": 6.0, "depth": 9.0}  # fmt: skip
+"""What the default avatar takes, by format."""
 
 
 class Preview(QWidget):
@@ -217,3 +180,8 @@ def facts(theme: Theme, rows: list[tuple[str, Words]]) -> QVBoxLayout:
         line.addWidget(value, 1)
         column.addLayout(line)
     return column
+
+
+def expected_mb(kind: ClipFormat, pixels: float) -> float:
+    """Megabytes that so many pixels of a format take; 0 where that cannot be said."""
+    return pixels * BITS_PER_PIXEL.get(kind.name, 0.0) / 8e6

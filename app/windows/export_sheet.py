@@ -1,7 +1,6 @@
 """The export dialog: what is said, by whom, seen from where, how large, as what, and into which file."""
 
 import shutil
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,14 @@ from app.settings import Settings
 from app.theme.buttons import ElidedWords, IconButton, NumberBox, Segments, TextButton, Words, rule
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, SEMIBOLD, TYPE
-from app.windows.export_parts import FormatRow, Preview, Stretch, SwitchRow, facts
+from app.windows.export_list import ExportList
+from app.windows.export_parts import Preview, Stretch, SwitchRow, expected_mb, facts
 from app.windows.form import Form, beside
-from app.windows.orders import clip_path, render_order
+from app.windows.orders import EditedTake, clip_path, render_order
 from app.windows.sheet import Sheet
 from engine.errors import MouthpieceError
 from engine.export.formats import FORMATS, ClipFormat
+from engine.export.presets import ExportPreset, ExportPresets, make_preset
 
 VIEWS = (
     ("take", "As performed"), ("front", "Front"), ("left", "Left, 30°"), ("right", "Right, 30°"), ("up", "From above"),
@@ -33,25 +34,6 @@ GROUNDS = (("", "Its own"), ("0.169 0.176 0.192", "Studio grey"), ("0 0 0", "Bla
            ("0 0.69 0.25", "Green screen"))  # fmt: skip
 LIMITS = (128, 4096)
 LABEL = "Made with a synthetic face"
-BITS_PER_PIXEL = {"mp4": 0.11, "mp4-av1": 0.05, "webm-alpha": 0.1, "mov-prores": 2.2, "png": 6.0, "depth": 9.0}
-
-
-@dataclass(frozen=True)
-class EditedTake:
-    """A take as it stands in the Edit workspace, frozen for an order."""
-
-    name: str
-    path: Path
-    key: str
-    seconds: float
-    edit: dict[str, Any]
-    n_layers: int = 0
-    n_camera_keys: int = 0
-    first: float = 0.0
-    last: float | None = None
-    peaks: np.ndarray = field(default_factory=lambda: np.zeros(0), compare=False)
-    sources: dict[str, str] = field(default_factory=dict)
-    avatar_hash: str = ""
 
 
 class ExportSheet(Sheet):
@@ -73,7 +55,8 @@ class ExportSheet(Sheet):
         row = QHBoxLayout(self.body)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
-        row.addLayout(self._build_formats())
+        self.list = self._build_list()
+        row.addWidget(self.list)
         row.addWidget(rule(vertical=True))
         row.addLayout(self._build_middle(picture))
         row.addWidget(rule(vertical=True))
@@ -91,20 +74,12 @@ class ExportSheet(Sheet):
 
     # Making
 
-    def _build_formats(self) -> QVBoxLayout:
-        column = QVBoxLayout()
-        column.setContentsMargins(8, 12, 8, 12)
-        column.setSpacing(2)
-        title = Words(self._theme, "Presets", TYPE.secondary, tone="t3")
-        title.setContentsMargins(10, 0, 0, 4)
-        column.addWidget(title)
-        self.formats: dict[str, FormatRow] = {}
-        for kind in FORMATS.values():
-            button = self.formats[kind.name] = FormatRow(self._theme, kind)
-            button.setFixedWidth(206)
-            button.clicked.connect(lambda _=False, k=kind: self._choose_format(k))
-            column.addWidget(button)
-        column.addStretch()
+    def _build_list(self) -> ExportList:
+        column = ExportList(self._theme, ExportPresets(), self._as_preset)
+        self.formats = column.formats
+        column.format_chosen.connect(self._choose_format)
+        column.preset_chosen.connect(self._use_preset)
+        column.failed.connect(lambda sentence: self._show_output(sentence, "err"))
         return column
 
     def _build_middle(self, picture: QImage) -> QVBoxLayout:
@@ -118,8 +93,8 @@ class ExportSheet(Sheet):
         column.addWidget(self.stretch)
         column.addStretch()
         self._said, self._format = (ElidedWords(theme, "", TYPE.secondary) for _ in range(2))
-        colour = Words(theme, "BT.709, tagged", TYPE.secondary)
-        column.addLayout(facts(theme, [("Take", self._said), ("Format", self._format), ("Colour", colour)]))
+        self._colour = Words(theme, "", TYPE.secondary)
+        column.addLayout(facts(theme, [("Take", self._said), ("Format", self._format), ("Colour", self._colour)]))
         return column
 
     def _build_form(self, stage, takes, take, sound, edited: EditedTake | None) -> Form:
@@ -236,12 +211,16 @@ class ExportSheet(Sheet):
 
     def _choose_format(self, kind: ClipFormat) -> None:
         self.kind = kind
-        self.formats[kind.name].setChecked(True)
+        self.list.choose_format(kind)
+        self._show_kind(kind)
+
+    def _show_kind(self, kind: ClipFormat) -> None:
         self._format.setText(kind.detail)
-        is_video, is_drawn = kind.kind == "video", kind.kind in ("video", "pictures")
-        self.quality.setEnabled(is_video and kind.name != "mov-prores")
+        self._colour.setText("BT.709, tagged" if kind.is_yuv else "sRGB" if is_drawn(kind) else "None")
+        is_video = kind.kind == "video"
+        self.quality.setEnabled(any(value.startswith("{") for value in kind.options.values()))
         for widget in (self.smooth, self.ground, self.labels):
-            widget.setEnabled(is_drawn)
+            widget.setEnabled(is_drawn(kind))
         self.signs.setEnabled(is_video)
         chosen = self.ground.currentData()
         self.ground.clear()
@@ -249,6 +228,34 @@ class ExportSheet(Sheet):
             self.ground.addItem("Transparent" if not value and kind.has_alpha else words, value)
         self.ground.setCurrentIndex(max(0, self.ground.findData(chosen)))
         self._show_source()
+
+    def _as_preset(self, name: str) -> ExportPreset:
+        """What the dialog shows, under a name. Raises OutputError for a name that is none."""
+        ground = self.ground.currentData()
+        return make_preset(
+            name=name, kind=self.kind.name, width=self.width_field.value(), height=self.height_field.value(),
+            fps=float(self.rate.current), crf=self.quality.currentData(), supersample=int(self.smooth.current),
+            background=tuple(float(v) for v in ground.split()) if ground else None,
+            says_synthetic=self.says.isChecked(), is_signed=self.signs.isChecked(),
+            label=LABEL if self.labels.isChecked() else "",
+        )  # fmt: skip
+
+    def _use_preset(self, preset: ExportPreset) -> None:
+        """Everything stands as the preset says; what the lists do not offer takes what is nearest."""
+        self.kind = FORMATS[preset.kind]
+        self.link.setChecked(preset.width == preset.height)
+        self.width_field.setValue(preset.width)
+        self.height_field.setValue(preset.height)
+        self.rate.set_current(str(min(RATES, key=lambda rate: abs(rate - preset.fps))))
+        nearest = min(range(len(QUALITIES)), key=lambda i: abs(QUALITIES[i][0] - preset.crf))
+        self.quality.setCurrentIndex(nearest)
+        self.smooth.set_current(str(preset.supersample))
+        self._show_kind(self.kind)
+        ground = " ".join(f"{v:g}" for v in preset.background) if preset.background is not None else ""
+        self.ground.setCurrentIndex(max(0, self.ground.findData(ground)))
+        self.says.setChecked(preset.says_synthetic)
+        self.signs.setChecked(preset.is_signed)
+        self.labels.setChecked(bool(preset.label))
 
     def _on_source_activated(self, index: int) -> None:
         if self.source.itemData(index) is None:
@@ -302,9 +309,9 @@ class ExportSheet(Sheet):
         if self.source.currentData() is None or seconds <= 0:
             self._show_output()
             return
-        bits = BITS_PER_PIXEL.get(self.kind.name, 0.0)
         pixels = self.width_field.value() * self.height_field.value() * float(self.rate.current) * seconds
-        size = f"About {max(1, round(pixels * bits / 8e6)):,} MB. " if bits else ""
+        megabytes = expected_mb(self.kind, pixels)
+        size = f"About {max(1, round(megabytes)):,} MB. " if megabytes else ""
         folder = self._output.parent if self._output is not None else Path.home()
         free = shutil.disk_usage(folder).free / 1e9 if folder.is_dir() else 0.0
         frames = round(seconds * float(self.rate.current))
@@ -384,6 +391,11 @@ class ExportSheet(Sheet):
             if self._output == taken:
                 self._output = clip_path(taken.parent, f"{taken.stem} next", self.kind.suffix)
             self._show_output(f"{taken.name} is in the queue.")
+
+
+def is_drawn(kind: ClipFormat) -> bool:
+    """Whether a format holds pictures."""
+    return kind.kind in ("video", "pictures")
 
 
 def _short(path: Path) -> str:

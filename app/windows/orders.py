@@ -1,13 +1,33 @@
 """Render orders as the window makes them: where a clip goes, and everything it depends on."""
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PySide6.QtCore import QStandardPaths
 
 from app.settings import Settings
 
 FORBIDDEN = '/\\:*?"<>|'
+
+
+@dataclass(frozen=True)
+class EditedTake:
+    """A take as it stands in the Edit workspace, frozen for an order."""
+
+    name: str
+    path: Path
+    key: str
+    seconds: float
+    edit: dict[str, Any]
+    n_layers: int = 0
+    n_camera_keys: int = 0
+    first: float = 0.0
+    last: float | None = None
+    peaks: np.ndarray = field(default_factory=lambda: np.zeros(0), compare=False)
+    sources: dict[str, str] = field(default_factory=dict)
+    avatar_hash: str = ""
 
 
 def clips_dir(chosen: Path | None) -> Path:

@@ -68,6 +68,57 @@ def test_a_sound_file_can_be_exported_too_but_has_no_camera_of_its_own(stocked, 
     assert (order["voice"], order["take"], order["fps"]) == (str(home / "speech.wav"), None, 30.0)
 
 
+def save_preset(sheet, name):
+    click(sheet.list.save_button)
+    sheet.list.name_field.selectAll()
+    QTest.keyClicks(sheet.list.name_field, name)
+    QTest.keyClick(sheet.list.name_field, Qt.Key.Key_Return)
+    QApplication.processEvents()
+
+
+def test_what_the_export_dialog_shows_is_kept_as_a_preset_and_comes_back(stocked):
+    window = stocked.window
+    window.commands.run("file.export")
+    sheet = window.sheet
+    click(sheet.formats["gif"])
+    sheet.link.setChecked(False)
+    sheet.width_field.setValue(480)
+    sheet.height_field.setValue(270)
+    sheet.ground.setCurrentIndex(sheet.ground.findData("1 1 1"))
+    save_preset(sheet, "Sticker")
+    assert sheet.list.preset_row("Sticker").isChecked()
+    sheet.close()
+    QApplication.processEvents()
+    window.commands.run("file.export")
+    sheet = window.sheet
+    click(sheet.formats["mp4"])
+    sheet.link.setChecked(True)
+    sheet.width_field.setValue(720)
+    click(sheet.list.preset_row("Sticker"))
+    click(sheet.go)
+    order = next(call[2] for call in stocked.session.calls if call[0] == "start_job")
+    assert (order["kind"], order["width"], order["height"], order["background"]) == ("gif", 480, 270, [1.0, 1.0, 1.0])
+    assert order["output"].endswith(".gif")
+
+
+def test_a_preset_is_renamed_with_f2_deleted_with_del_and_brought_back(stocked):
+    window = stocked.window
+    window.commands.run("file.export")
+    sheet = window.sheet
+    save_preset(sheet, "Reel")
+    QTest.keyClick(sheet.list.preset_row("Reel"), Qt.Key.Key_F2)
+    QTest.keyClicks(sheet.list.name_field, "Story")
+    QTest.keyClick(sheet.list.name_field, Qt.Key.Key_Return)
+    assert [row.preset.name for row in sheet.list.rows] == ["Story"]
+    QTest.keyClick(sheet.list.preset_row("Story"), Qt.Key.Key_Delete)
+    assert sheet.list.rows == [] and sheet.formats["mp4"].isChecked()
+    click(sheet.list.undo_button)
+    assert [row.preset.name for row in sheet.list.rows] == ["Story"]
+    click(sheet.list.save_button)
+    QTest.keyClick(sheet.list.name_field, Qt.Key.Key_Escape)
+    assert window.sheet is sheet and sheet.list.name_field.isHidden()
+
+
 def test_with_nothing_to_say_export_waits(studio):
     studio.window.commands.run("file.export")
     assert not studio.window.sheet.go.isEnabled()
@@ -197,6 +248,18 @@ def test_the_menus_hold_what_is_bound_and_nothing_else(studio):
     listed = {action.text() for menu in window.top_bar.menus.values() for action in menu.actions()}
     bound = {action.text() for spec, action in window.commands if spec.menu}
     assert listed == bound and "Export…" in listed
+
+
+def test_a_dropped_motion_moves_the_head_now_and_at_the_next_start(studio, make_studio, home):
+    studio.library.open_paths([home / "Mara.motion"])
+    head = studio.session.controls.head
+    assert (head.path, head.is_on) == (
+        home / "Mara.motion",
+        True,
+    ) and studio.undo_stack.undoText() == "Head motion Mara"
+    studio.window.close()
+    again = make_studio()
+    assert again.session.controls.head == head
 
 
 @pytest.fixture
