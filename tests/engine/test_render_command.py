@@ -13,9 +13,12 @@ def order(monkeypatch, tmp_path):
     """Runs the command with these arguments and returns the order it would render."""
     monkeypatch.setenv("MOUTHPIECE_CONFIG", str(tmp_path / "config"))
     given = []
-    monkeypatch.setattr(
-        "engine.export.render.render_clip", lambda order: given.append(order) or iter([Progress("Done")])
-    )
+
+    def render_clip(order):
+        given.append(order)
+        yield Progress("Done")
+
+    monkeypatch.setattr("engine.export.render.render_clip", render_clip)
     ExportPresets().save(make_preset(name="Reel", kind="webp", width=480, height=270, fps=30, is_signed=False, crf=28))
 
     def run(*arguments):
