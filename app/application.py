@@ -107,7 +107,8 @@ class Studio:
         viewport.pointer_moved.connect(gaze.follow_cursor)
         self.pose_handle = PoseHandle(self.theme, viewport, self.session, face.model, gaze)
         self.voice = self._voice_peaks()
-        pages = [("Mixer", MixerPanel(self.session, self.theme, face.model)), ("Gaze and pose", gaze)]
+        mixer = MixerPanel(self.session, self.theme, face.model)
+        pages = [("Mixer", mixer), ("Gaze and pose", gaze)]
         self.window = MainWindow(
             self.theme, self.settings, viewport, face, self.undo_stack, n_cores(), pages, self.voice
         )
@@ -116,6 +117,7 @@ class Studio:
         face.set_reduce_motion(self.settings.reduce_motion)
         tasks = FileTasks(self.window)
         self.library = LibraryWiring(self.window, self.session, tasks)
+        self.library.motion_dropped.connect(mixer.head.use_file)
         self.wiring = SessionWiring(self.window, self.session, self.library, tasks)
         self.sheets = Sheets(self.window, self.session, self.wiring, self.library)
         self.inspect = InspectWorkspace(self.window, self.session, face, pages[0][1])
@@ -166,6 +168,9 @@ class Studio:
         session.set_gain_db(sound.gain_db)
         session.set_gate_db(sound.gate_db)
         session.set_look_ahead_ms(sound.look_ahead_ms)
+        head = self.settings.head_motion
+        if head.path is not None:
+            session.set_head_motion(path=head.path, is_on=head.is_on, strength=head.strength, seed=head.seed)
         self.sheets.external.apply()
         if self._first is not None:
             self.library.open_avatar(self._first)
@@ -190,8 +195,9 @@ class Studio:
         return voice if voice.is_there else None
 
     def _on_closing(self) -> None:
-        from app.settings import save_settings
+        from app.settings import HeadMotionSettings, save_settings
 
+        self.settings.head_motion = HeadMotionSettings(**vars(self.session.controls.head))
         try:
             save_settings(self.settings)
         except OutputError as error:

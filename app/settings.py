@@ -79,6 +79,17 @@ class WindowLayout(BaseModel):
     workspaces: dict[str, PanelSizes] = {}
 
 
+class HeadMotionSettings(BaseModel):
+    """The head motion of last time."""
+
+    model_config = ConfigDict(extra="ignore", validate_assignment=True)
+
+    path: Path | None = None
+    is_on: bool = False
+    strength: float = Field(default=1.0, ge=0, le=2)
+    seed: int = Field(default=0, ge=0, le=1 << 31)
+
+
 class Settings(BaseModel):
     """Everything the window remembers; unknown keys are dropped, values outside their limits fall back one by one."""
 
@@ -91,6 +102,7 @@ class Settings(BaseModel):
     sound: SoundSettings = Field(default_factory=SoundSettings)
     performance: PerformanceSettings = Field(default_factory=PerformanceSettings)
     network: NetworkSettings = Field(default_factory=NetworkSettings)
+    head_motion: HeadMotionSettings = Field(default_factory=HeadMotionSettings)
     layout: WindowLayout = Field(default_factory=WindowLayout)
     last_avatar: Path | None = None
     recent_avatars: list[Path] = []

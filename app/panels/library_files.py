@@ -23,6 +23,7 @@ METHODS = {
 }
 AVATAR_SUFFIXES = (".avatar",)
 TAKE_SUFFIXES = (".take",)
+MOTION_SUFFIX = ".motion"
 SOUND_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".aac", ".opus")
 VIDEO_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
 

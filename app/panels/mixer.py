@@ -61,7 +61,7 @@ class MixerPanel(QWidget):
         column.addWidget(self._heading("Voice"))
         self.strengths = ControlRows(self.model, theme, "lip", title="Voice", has_numbers=False)
         column.addWidget(self.strengths)
-        column.addWidget(self._sentence("Mint is what drives each part now, blue is what your sliders add to it."))
+        column.addWidget(self._sentence("Mint is what drives each part now, blue what you add."))
         column.addSpacing(8)
         column.addWidget(rule())
         column.addWidget(self._heading("Shaping"))

@@ -233,7 +233,8 @@ SHAPE_NAMES = tuple(field for field, *_ in SHAPE_FIELDS)
 
 
 def _shape_rows(at: str) -> list[ControlSpec]:
-    return [ControlSpec(f"{at}:{field}", SHAPED, title, why, low, high, neutral, unit, Combine.REPLACE, low, high)
+    return [ControlSpec(f"{at}:{field}", SHAPED, title, why, low, high, neutral, unit,
+                        Combine.SCALE if field == "gain" else Combine.ADD, low, high)
             for field, title, why, low, high, neutral, unit in SHAPE_FIELDS]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from app.theme.buttons import ElidedWords, IconButton, TextButton, Words, rule
 from app.theme.style import repolish
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, TYPE
-from app.timeline.strip import MAX_ZOOM, MIN_ZOOM, USUAL_ZOOM, Strip, timecode
+from app.timeline.strip import MAX_ZOOM, MIN_ZOOM, USUAL_ZOOM, Strip, ruler_text, timecode
 from app.timeline.track import LiveTrack, TakeTrack, lip_index, lip_part
 from app.workers.frames import FrameHeader
 from engine.controls import ControlSchema
@@ -167,6 +167,13 @@ class TimelinePanel(QFrame):
             self._has_sound = True
             self._show_state()
             self.filled.emit()
+
+    def show_head_unit(self, unit: int, film_seconds: float, time: float) -> None:
+        """From a time of the sound on, this unit of a film moves the head; none with -1."""
+        had_head = self._live.has_head
+        self._live.name_head(time, f"{unit} at {ruler_text(round(film_seconds))}" if unit >= 0 else "")
+        if self._live.has_head != had_head:
+            self.strip.update()
 
     def show_recording(self, is_recording: bool, name: str = "") -> None:
         self._is_recording, self._record_name = is_recording, name

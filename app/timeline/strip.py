@@ -1,7 +1,7 @@
 """The painted part of the timeline: ruler, waveform, lip curves and the playhead."""
 
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QPainter, QPen, QPolygonF
+from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.theme.theme import Theme
@@ -9,6 +9,7 @@ from app.theme.tokens import TYPE
 from app.timeline.track import RATE_HZ, Excerpt
 
 HEADER, RULER = 72, 20
+HEAD_LANE = 22
 MIN_ZOOM, MAX_ZOOM, USUAL_ZOOM = 15.0, 240.0, 60.0
 """Pixels a second."""
 TICK_STEPS = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600)
@@ -101,13 +102,16 @@ class Strip(QWidget):
     def _time(self, x: float) -> float:
         return max(0.0, self._start + (x - self._left()) / self._zoom)
 
-    def _lanes(self) -> tuple[QRectF, QRectF | None]:
+    def _lanes(self) -> tuple[QRectF, QRectF | None, QRectF | None]:
+        """Voice, lips, and head where something moves it by itself."""
         if not self._with_lanes:
-            return QRectF(0, 0, self.width(), self.height()), None
-        below = self.height() - RULER
+            return QRectF(0, 0, self.width(), self.height()), None, None
+        has_head = self._track is not None and self._track.has_head
+        below = self.height() - RULER - (HEAD_LANE if has_head else 0)
         voice = min(50.0, below * 0.54) if below < 140 else 50.0
-        lips = QRectF(0, RULER + voice, self.width(), below - voice)
-        return QRectF(0, RULER, self.width(), voice), lips
+        head = QRectF(0, RULER + voice, self.width(), HEAD_LANE) if has_head else None
+        top = RULER + voice + (HEAD_LANE if has_head else 0)
+        return QRectF(0, RULER, self.width(), voice), QRectF(0, top, self.width(), below - voice), head
 
     # Painting
 
@@ -115,10 +119,10 @@ class Strip(QWidget):
         theme, painter = self._theme, QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setClipRect(event.rect())
-        voice, lips = self._lanes()
+        voice, lips, head = self._lanes()
         dirty = event.rect()
         if self._with_lanes:
-            self._paint_frame(painter, voice, lips)
+            self._paint_frame(painter, voice, lips, head)
         first = max(self._start, self._time(dirty.left() - 4))
         last = self._time(dirty.right() + 4)
         painter.save()
@@ -132,18 +136,20 @@ class Strip(QWidget):
             self._paint_voice(painter, voice, excerpt)
             if lips is not None:
                 self._paint_lips(painter, lips, excerpt)
+            if head is not None:
+                self._paint_head(painter, head, first, last)
         painter.restore()
         if self._with_lanes:
             self._paint_ruler(painter, first, last)
         self._paint_playhead(painter)
 
-    def _paint_frame(self, painter: QPainter, voice: QRectF, lips: QRectF | None) -> None:
+    def _paint_frame(self, painter: QPainter, voice: QRectF, lips: QRectF | None, head: QRectF | None) -> None:
         theme, flags = self._theme, Qt.AlignmentFlag
         painter.setPen(QPen(theme.color("line"), 1))
         painter.drawLine(QPointF(HEADER - 0.5, 0), QPointF(HEADER - 0.5, self.height()))
         painter.setFont(theme.font(TYPE.secondary))
         painter.setPen(theme.color("t2"))
-        for name, lane in (("Voice", voice), ("Lips", lips)):
+        for name, lane in (("Voice", voice), ("Lips", lips), ("Head", head)):
             if lane is not None:
                 painter.drawText(QRectF(12, lane.top(), HEADER - 16, lane.height()), flags.AlignVCenter, name)
 
@@ -195,6 +201,22 @@ class Strip(QWidget):
                     line = QPolygonF()
             if line.size() > 1:
                 painter.drawPolyline(line)
+
+    def _paint_head(self, painter: QPainter, lane: QRectF, first: float, last: float) -> None:
+        """A cell for each unit of head motion with its name, which is left out where it does not fit."""
+        theme = self._theme
+        font = theme.font(TYPE.caption)
+        painter.setFont(font)
+        metrics = QFontMetricsF(font)
+        for start, end, name in self._track.head_units(first, last):
+            cell = QRectF(self._x(start) + 0.5, lane.top() + 2, max(2.0, (end - start) * self._zoom - 2),
+                          lane.height() - 4)  # fmt: skip
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(theme.color("voice_soft"))
+            painter.drawRoundedRect(cell, 3, 3)
+            if metrics.horizontalAdvance(name) + 8 <= cell.width():
+                painter.setPen(theme.color("voice"))
+                painter.drawText(cell, Qt.AlignmentFlag.AlignCenter, name)
 
     def _paint_playhead(self, painter: QPainter) -> None:
         x = round(self._x(self._playhead)) + 0.5

@@ -1,5 +1,6 @@
 """What the timeline draws: loudness and lip curves over time, of what is being heard or of a take."""
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,14 @@ RATE_HZ = 20
 """Bars a second: one bar and one gap of the waveform at the usual zoom."""
 KEPT_SECONDS = 600
 BRIDGED_BINS = 10
+
+
+@dataclass(frozen=True)
+class HeadUnit:
+    """A unit of head motion: when it begins, seconds of the track, and its name; an empty one ends the one before."""
+
+    start: float
+    name: str
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,7 @@ class LiveTrack:
         self._last = -1  # the newest bin of all
         self._last_lips = -1
         self._origin = origin
+        self._units: deque[HeadUnit] = deque(maxlen=KEPT_SECONDS)
 
     @property
     def seconds(self) -> float:
@@ -80,6 +90,26 @@ class LiveTrack:
                 bins[(index - steps + step) % n] = before + (value - before) * step / steps if steps > 1 else value
         self._last_lips = max(last, index)
 
+    def name_head(self, time: float, name: str) -> None:
+        """From a time on the head is moved by the unit of this name, by none with an empty one."""
+        if self._origin is None:
+            self._origin = time
+        start = max(0.0, time - self._origin)
+        while self._units and self._units[-1].start >= start:
+            self._units.pop()
+        self._units.append(HeadUnit(start, name))
+
+    def head_units(self, start: float, end: float) -> list[tuple[float, float, str]]:
+        """What moves the head between two times: first and last second of each unit, and its name."""
+        units = list(self._units)
+        ends = [unit.start for unit in units[1:]] + [self.seconds]
+        return [(unit.start, last, unit.name) for unit, last in zip(units, ends, strict=True)
+                if unit.name and last > start and unit.start < end]  # fmt: skip
+
+    @property
+    def has_head(self) -> bool:
+        return any(unit.name for unit in self._units)
+
     def _bin_of(self, time: float) -> int | None:
         """The bin a time falls into, cleared if it is new; None for what lies before the track or is forgotten."""
         if self._origin is None:
@@ -107,6 +137,7 @@ class TakeTrack:
 
     def __init__(self, take: "Take") -> None:
         self.name = take.info.name
+        self.has_head = False  # takes keep poses, not where they came from
         self.seconds = take.seconds
         self.oldest = 0.0
         n = int(np.ceil(self.seconds * RATE_HZ))

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.panels.library_files import (
     AVATAR_SUFFIXES,
+    MOTION_SUFFIX,
     SOUND_SUFFIXES,
     TAKE_SUFFIXES,
     VIDEO_SUFFIXES,
@@ -26,10 +27,11 @@ class LibraryWiring(QObject):
     """What is on stage, what lies in the folders, and the ways to bring more.
 
     Signals:
-        export_wanted: of a TakeEntry. video_dropped: a path, to make an avatar of.
+        export_wanted: of a TakeEntry. video_dropped: a path, to make an avatar of. motion_dropped: a path.
     """
 
     export_wanted = Signal(object)
+    motion_dropped = Signal(object)
     video_dropped = Signal(object)
 
     def __init__(self, window: MainWindow, session, tasks: FileTasks) -> None:
@@ -83,8 +85,10 @@ class LibraryWiring(QObject):
                 self._tasks.run(partial(copy_take, path), partial(self._after_change, "The take was not added"))
             elif suffix in VIDEO_SUFFIXES:
                 self.video_dropped.emit(path)
+            elif suffix == MOTION_SUFFIX:
+                self.motion_dropped.emit(path)
             else:
-                words = "Avatars, takes, sound files and videos can."
+                words = "Avatars, takes, sound files, videos and head motion can."
                 self._window.toasts.show(Notice("warn", f"{path.name} cannot be opened", words))
 
     def open_avatar(self, path: Path) -> None:

@@ -71,6 +71,8 @@ class SessionWiring(QObject):
         self._session.set_virtual_camera(not self._is_camera_on)
 
     def _on_performer_said(self, event: dict) -> None:
+        if event.get("event") == "head_unit":
+            self._window.timeline.show_head_unit(int(event["unit"]), float(event["film_s"]), float(event["time"]))
         if event.get("event") == "camera_out":
             self._is_camera_on = bool(event["is_on"])
             if self._is_camera_on:

@@ -97,6 +97,38 @@ def test_a_slider_moved_shows_in_a_new_frame(session, qtbot, avatar_file):
     assert np.array_equal(before, again)
 
 
+def test_shapes_of_sources_and_ways_of_joining_reach_the_face_and_the_take(session, qtbot):
+    session.set_shape("sliders/lip", 0.5, 0.0, 0.0)
+    session.set_control("lip.00", 1.0)
+    wait_for_frame(session, qtbot, lambda h: h.result[0] == 0.5)
+    session.set_join("lip.00", "replace", -1.0)
+    wait_for_frame(session, qtbot, lambda h: h.result[0] == -0.5)
+    settings = session._take_info()["settings"]
+    assert settings["joins"] == {"lip.00": "replace"} and settings["shapes"] == {"sliders/lip": (0.5, 0.0, 0.0)}
+    session.set_shape("sliders/lip", 1.0, 0.0, 0.0)
+    session.set_join("lip.00", None, None)
+    wait_for_frame(session, qtbot, lambda h: h.result[0] == 0.0)
+    assert session.controls.joins == {} and session.controls.shapes == {}
+
+
+def test_a_motion_file_moves_the_head_and_the_unit_shown_is_told(session, qtbot, voice_file, tmp_path):
+    from tests.fakes.motion import made_motion
+
+    made_motion().save(tmp_path / "nods.motion")
+    said = []
+    session.performer_said.connect(said.append)
+    session.use_file(voice_file)
+    session.set_head_motion(path=tmp_path / "nods.motion", is_on=True)
+    wait_for_frame(session, qtbot, lambda h: h.result[3] != 0.0)
+    qtbot.waitUntil(lambda: any(e["event"] == "head_unit" and e["unit"] >= 0 for e in said), timeout=PATIENCE_MS)
+    opened = next(event for event in said if event["event"] == "head_motion")
+    assert opened["n_units"] > 0 and opened["path"] == str(tmp_path / "nods.motion")
+    session.set_head_motion(path=None, is_on=False)
+    session.use_nothing()
+    wait_for_frame(session, qtbot, lambda h: h.result[3] == 0.0)
+    session.performer_said.disconnect(said.append)
+
+
 def test_camera_size_and_background_show_in_new_frames(session, qtbot, avatar_file):
     session.set_background((255, 0, 0))
     image, first = wait_for_frame(

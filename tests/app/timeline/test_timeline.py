@@ -62,6 +62,30 @@ def test_a_track_forgets_what_is_older_than_it_keeps():
     assert track.excerpt(track.seconds - 1, track.seconds).loudness.size == RATE_HZ
 
 
+def test_units_of_head_motion_are_named_on_a_lane_of_their_own(qtbot, theme, tmp_path):
+    panel = TimelinePanel(theme, tmp_path)
+    qtbot.addWidget(panel)
+    panel.resize(900, 150)
+    panel.show_avatar(fake_schema())
+    panel.show()
+    for step in range(60):
+        panel.show_frame(FrameHeader(shown_time=10 + step * 0.05, motion_sample_time=10 + step * 0.05))
+    assert panel.strip._lanes()[2] is None
+    panel.show_head_unit(7, 75.2, 10.5)
+    panel.show_head_unit(112, 4.0, 11.5)
+    panel.show_head_unit(-1, 0.0, 12.5)
+    units = panel._live.head_units(0, 10)
+    assert [(round(a, 3), round(b, 3), name) for a, b, name in units] == [
+        (0.5, 1.5, "7 at 1:15"),
+        (1.5, 2.5, "112 at 0:04"),
+    ]
+    lane = panel.strip._lanes()[2]
+    seen = panel.strip.grab().toImage().pixelColor(round(panel.strip._x(0.6)), round(lane.center().y()))
+    assert seen.name() == theme.color("voice_soft").name()
+    empty = panel.strip.grab().toImage().pixelColor(round(panel.strip._x(0.2)), round(lane.center().y()))
+    assert empty != seen
+
+
 def test_the_waveform_is_read_from_the_ring_of_samples(tmp_path):
     ring = SampleRing.create(tmp_path / "voice.ring", 8000, seconds=4)
     peaks = VoicePeaks(tmp_path / "voice.ring", gain_db=lambda: -6.0206)
