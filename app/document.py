@@ -53,6 +53,11 @@ class Document(QObject):
         return self.project.name
 
     @property
+    def is_untitled(self) -> bool:
+        """Whether it never got a name: it lies among the program's own files."""
+        return self.project.folder.resolve().parent == untitled_dir().resolve()
+
+    @property
     def take(self) -> ProjectTake | None:
         """The take that is being edited."""
         return next((take for take in self.state.takes if take.key == self.state.current), None)
@@ -134,6 +139,10 @@ class Document(QObject):
             return False
         return True
 
+    def begin_with(self, project: Project) -> None:
+        """At the start, before anybody looks: this project in place of the one that was made with."""
+        self.project = project
+
     def new(self) -> None:
         self._replace(untitled(fresh=True))
 
@@ -190,7 +199,7 @@ class _StateChange(QUndoCommand):
 
 def untitled(fresh: bool = False) -> Project:
     """The project of those who never made one: the last untitled one, or a new one."""
-    folder = data_dir() / "projects"
+    folder = untitled_dir()
     folder.mkdir(parents=True, exist_ok=True)
     number = 1
     while (path := folder / f"Untitled{'' if number == 1 else f' {number}'}{SUFFIX}").exists():
@@ -202,6 +211,11 @@ def untitled(fresh: bool = False) -> Project:
         except ProjectError:
             continue  # damaged: it stays where it is, and a new one begins
     return Project.create(path)
+
+
+def untitled_dir() -> Path:
+    """Where projects without a name live."""
+    return data_dir() / "projects"
 
 
 def _with_suffix(folder: Path) -> Path:

@@ -106,6 +106,7 @@ class Settings(BaseModel):
     layout: WindowLayout = Field(default_factory=WindowLayout)
     last_avatar: Path | None = None
     recent_avatars: list[Path] = []
+    last_project: Path | None = None
     last_folder: Path | None = None
     export_folder: Path | None = None
     export_size: Annotated[int, Field(ge=128, le=4096)] = 1080

@@ -7,10 +7,11 @@ from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QFileDialog
 
 from app.document import Document
+from app.settings import save_settings
 from app.windows.main_window import MainWindow
 from app.windows.toasts import Notice, ToastAction
-from engine.errors import MouthpieceError
-from engine.project import SUFFIX, unpack
+from engine.errors import MouthpieceError, OutputError
+from engine.project import SUFFIX, Project, unpack
 
 SAY_EVERY_MS = 5_000
 
@@ -26,6 +27,7 @@ class ProjectFiles(QObject):
         self._timer = QTimer(self, interval=SAY_EVERY_MS)
         self._timer.timeout.connect(self._say)
         self._timer.start()
+        self._open_last()
         self._on_replaced()
 
     def commands(self) -> dict:
@@ -40,7 +42,7 @@ class ProjectFiles(QObject):
 
     def save(self) -> None:
         """Saves; a project that has no name yet is asked for one."""
-        if self._document.name.startswith("Untitled"):
+        if self._document.is_untitled:
             self._choose_name()
         else:
             self._document.save()
@@ -54,6 +56,29 @@ class ProjectFiles(QObject):
             self._window.toasts.show(Notice("err", "The project cannot be opened", str(error)))
             return
         self._document.open(folder)
+
+    def _open_last(self) -> None:
+        """A project that was saved under a name is there again at the next start."""
+        last = self._window.settings.last_project
+        if last is None:
+            return
+        try:
+            self._document.begin_with(Project.open(last))
+        except MouthpieceError as error:
+            again = ToastAction("Open another", self._choose_project)
+            self._window.toasts.show(Notice("warn", f"{last.stem} is not open", str(error), (again,)))
+
+    def _remember(self) -> None:
+        """At once, not when the window closes: a crash must not lose it."""
+        settings, project = self._window.settings, self._document.project
+        last = None if self._document.is_untitled else project.folder.resolve()
+        if settings.last_project == last:
+            return
+        settings.last_project = last
+        try:
+            save_settings(settings)
+        except OutputError as error:
+            self._window.toasts.show(Notice("warn", "The settings were not saved", str(error)))
 
     def _choose_project(self) -> None:
         dialog = self._dialog("Open a project", "Shared projects (*.zip)")
@@ -90,7 +115,8 @@ class ProjectFiles(QObject):
 
     def _on_replaced(self) -> None:
         project = self._document.project
-        if project.recovered and "autosaved" in project.recovered and not project.name.startswith("Untitled"):
+        self._remember()
+        if project.recovered and "autosaved" in project.recovered and not self._document.is_untitled:
             back = ToastAction("Back to the last save", self._revert)
             self._window.toasts.show(Notice("info", f"{project.name} was recovered", project.recovered, (back,)))
         elif project.recovered and "damaged" in project.recovered:
