@@ -1,0 +1,61 @@
+"""Projects across starts: a named one is open again, its autosave offered; one that is gone is said."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from app.settings import load_settings
+from engine.project import Project
+from tests.engine.test_project import make_take
+
+pytestmark = pytest.mark.display
+
+
+@pytest.fixture
+def named(make_studio, home):
+    """A project with a take that was saved as Reel; the window it was made in is closed."""
+    studio = make_studio()
+    studio.document.open_take(make_take(home / "a.take"))
+    assert studio.document.save_as(home / "Reel")
+    studio.window.close()
+    return home / "Reel.mouthpiece"
+
+
+def titles(studio):
+    return [toast.notice.title for toast in studio.window.toasts.shown]
+
+
+def test_a_named_project_is_open_at_the_next_start(named, make_studio):
+    assert load_settings().last_project == named.resolve()
+    studio = make_studio()
+    assert studio.document.name == "Reel"
+    assert len(studio.document.state.takes) == 1
+    assert "Reel was recovered" not in titles(studio)
+
+
+def test_its_autosave_is_open_and_the_last_save_is_one_click_away(named, make_studio):
+    project = Project.open(named)
+    saved = project.state
+    project.state = replace(project.state, takes=(replace(project.state.takes[0], notes="Not saved yet"),))
+    project.autosave()
+    studio = make_studio()
+    assert studio.document.state.takes[0].notes == "Not saved yet"
+    [toast] = [toast for toast in studio.window.toasts.shown if toast.notice.title == "Reel was recovered"]
+    toast.notice.actions[0].run()
+    assert studio.document.state == saved and studio.document.project.is_saved
+
+
+def test_a_project_that_is_gone_is_said_and_nothing_is_in_the_way(named, make_studio):
+    shutil.rmtree(named)
+    studio = make_studio()
+    assert studio.document.is_untitled
+    assert "Reel is not open" in titles(studio)
+    assert load_settings().last_project is None
+
+
+def test_a_new_project_is_the_one_of_the_next_start(named, make_studio):
+    studio = make_studio()
+    studio.document.new()
+    assert studio.document.is_untitled
+    assert load_settings().last_project is None
