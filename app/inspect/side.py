@@ -11,8 +11,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QSizePolicy,
-    QStackedWidget,
-    QTabBar,
     QVBoxLayout,
     QWidget,
 )
@@ -22,8 +20,9 @@ from app.inspect.region_tree import RegionTree
 from app.panels.library import Section
 from app.theme.buttons import ElidedWords, IconButton, SearchField, Words, rule
 from app.theme.scroll import OverlayScrollArea
+from app.theme.tabs import TabbedPanel
 from app.theme.theme import Theme
-from app.theme.tokens import MEDIUM, SIZES, TYPE
+from app.theme.tokens import MEDIUM, TYPE
 from engine.edits import EditLayer
 from engine.inspection.facts import REGIONS, FloaterGroup
 
@@ -32,26 +31,12 @@ NEAR_MM = 3.0
 MOST_SHOWN, LEAST_GROUP = 6, 3
 
 
-class InspectSide(QFrame):
+class InspectSide(TabbedPanel):
     """240 wide; `library` is the window's own, borrowed while its tab is chosen."""
 
     def __init__(self, theme: Theme, model: InspectModel, library: QWidget) -> None:
-        super().__init__()
+        super().__init__(theme, "Regions")
         self._library = library
-        self.setProperty("role", "panel")
-        self.setAccessibleName("Regions")
-        self.tabs = QTabBar()
-        self.tabs.setFont(theme.font(TYPE.card_title, MEDIUM))
-        self.tabs.setDrawBase(False)
-        self.tabs.setExpanding(False)
-        self.tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        head = QWidget()
-        head.setFixedHeight(SIZES.panel_head)
-        line = QHBoxLayout(head)
-        line.setContentsMargins(14, 0, 8, 0)
-        line.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignBottom)
-        line.addStretch()
-        self._pages = QStackedWidget()
         self.regions = RegionsPage(theme, model)
         self.edits = EditsPage(theme, model)
         self._borrowed = QWidget()
@@ -59,20 +44,14 @@ class InspectSide(QFrame):
         slot.setContentsMargins(0, 0, 0, 0)
         for title, page in (("Regions", self.regions), ("Edits", self.edits), ("Library", self._borrowed)):
             self.tabs.addTab(title)
-            self._pages.addWidget(page)
+            self.pages.addWidget(page)
         self.tabs.currentChanged.connect(self._show)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(head)
-        column.addWidget(rule())
-        column.addWidget(self._pages, 1)
 
     def _show(self, index: int) -> None:
-        if self._pages.widget(index) is self._borrowed and self._library.parent() is not self._borrowed:
+        if self.pages.widget(index) is self._borrowed and self._library.parent() is not self._borrowed:
             self._borrowed.layout().addWidget(self._library)
             self._library.show()
-        self._pages.setCurrentIndex(index)
+        self.pages.setCurrentIndex(index)
 
     def showEvent(self, event) -> None:
         self._show(self.tabs.currentIndex())

@@ -85,6 +85,10 @@ class KeysPage(PreferencePage):
         self.presets.set_current(self._commands.preset)
         self._show()
 
+    def finds(self, wanted: str) -> bool:
+        """Whether an action is called so; in lower case."""
+        return any(wanted in self._commands.spec(name).text.casefold() for name in self.rows)
+
     def _choose_preset(self, name: str) -> None:
         self._commands.set_preset(name)
         self.preset_chosen.emit(name)

@@ -3,11 +3,21 @@
 from collections.abc import Callable
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QComboBox,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
-from app.theme.buttons import TextButton, Words, rule
+from app.theme.buttons import SearchField, TextButton, Words, rule
 from app.theme.theme import Theme
 from app.theme.tokens import TYPE
+from app.windows.keys_page import KeysPage
 from app.windows.sheet import Sheet
 
 PAGES = (
@@ -29,6 +39,9 @@ class PreferencesSheet(Sheet):
         super().__init__(theme, host, "Preferences", (820, 600))
         self._theme, self._makers = theme, makers
         self._built: dict[str, QWidget] = {}
+        self.search = SearchField(theme, "Search settings")
+        self.search.textChanged.connect(self._find)
+        self._found: list[tuple[Words, str]] = []  # what is lit, and its tone before
         self.list = QListWidget()
         self.list.setProperty("role", "list")
         self.list.setFixedWidth(184)
@@ -43,7 +56,13 @@ class PreferencesSheet(Sheet):
         self._pages = QStackedWidget()
         side = QVBoxLayout()
         side.setContentsMargins(8, 8, 8, 8)
-        side.addWidget(self.list)
+        side.setSpacing(8)
+        side.addWidget(self.search)
+        self._nothing = Words(theme, "", TYPE.secondary, tone="t2", wrap=True)
+        self._nothing.setFixedWidth(184)
+        self._nothing.hide()
+        side.addWidget(self._nothing)
+        side.addWidget(self.list, 1)
         row = QHBoxLayout(self.body)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
@@ -74,8 +93,43 @@ class PreferencesSheet(Sheet):
             self.list.item(row).setIcon(self._theme.icon(icon))
 
     def _show_page(self, row: int) -> None:
-        name = PAGES[row][0]
+        if row >= 0:
+            self._pages.setCurrentWidget(self._page(PAGES[row][0]))
+
+    def _page(self, name: str) -> QWidget:
         if name not in self._built:
             self._built[name] = self._makers[name]()
             self._pages.addWidget(self._built[name])
-        self._pages.setCurrentWidget(self._built[name])
+        return self._built[name]
+
+    def _find(self, text: str) -> None:
+        """Leaves the pages on which something says this, and lights what does."""
+        wanted = text.strip().casefold()
+        for words, tone in self._found:
+            words.set_tone(tone)
+        self._found = []
+        shown = []
+        for row, (name, title, _) in enumerate(PAGES):
+            fits = wanted in title.casefold()
+            for label in self._page(name).findChildren(Words) if wanted else ():
+                if wanted in label.text().casefold():
+                    fits = True
+                    self._found.append((label, label.property("tone") or ""))
+                    label.set_tone("acc")
+            fits = fits or any(wanted in said.casefold() for said in _other_words(self._page(name)) if wanted)
+            self.list.item(row).setHidden(not fits)
+            if fits:
+                shown.append(row)
+        if isinstance(keys := self._built.get("keys"), KeysPage):
+            keys.search.setText(text if wanted and keys.finds(wanted) else "")
+        if shown and self.list.currentRow() not in shown:
+            self.list.setCurrentRow(shown[0])
+        self._nothing.setText(f"No setting says \u201c{text.strip()}\u201d.")
+        self._nothing.setVisible(not shown)
+
+
+def _other_words(page: QWidget) -> list[str]:
+    """What stands on buttons and in lists of a page."""
+    said = [button.text() for button in page.findChildren(QAbstractButton)]
+    said += [widget.accessibleName() for widget in page.findChildren(QWidget)]
+    return said + [box.itemText(i) for box in page.findChildren(QComboBox) for i in range(box.count())]

@@ -4,44 +4,25 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from app.theme.buttons import Words, rule
+from app.theme.buttons import Words
 from app.theme.icons import draw_glyph
+from app.theme.tabs import TabbedPanel
 from app.theme.theme import Theme
-from app.theme.tokens import MEDIUM, SEMIBOLD, SIZES, TYPE
+from app.theme.tokens import SEMIBOLD, TYPE
 
 
-class RightPanel(QFrame):
+class RightPanel(TabbedPanel):
     """Full height; without an avatar it says what will be here."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setProperty("role", "panel")
-        self.setAccessibleName("Face")
-        self.tabs = QTabBar()
-        self.tabs.setFont(theme.font(TYPE.card_title, MEDIUM))
-        self.tabs.setDrawBase(False)
-        self.tabs.setExpanding(False)
-        self.tabs.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        head = QWidget()
-        head.setFixedHeight(SIZES.panel_head)
-        line = QHBoxLayout(head)
-        line.setContentsMargins(14, 0, 8, 0)
-        line.addWidget(self.tabs, 0, Qt.AlignmentFlag.AlignBottom)
-        line.addStretch()
-        self._pages = QStackedWidget()
+        super().__init__(theme, "Face", parent)
         self._shown: list[QWidget] = []
         self._chosen: dict[QWidget, int] = {}  # by the first page of a set: the tab last chosen there
         self._empty = EmptyFace(theme)
-        self._pages.addWidget(self._empty)
+        self.pages.addWidget(self._empty)
         self.tabs.currentChanged.connect(self._show)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(head)
-        column.addWidget(rule())
-        column.addWidget(self._pages, 1)
         self._has_avatar = False
         self._show()
 
@@ -55,8 +36,8 @@ class RightPanel(QFrame):
         self._shown = [page for _, page in pages]
         for title, page in pages:
             self.tabs.addTab(title)
-            if self._pages.indexOf(page) < 0:
-                self._pages.addWidget(page)
+            if self.pages.indexOf(page) < 0:
+                self.pages.addWidget(page)
         if self._shown:
             self.tabs.setCurrentIndex(self._chosen.get(self._shown[0], 0))
         self.tabs.blockSignals(False)
@@ -73,9 +54,9 @@ class RightPanel(QFrame):
 
     def _show(self, _index: int = 0) -> None:
         if self._has_avatar and self._shown:
-            self._pages.setCurrentWidget(self._shown[max(0, self.tabs.currentIndex())])
+            self.pages.setCurrentWidget(self._shown[max(0, self.tabs.currentIndex())])
         else:
-            self._pages.setCurrentWidget(self._empty)
+            self.pages.setCurrentWidget(self._empty)
 
 
 class EmptyFace(QWidget):
