@@ -5,7 +5,7 @@ from types import ModuleType
 
 from engine.errors import TrainingError
 
-METHODS = ("embedtalk", "gaussiantalker", "dgtalker")
+METHODS = ("embedtalk", "gaussiantalker", "dgtalker", "talk2me")
 
 
 def method_module(name: str) -> ModuleType:

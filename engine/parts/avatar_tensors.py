@@ -52,6 +52,16 @@ class AvatarTensors:
             raise self.fault(f"{name!r} names what is not there")
         return array
 
+    def n_rows(self, name: str) -> int:
+        """Length of an array's first side."""
+        array = self._named(name)
+        return len(array) if array.ndim else 0
+
+    def beneath(self, prefix: str) -> "AvatarTensors":
+        """The arrays whose name starts with a prefix, named without it."""
+        found = {name: array for name, array in self._arrays.items() if name.startswith(prefix)}
+        return AvatarTensors({name.removeprefix(prefix): array for name, array in found.items()}, self.path)
+
     def group(self, prefix: str) -> dict[str, np.ndarray]:
         """All arrays whose name starts with a prefix; floating point ones are finite."""
         found = {name: array for name, array in self._arrays.items() if name.startswith(prefix)}

@@ -16,7 +16,7 @@ from engine.gaussians import Gaussians
 from engine.manifest import Manifest
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.controls import EARS, FACE_PARTS, REGION_WORDS, EyeScale, part_of, pose_codes
-from engine.methods.talk2me.deformation import ATTRIBUTE_SCALE, POSITION_SCALE, Deformation
+from engine.methods.talk2me.deformation import ATTRIBUTE_SCALE, N_ATTRIBUTES, POSITION_SCALE, Deformation
 from engine.methods.talk2me.driver import Talk2MeDriver
 from engine.methods.talk2me.expression import ExpressionGenerator
 from engine.methods.talk2me.live import COLUMNS, LiveDeformation
@@ -25,7 +25,7 @@ from engine.methods.talk2me.regions import weights_of
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.filmed_avatar import FilmedAvatar
 
-MAX_WIDTH, MAX_COEFFICIENTS, MAX_BEHIND, MAX_STYLES = 1024, 512, 500, 100_000
+MAX_WIDTH, MAX_COEFFICIENTS, MAX_BEHIND, MAX_STYLES, MAX_LAYERS = 1024, 512, 500, 100_000, 8
 LEAST_GAP = 1e-3  # between near and far, squared head heights
 
 
@@ -54,10 +54,10 @@ class Talk2MeAvatar(FilmedAvatar):
         self.eyes = EyeScale(file.array("eyes.open", (2,)), file.array("eyes.span", (2,)))
         if not (self.eyes.span > 0).all():
             raise file.fault("its eyes neither open nor shut")
-        styles = file.group("styles").get("styles")
-        if styles is None or not 1 <= len(styles) <= MAX_STYLES:
-            raise file.fault("its styles are missing")
-        self.styles = torch.from_numpy(file.array("styles", (len(styles), n_expression + 2)))
+        n_styles = file.n_rows("styles")
+        if not 1 <= n_styles <= MAX_STYLES:
+            raise file.fault(f"'styles' has {n_styles} rows")
+        self.styles = torch.from_numpy(file.array("styles", (n_styles, n_expression + 2)))
         self._read_splats(file, n)
         self.network = _network(file, "deformation", Deformation(deformation_sizes(self.config, n_expression)), device)
         sizes = expression_sizes(self.config, n_expression, *n_features)
@@ -160,7 +160,8 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tup
         c = Talk2MeConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in known})
         widths = (c.n_code, c.width, c.pose_width, c.n_hidden, c.n_sound_code, c.n_fused, n_meant, 2 * n_said)
         whole = all(isinstance(w, int) and 1 <= w <= 2 * MAX_WIDTH for w in widths) and c.n_code % 2 == 0
-        whole = whole and all(isinstance(w, int) and 1 <= w <= 64 for w in (c.n_factor, c.n_heads, c.n_layers))
+        whole = whole and all(isinstance(w, int) and 1 <= w <= 64 for w in (c.n_factor, c.n_heads))
+        whole = whole and isinstance(c.n_layers, int) and 1 <= c.n_layers <= MAX_LAYERS
         whole = whole and c.n_fused % c.n_heads == 0 and isinstance(c.n_behind, int) and 1 <= c.n_behind <= MAX_BEHIND
         whole = (
             whole and 0 <= float(c.near) < float(c.far) and 0 <= float(c.dropout) < 1 and len(manifest.encoders) == 2
@@ -170,6 +171,15 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tup
         raise file.fault(f"its network's sizes cannot be read ({error})") from error
     if not whole:
         raise file.fault("its network's sizes make no sense")
+    for name, shape in {
+        "generator.fuse.weight": (c.n_fused, 2 * c.n_fused),
+        "generator.from_products.weight": (c.n_fused, 3 * c.n_factor**2),
+        "generator.phonetic.0.weight": (c.n_hidden, 2 * n_said),
+        "generator.phonetic.4.weight": (c.n_sound_code, c.n_hidden),
+        "deformation.heads.exp_attributes.out.weight": (N_ATTRIBUTES, c.width),
+        "deformation.heads.pose_attributes.out.weight": (N_ATTRIBUTES, c.pose_width),
+    }.items():  # nothing larger is built than the file holds
+        file.array(f"network.{name}", shape)
     return c, names, (2 * n_said, n_meant)
 
 

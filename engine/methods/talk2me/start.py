@@ -13,7 +13,7 @@ from engine.errors import TrainingError
 from engine.methods.talk2me.config import HEADS, Talk2MeConfig, head_of
 from engine.methods.talk2me.place_code import morton_order
 from engine.training.clip import Clip
-from engine.training.clip_head import ClipHead, clip_head, fit_if_missing
+from engine.training.clip_head import ClipHead, clip_head
 from engine.training.start_points import filled, picture_colors, start_points, thinned
 from engine.training.views import frontal_index
 from engine.vocabulary import ARKIT_52
@@ -50,10 +50,11 @@ class Start:
 
 
 def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
-    """What a training starts from; a fit that is missing is made first.
+    """What a training starts from.
 
     Raises:
         TrainingError: if the config names no head model, or no face coefficient moves in the clip.
+        DatasetError: if the head model was not fitted to the dataset.
         ModelMissingError: when the head model's files are missing.
     """
     if config.head not in HEADS:
@@ -66,8 +67,6 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
         points, colors = start_points(clip, n_rest, seed)
         landmarks, lips = _tracked_landmarks(clip, points)
     else:
-        for _ in fit_if_missing(clip.dataset.path, head):
-            pass
         fitted = clip_head(clip.dataset, head)
         names, expression, error_px = fitted.face.names, fitted.expression, fitted.error_px
         landmarks, lips = _fitted_landmarks(fitted, clip)
