@@ -15,7 +15,7 @@ from engine.errors import OutputError
 from engine.export.formats import FORMATS, ClipFormat
 from engine.export.presets import MAX_NAME, ExportPreset, ExportPresets
 
-WIDTH = 206
+WIDTH, ROW_HEIGHT = 206, 43
 MENU_SIZE = 24
 ICONS = {"mp4": "movie-open-outline", "mp4-av1": "movie-open-outline", "webm-alpha": "checkerboard",
          "mov-prores": "filmstrip", "webp": "repeat", "gif": "file-gif-box", "apng": "repeat",
@@ -29,7 +29,7 @@ class ChoiceRow(QAbstractButton):
     def __init__(self, theme: Theme, icon: str, name: str, detail: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._icon, self._name, self._detail = theme, icon, name, detail
-        self.setFixedSize(WIDTH, 45)
+        self.setFixedSize(WIDTH, ROW_HEIGHT)
         self.setCheckable(True)
         self.setAccessibleName(f"{name}, {detail}")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
@@ -53,16 +53,16 @@ class ChoiceRow(QAbstractButton):
             p.setPen(QPen(theme.color("acc"), 2) if self.hasFocus() else Qt.PenStyle.NoPen)
             p.setBrush(theme.color("soft" if chosen else "head"))
             p.drawRoundedRect(QRectF(self.rect()).adjusted(1, 1, -1, -1), 6, 6)
-        draw_glyph(p, QRectF(10, 13, 20, 20), self._icon, theme.color("acc" if chosen else "t2"))
+        draw_glyph(p, QRectF(10, 12, 20, 20), self._icon, theme.color("acc" if chosen else "t2"))
         room = self.width() - 39 - self.room_right()
         p.setPen(theme.color("soft_text" if chosen else "t1"))
         p.setFont(theme.font(TYPE.base, SEMIBOLD if chosen else MEDIUM))
         name = p.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideRight, room)
-        p.drawText(QRectF(39, 5, room, 18), flags.AlignVCenter, name)
+        p.drawText(QRectF(39, 4, room, 18), flags.AlignVCenter, name)
         p.setFont(theme.font(TYPE.secondary))
         p.setPen(theme.color("soft_text" if chosen else "t3"))
         detail = p.fontMetrics().elidedText(self._detail, Qt.TextElideMode.ElideRight, room)
-        p.drawText(QRectF(39, 22, room, 17), flags.AlignVCenter, detail)
+        p.drawText(QRectF(39, 21, room, 17), flags.AlignVCenter, detail)
 
 
 class PresetRow(ChoiceRow):
@@ -166,10 +166,11 @@ class ExportList(QWidget):
         self.name_field.returnPressed.connect(self._take_name)
         self.name_field.installEventFilter(self)
         self.name_field.hide()
-        for widget in (self.undo_button, self.save_button, self.name_field):
+        left, wide = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag(0)
+        for widget, place in ((self.undo_button, left), (self.save_button, left), (self.name_field, wide)):
             holder = QVBoxLayout()
             holder.setContentsMargins(12, 0, 12, 0)
-            holder.addWidget(widget)
+            holder.addWidget(widget, alignment=place)
             column.addLayout(holder)
 
     def choose_format(self, kind: ClipFormat) -> None:

@@ -50,9 +50,8 @@ class ExportPreset(BaseModel):
 
     @property
     def words(self) -> str:
-        """What a person reads beneath its name: `1080 × 1920, 30 fps, MP4`."""
-        size = f"{self.width} × {self.height}"
-        return f"{size}, {self.fps:g} fps, {FORMATS[self.kind].detail.partition(',')[0]}"
+        """What a person reads beneath its name: `MP4, 1080×1920, 30 fps`."""
+        return f"{FORMATS[self.kind].detail.partition(',')[0]}, {self.width}×{self.height}, {self.fps:g} fps"
 
 
 class ExportPresets:

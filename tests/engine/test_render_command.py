@@ -48,4 +48,4 @@ def test_an_unknown_preset_names_those_there_are(order, tmp_path):
 
 def test_formats_and_presets_are_listed(order):
     done = CliRunner().invoke(cli, ["formats"])
-    assert "Animated WebP" in done.output and "480 × 270, 30 fps" in done.output
+    assert "Animated WebP" in done.output and "480×270, 30 fps" in done.output

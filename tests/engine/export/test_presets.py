@@ -23,7 +23,7 @@ def test_what_is_saved_is_there_at_the_next_start(path):
     again = ExportPresets(path)
     assert [preset.name for preset in again] == ["Reel", "Loop"]
     assert again.named("reel") == make_preset(**REEL)
-    assert again.named("Reel").words == "1080 × 1920, 30 fps, MP4"
+    assert again.named("Reel").words == "MP4, 1080×1920, 30 fps"
 
 
 def test_saving_under_a_name_that_exists_replaces_that_preset(path):
