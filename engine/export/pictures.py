@@ -75,7 +75,8 @@ class Painter:
         if self._is_transparent:
             image = finished(rendered, None)
         else:
-            image = avatar.compose(rendered, controls, large, time, performer.background)
+            settings = performer.mixer.settings
+            image = avatar.compose(rendered, controls, large, time, performer.background, settings)
         return Drawn(image, layers, self._depth(layers, camera) if self._has_depth else None)
 
     def finish(self, drawn: Drawn) -> Picture:
