@@ -59,7 +59,7 @@ class EditTimeline(QFrame):
         line = QHBoxLayout(strip)
         line.setContentsMargins(10, 0, 8, 0)
         line.setSpacing(2)
-        self.to_start = IconButton(theme, "skip-previous", "To the start", "Home")
+        self.to_start = IconButton(theme, "skip-previous", "To the start", "Ctrl+Home")
         self.back = IconButton(theme, "step-backward", "A frame back", "Left")
         self.play = IconButton(theme, "play", "Play", "Space", "J, K and L shuttle.", icon_size=20)
         self.forward = IconButton(theme, "step-forward", "A frame on", "Right")
@@ -117,7 +117,7 @@ class EditTimeline(QFrame):
         self.layers = TextButton(theme, "Add layer", "layers-plus", kind="small", why="Over the chosen stretch.")
         self.layers.setMenu(self._layer_menu())
         self.camera_key = IconButton(
-            theme, "camera-plus-outline", "Key the camera", "I", "The viewport's camera becomes a key here."
+            theme, "camera-plus-outline", "Key the camera", "Shift+I", "The viewport's camera becomes a key here."
         )
         self.camera_key.clicked.connect(lambda: model.add_camera_key())
         for button in (self.camera_key, self.check, self.layers):
