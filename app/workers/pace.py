@@ -1,10 +1,14 @@
 """How often and how large the performer draws: a steady rate without spinning, and a size the machine can hold."""
 
+import math
 from collections import deque
 
 SCALES = (1.0, 0.75, 0.5)
 PIXELS_SHARE = 0.5
 """A smaller picture is no remedy where less than this part of a frame's cost goes with its pixels."""
+
+PER_PIXEL = 0.65
+"""Part of a full picture's drawing that goes with its area; the rest goes with the Gaussians."""
 
 
 class Pace:
@@ -24,9 +28,9 @@ class Pace:
         return max(0.0, self._due - now)
 
     def began(self, now: float) -> None:
-        """A frame begins: the next one is due a period after this one was, or after now if this one is late."""
+        """A frame begins: the next one is due a period after this one was; after now if it is late, or early."""
         period = 1.0 / self.rate_hz
-        self._due = self._due + period if now - self._due < period else now + period
+        self._due = self._due + period if 0 <= now - self._due < period else now + period
 
     def shown(self, now: float) -> None:
         self._shown.append(now)
@@ -34,6 +38,49 @@ class Pace:
     def fps(self, now: float) -> float:
         """Frames shown in the last second."""
         return float(sum(1 for moment in self._shown if now - moment <= 1.0))
+
+
+class Hand:
+    """How large pictures are drawn while a hand moves sliders or the camera: as large as answers at once, then in full.
+
+    One move alone is no dragging: a click is answered by a whole picture.
+
+    Args:
+        budget_ms: what a picture may cost while the hand moves. Two of them fit into the 33 ms in which a slider must
+            be answered: the one that is being drawn when it moves, and the one that shows it.
+    """
+
+    RESTS_AFTER_S = 0.25
+    _FOLLOW = 0.2
+
+    def __init__(self, budget_ms: float = 13.0) -> None:
+        self._budget_ms = budget_ms
+        self._moved_at, self._drags_until = -math.inf, -math.inf
+        self._fixed_ms = self._drawn_ms = 0.0  # of a full picture: what its size changes nothing of, and its drawing
+
+    def moved(self, now: float) -> None:
+        """A slider or the camera was moved."""
+        if now - self._moved_at < self.RESTS_AFTER_S:
+            self._drags_until = now + self.RESTS_AFTER_S
+        self._moved_at = now
+
+    def scale(self, now: float) -> float:
+        """Part of the full size to draw at."""
+        if now >= self._drags_until:
+            return 1.0
+        fits = (scale for scale in SCALES if self._fixed_ms + self._drawn_ms * _share(scale) <= self._budget_ms)
+        return next(fits, SCALES[-1])
+
+    def add(self, cost_ms: float, drawn_ms: float, scale: float) -> None:
+        """Takes what a picture at a scale cost in all, and what of it drawing took."""
+        full_ms, fixed_ms = drawn_ms / _share(scale), cost_ms - drawn_ms
+        follow = self._FOLLOW if self._drawn_ms else 1.0
+        self._drawn_ms += follow * (full_ms - self._drawn_ms)
+        self._fixed_ms += follow * (fixed_ms - self._fixed_ms)
+
+
+def _share(scale: float) -> float:
+    return 1 - PER_PIXEL + PER_PIXEL * scale * scale
 
 
 class RenderScale:
@@ -83,6 +130,7 @@ class RenderScale:
         if self._fast >= self._patience:
             self._level, self._fast = self._level - 1, 0
 
-    def size(self, width: int, height: int) -> tuple[int, int]:
-        """The size to draw for an asked size in pixels."""
-        return max(16, round(width * self.scale)), max(16, round(height * self.scale))
+
+def scaled(width: int, height: int, scale: float) -> tuple[int, int]:
+    """The size to draw for an asked size in pixels."""
+    return max(16, round(width * scale)), max(16, round(height * scale))

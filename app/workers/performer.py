@@ -130,6 +130,7 @@ class PerformerProcess:
         for name in LOOK_FIELDS:
             if name in request:
                 setattr(self.stage.look, name, request[name])
+        self.stage.note_hand()
         self.stage.apply_look()
         self._rival.apply(self.stage)
 
@@ -159,6 +160,7 @@ class PerformerProcess:
         look = self.stage.look
         if "orbit" in request:
             look.orbit = Orbit.from_json(request["orbit"]) if request["orbit"] else None
+            self.stage.note_hand()
         if "size" in request:
             look.width, look.height = clamped_size(*request["size"])
         if "mode" in request:
@@ -338,7 +340,7 @@ class PerformerProcess:
 
     def _show(self) -> None:
         now = time.perf_counter()
-        if self.stage.performer is not None and self.stage.pace.wait_s(now) <= 0:
+        if self.stage.performer is not None and self.stage.is_due(now):
             self.stage.pace.began(now)
             n_drawn = self.stage.n_drawn
             moment = self.stage.tick()

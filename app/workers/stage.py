@@ -9,7 +9,7 @@ import numpy as np
 
 from app.workers.camera_out import CameraOut
 from app.workers.frames import MAX_CONTROLS, MAX_SIDE_PX, FrameHeader, FrameWriter
-from app.workers.pace import Pace, RenderScale
+from app.workers.pace import Hand, Pace, RenderScale, scaled
 from app.workers.take_player import TakePlayer
 from app.workers.voice_line import VoiceLine
 from engine.camera import Camera, Orbit
@@ -88,6 +88,7 @@ class Stage:
         self._frames, self._voice = frames, voice
         self._latency = LatencyLog()
         self._scale = RenderScale()
+        self._hand = Hand()
         self._header = FrameHeader()
         self._stages: dict[str, float] = {}
         self._drawn: tuple[int, np.ndarray] | None = None  # version of the look, controls
@@ -116,6 +117,15 @@ class Stage:
     def redraw(self) -> None:
         """Something that shows has changed: a new picture follows."""
         self.look.version += 1
+
+    def note_hand(self) -> None:
+        """A slider or the camera was moved by hand: it is answered at once, smaller if that is what it takes."""
+        self._hand.moved(time.perf_counter())
+
+    def is_due(self, now: float) -> bool:
+        """Whether the next round is due: by its rate, or because something waits to be shown and the window is free."""
+        is_asked = self._drawn is None or self._drawn[0] != self.look.version
+        return self.pace.wait_s(now) <= 0 or (is_asked and self._frames.n_unread == 0)
 
     def apply_look(self) -> None:
         """Brings the performer in line with the look after a request changed it; a new picture follows."""
@@ -158,7 +168,7 @@ class Stage:
         if self.performer is None:
             return None
         options = options or self.look.options
-        self.performer.background = background_of(self.look.background, *self._size())
+        self.performer.background = background_of(self.look.background, *self._full_size())
         self.performer.view = None
         if self.look.mode != "color" or options.changes_color:
             self.performer.view = LiveView(self.look.mode, self.performer.avatar, options)
@@ -182,9 +192,9 @@ class Stage:
         self._log_latency_of_sound(moment, now)
         if not self._is_still(moment):
             if self._frames.n_unread < MAX_UNREAD or now - self._drawn_at > UNSEEN_PERIOD_S:
-                self._draw(moment, now, self._size())
+                self._draw(moment, now, self._size(now))
         elif not self._is_sharp and now - self._drawn_at > SHARPEN_AFTER_S:
-            self._draw(moment, now, (self.look.width, self.look.height))
+            self._draw(moment, now, self._full_size())
         elif now - self._published_at >= METER_PERIOD_S and self._voice.is_live:
             self._published_at = now
             self._frames.repeat(self._figures(moment, now))
@@ -230,8 +240,12 @@ class Stage:
     def orbit(self) -> Orbit:
         return self.look.orbit or self.performer.avatar.manifest.orbit
 
-    def _size(self) -> tuple[int, int]:
-        return self._scale.size(self.look.width, self.look.height)
+    def _full_size(self) -> tuple[int, int]:
+        return self.look.width, self.look.height
+
+    def _size(self, now: float) -> tuple[int, int]:
+        """The size to draw at: what the machine can hold, or less while a hand is moving something."""
+        return scaled(*self._full_size(), min(self._scale.scale, self._hand.scale(now)))
 
     def _is_still(self, moment: Moment) -> bool:
         """Whether the picture drawn last still shows this moment."""
@@ -251,9 +265,11 @@ class Stage:
         work["present"] = (done - now) * 1e3 - sum(work.values())
         self._stages.update(work)
         self._latency.add(self._stages)
-        self._is_sharp = size == (self.look.width, self.look.height)
-        if size == self._size():  # not the one sharp picture of a still face
-            self._scale.add((done - now) * 1e3, work["raster"] + work["present"])
+        self._is_sharp = size == self._full_size()
+        cost_ms, drawn_ms = (done - now) * 1e3, work["raster"] + work["present"]
+        self._hand.add(cost_ms, drawn_ms, height / self.look.height)
+        if size == scaled(*self._full_size(), self._scale.scale):  # no hand's, nor the one sharp one of a still face
+            self._scale.add(cost_ms, drawn_ms)
         self.pace.shown(done)
         self._frames.commit(self._figures(moment, done, frame.n_gaussians))
         self._drawn = (self.look.version, moment.controls.values.copy())

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.workers.pace import Pace, RenderScale
+from app.workers.pace import Hand, Pace, RenderScale, scaled
 
 
 def test_frames_are_a_period_apart_and_a_late_one_is_not_made_up_for():
@@ -13,6 +13,37 @@ def test_frames_are_a_period_apart_and_a_late_one_is_not_made_up_for():
     assert pace.wait_s(10.021) == pytest.approx(0.019)
     pace.began(10.2)
     assert pace.wait_s(10.2) == pytest.approx(0.02)
+
+
+def test_an_early_frame_does_not_push_the_following_ones_away():
+    pace = Pace(50.0)
+    pace.began(10.0)
+    for early in (10.005, 10.010, 10.015):
+        pace.began(early)
+    assert pace.wait_s(10.015) == pytest.approx(0.02)
+
+
+def test_a_hand_that_drags_gets_the_largest_pictures_that_answer_at_once():
+    hand = Hand(budget_ms=13.0)
+    hand.add(cost_ms=20.0, drawn_ms=15.0, scale=1.0)
+    hand.moved(5.0)
+    assert hand.scale(5.0) == 1.0  # a click is no dragging
+    hand.moved(5.1)
+    assert hand.scale(5.1) == 0.5 and hand.scale(5.3) == 0.5
+    assert hand.scale(5.36) == 1.0  # it rests
+    for _ in range(100):
+        hand.add(cost_ms=10.0, drawn_ms=6.0, scale=0.5)  # 11.7 of a full picture
+    hand.moved(7.0)
+    hand.moved(7.1)
+    assert hand.scale(7.1) == 0.75
+
+
+def test_a_fast_machine_drags_in_full():
+    hand = Hand(budget_ms=13.0)
+    hand.add(cost_ms=9.0, drawn_ms=6.0, scale=1.0)
+    hand.moved(5.0)
+    hand.moved(5.1)
+    assert hand.scale(5.1) == 1.0
 
 
 def test_the_rate_told_is_of_the_last_second():
@@ -28,7 +59,7 @@ def test_too_slow_frames_get_smaller_and_stay_so():
     for _ in range(100):
         scale.add(60.0 * scale.scale**2, 50.0 * scale.scale**2)
     assert scale.scale == 0.5 or 60.0 * scale.scale**2 < 1000 / 30
-    assert scale.size(1000, 800) == (round(1000 * scale.scale), round(800 * scale.scale))
+    assert scaled(1000, 800, scale.scale) == (round(1000 * scale.scale), round(800 * scale.scale))
 
 
 def test_a_machine_that_holds_the_rate_draws_in_full():

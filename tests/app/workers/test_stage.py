@@ -164,6 +164,34 @@ def test_the_picture_is_drawn_smaller_while_it_is_slow_and_in_full_once_it_is_st
     assert last.image.shape[0] == 48 and scene.frame() is last
 
 
+def test_what_the_hand_moves_is_due_at_once_and_drawn_smaller_only_while_it_is_dragged(scene, monkeypatch):
+    from app.workers import stage as module
+
+    now = [1000.0]
+    monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
+    slow = scene.performer.picture
+
+    def picture(*arguments):
+        now[0] += 0.030
+        frame = slow(*arguments)
+        frame.stages_ms["raster"] = 25.0
+        return frame
+
+    monkeypatch.setattr(scene.performer, "picture", picture)
+    shapes = []
+    for yaw in (1.0, 2.0, 3.0):
+        scene.stage.note_hand()
+        shapes.append(scene.look(values={"pose.yaw": yaw}).image.shape[:2])
+        scene.stage.pace.began(now[0])
+        assert not scene.stage.is_due(now[0])
+        scene.stage.redraw()
+        assert scene.stage.is_due(now[0])  # the window has taken the one before
+        now[0] += 0.02
+    assert shapes == [(48, 64), (24, 32), (24, 32)]
+    now[0] += 0.3
+    assert scene.look(values={"pose.yaw": 4.0}).image.shape[:2] == (48, 64)
+
+
 def test_the_meter_goes_on_while_the_picture_stands_still(scene):
     scene.ring.start_generation(16_000, 0.0)
     scene.ring.state = scene.ring.state.LIVE
