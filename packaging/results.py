@@ -1,6 +1,6 @@
 """Makes the figures of docs/results.md again; every step is skipped when its result lies in the work folder already.
 
-    python packaging/results.py [--minutes 40] [--work out/results]
+    python packaging/results.py [--minutes 40] [--work out/results] [--sound-delay 0.2] [--set NAME=VALUE]
 
 Needs the shared data folder (MOUTHPIECE_SHARED, or ../shared beside the checkout): a real clip, real speech and
 MediaPipe's face landmarker. Prints the commands it runs; the numbers end up in WORK/results.json.
@@ -25,6 +25,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--minutes", type=float, default=40, help="training time on the real clip")
     options.add_argument("--work", type=Path, default=Path("out/results"))
+    options.add_argument("--sound-delay", type=float, default=0.0, help="lay the clip's sound so many seconds later")
+    options.add_argument("--set", action="append", default=[], help="a setting of the training, NAME=VALUE")
     chosen = options.parse_args()
     shared = Path(os.environ.get("MOUTHPIECE_SHARED", CHECKOUT.parent / "shared")) / "data"
     clip, model = shared / "clips" / "WDA_KatieHill_000.mp4", shared / "models" / "face_landmarker.task"
@@ -35,9 +37,11 @@ def main() -> None:
     results = Results(work / "results.json")
     dataset, avatar, spoken = work / "real.dataset", work / "real.avatar", work / "real.mp4"
 
-    results.run("capture", dataset, "capture", clip, "-o", dataset, "--face-landmarker", model)
+    results.run("capture", dataset, "capture", clip, "-o", dataset, "--face-landmarker", model,
+                "--sound-delay", chosen.sound_delay)  # fmt: skip
+    settings = [option for one in chosen.set for option in ("--set", one)]
     results.run("train", avatar, "train", dataset, "--method", "embedtalk", "--preset", "cpu", "-o", avatar,
-                "--minutes", chosen.minutes)  # fmt: skip
+                "--minutes", chosen.minutes, *settings)  # fmt: skip
     results.run("evaluate", None, "evaluate", avatar, dataset, "--face-landmarker", model)
     results.run("render", spoken, "render", avatar, "--voice", shared / "speech" / "deyu.wav", "-o", spoken)
     sounds = [option for sound in sorted((shared / "speech").glob("*.wav")) for option in ("--speech", sound)]

@@ -13,6 +13,7 @@ from engine.evaluation import metrics
 from engine.methods.base import Avatar, DriverInputs
 from engine.parts.action_units import MOUTH_UNITS
 from engine.parts.audio_net import N_STEPS, window_start
+from engine.training.poses import carried
 from engine.training.thumbnail import rendered_layers
 from engine.training.units import heard_units
 from engine.training.voice import hear
@@ -45,8 +46,9 @@ class Compared:
 class Comparison:
     """Drives an avatar with a dataset's voice, action units and cameras.
 
-    Training frames use their cameras as corrected in training where the avatar was made from this dataset, held-out
-    frames the tracked ones; what stands behind the head is the dataset's own.
+    Training frames use their cameras as corrected in training where the avatar was made from this dataset. Held-out
+    frames use the tracked ones, moved as training frames of like turn and place were (`engine.training.poses.carried`);
+    what stands behind the head is the dataset's own.
     """
 
     def __init__(self, avatar: Avatar, dataset: Dataset) -> None:
@@ -57,6 +59,7 @@ class Comparison:
         self._driver = avatar.driver([voice.histories[0] for voice in voices])
         self._units = tuple(spec.name for spec in avatar.schema if spec.name.startswith("au."))
         self._heard = self._heard_units()
+        self._cameras: np.ndarray | None = None
 
     def compared(self, index: int, with_mouth_units: bool = True) -> Compared:
         """One frame; without mouth units the mouth is left to the voice."""
@@ -87,15 +90,21 @@ class Comparison:
         camera = self.dataset.camera(index)
         trained = getattr(self.avatar, "training_viewmats", None)
         own = self.avatar.manifest.provenance.get("dataset") == self.dataset.info.name
-        if own and trained is not None and len(trained) == self.dataset.info.n_train and index < len(trained):
-            return Camera(trained[index], camera.k, camera.width, camera.height)
-        return camera
+        if not own or trained is None or len(trained) != self.dataset.info.n_train:
+            return camera
+        viewmat = trained[index] if index < len(trained) else self._carried(trained)[index]
+        return Camera(viewmat, camera.k, camera.width, camera.height)
 
     def stretch_of_sound(self, ids: np.ndarray) -> np.ndarray:
         """The sound of consecutive frames."""
         first, last = (float(self.dataset.times[i]) for i in (ids[0], ids[-1]))
         rate = self.sound_rate_hz
         return self.sound[int(first * rate) : int((last + 1 / self.dataset.info.fps) * rate)]
+
+    def _carried(self, trained: np.ndarray) -> np.ndarray:
+        if self._cameras is None:
+            self._cameras = carried(self.dataset.tracks["viewmats"], trained)
+        return self._cameras
 
     def _over(self, controls: Controls, camera: Camera, behind: np.ndarray) -> np.ndarray:
         with torch.no_grad():

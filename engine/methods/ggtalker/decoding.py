@@ -45,15 +45,18 @@ class LocalGaussians:
         return Gaussians(means, quats, scales, self.opacities, self.harmonics[:, None], sh_degree=0)
 
 
-def decoded(raw: Tensor, base: Tensor, start_scales: Tensor | float = START_SCALE) -> LocalGaussians:
+def decoded(
+    raw: Tensor, base: Tensor, start_scales: Tensor | float = START_SCALE, reach: Tensor | float = REACH
+) -> LocalGaussians:
     """Gaussians from the map's values `[N, 14]`; zeros are round ones of the start scale on the surface, grey.
 
     Args:
         base: where the texels lie in their triangles, `Binding.base` `[N, 3]`; start_scales: `[N, 1]`, see there.
+        reach: how far from its texel each may go, sizes of its triangle, `[N, 1]`.
     """
     upright = raw.new_tensor([1.0, 0.0, 0.0, 0.0])
     return LocalGaussians(
-        base + REACH * torch.tanh(raw[:, POSITION]),
+        base + reach * torch.tanh(raw[:, POSITION]),
         F.normalize(raw[:, ROTATION] + upright, dim=1),
         start_scales * torch.exp(raw[:, SCALE]),
         torch.sigmoid(raw[:, OPACITY][:, 0] + START_LOGIT),
@@ -75,9 +78,10 @@ def raw_colors(colors: Tensor) -> Tensor:
 
 
 def shape_losses(
-    local: LocalGaussians, base: Tensor, weight_offset: float = 0.01, most_scales: Tensor | float = MOST_SCALE
-) -> Tensor:
-    """What holds Gaussians to their triangles in adaptation (section 5): squared distance from the texel, and scales
-    over `most_scales`, a number or `[N, 1]`: at least `start_scales`."""
-    offset = (local.offsets - base).square().sum(dim=1).mean()
+    local: LocalGaussians, base: Tensor, weight_offset: float = 0.01, most_scales: Tensor | float = MOST_SCALE,
+    reach: Tensor | float = REACH,
+) -> Tensor:  # fmt: skip
+    """What holds Gaussians to their triangles in adaptation (section 5): squared distance from the texel, measured
+    against how far they may go, and scales over `most_scales`, a number or `[N, 1]`: at least `start_scales`."""
+    offset = (REACH * (local.offsets - base) / reach).square().sum(dim=1).mean()
     return weight_offset * offset + F.relu(local.scales - most_scales).mean()

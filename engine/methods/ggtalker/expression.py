@@ -11,32 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.methods.ggtalker.config import ExpressionSize
 from engine.parts.diffusion import Diffusion, guided
-
-
-@dataclass(frozen=True)
-class ExpressionSize:
-    """How large the network is; the defaults are the paper's, `SMALL` is for two processor cores.
-
-    Attributes:
-        n_audio: features of a frame of sound; n_motion: coefficients K, of FLAME 100 of expression and 3 of the jaw.
-        width: d; n_layers, n_heads, n_hidden: of the decoder; n_encoder_layers: of the condition encoder.
-        n_speaker: width of a speaker's embedding; n_speakers: how many are kept.
-        n_positions: longest clip, frames.
-    """
-
-    n_audio: int = 1280
-    n_motion: int = 103
-    width: int = 512
-    n_layers: int = 8
-    n_heads: int = 8
-    n_hidden: int = 1024
-    n_encoder_layers: int = 2
-    n_speaker: int = 64
-    n_speakers: int = 1
-    n_positions: int = 100
-    dropout: float = 0.1
-
 
 SMALL = {"width": 128, "n_heads": 4, "n_hidden": 256, "n_encoder_layers": 1, "n_positions": 50}
 """8 layers of 128: about 1.8 MMAC a frame, step and branch; the paper's size takes 27."""

@@ -41,15 +41,25 @@ def cut(mask: np.ndarray, dilation_px: float = DILATION_PX, rim_px: float = RIM_
     return Cut(distance <= dilation_px * scale, distance <= (dilation_px + rim_px) * scale)
 
 
+def coarse_cut(mask: np.ndarray, step: int = 4) -> Cut:
+    """`cut` worked out on every `step`-th pixel, for a tenth of its cost."""
+    few = cut(mask[::step, ::step])
+    height, width = mask.shape
+    grown = (np.repeat(np.repeat(a, step, 0), step, 1)[:height, :width] for a in (few.hole, few.rim))
+    return Cut(*grown)
+
+
 class Inpainter(nn.Module):
     """A U-Net without normalisation, so that brightness does not hang on the size of the mask.
 
     Args:
         base: channels at full size; 16 live, 32 offline, 8 in the small preset. n_levels: sizes it works at.
+        shrink: how much smaller than the picture the network works; what it gives is enlarged again.
     """
 
-    def __init__(self, base: int = 16, n_levels: int = 5) -> None:
+    def __init__(self, base: int = 16, n_levels: int = 5, shrink: int = 1) -> None:
         super().__init__()
+        self.shrink = shrink
         widths = [base * 2**k for k in range(n_levels)]
         self.multiple = 2 ** (n_levels - 1)
         self.down = nn.ModuleList(_Pair(a, b) for a, b in zip([7] + widths, widths))
@@ -81,6 +91,9 @@ class Inpainter(nn.Module):
 
     def unet(self, x: Tensor) -> Tensor:
         """`[B, 7, H, W]` -> `[B, 4, H, W]`, any size."""
+        size = x.shape[2:]
+        if self.shrink > 1:
+            x = F.avg_pool2d(x, self.shrink, ceil_mode=True)
         height, width = x.shape[2:]
         x = F.pad(x, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
         levels = []
@@ -90,7 +103,8 @@ class Inpainter(nn.Module):
         for pair, skip in zip(reversed(self.up), reversed(levels[:-1])):
             x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
             x = pair(torch.cat([skip, x], dim=1))
-        return self.last(x)[:, :, :height, :width]
+        out = self.last(x)[:, :, :height, :width]
+        return out if self.shrink == 1 else F.interpolate(out, size=size, mode="bilinear", align_corners=False)
 
 
 class _Pair(nn.Sequential):

@@ -80,6 +80,13 @@ class MotionStream:
         self._n_given, self._is_over = 0, False
         self._pending: Iterator[Tensor] | None = None
 
+    def under(self, plan: WindowPlan) -> "MotionStream":
+        """The same stream going on under another plan; what was begun of a window is begun again."""
+        other = MotionStream(self.net, self.diffusion, self.speaker, plan)
+        other._audio, other._heard_from, other._is_over = self._audio, self._heard_from, self._is_over
+        other._given, other._n_given = self._given[max(0, len(self._given) - plan.history) :], self._n_given
+        return other
+
     @property
     def n_given(self) -> int:
         """How many frames of motion have been given."""

@@ -6,13 +6,13 @@ import torch
 
 from engine.camera import Orbit, pose_matrix
 from engine.parts.head_pose import apply_pose, held_back, pose_numbers, posed_camera_position
-from engine.training.poses import PoseCorrections
+from engine.training.poses import PoseCorrections, carried
 from engine.training.views import frontal_index, orbit_of, poses_between, view_coverage
 
 
 def test_a_correction_is_a_rotation_and_starts_as_none():
     viewmat = torch.tensor(Orbit(azimuth_deg=20).camera(64, 64).viewmat, dtype=torch.float32)
-    poses = PoseCorrections(3)
+    poses = PoseCorrections(turning_head(3))
     assert torch.equal(poses(1, viewmat), viewmat)
     with torch.no_grad():
         poses.twists[1] = torch.tensor([0.03, -0.02, 0.04, 0.01, 0.02, -0.03])
@@ -22,8 +22,61 @@ def test_a_correction_is_a_rotation_and_starts_as_none():
     assert float(angle.detach()) == pytest.approx(float(poses.twists[1, :3].detach().norm()), abs=1e-3)
 
 
+def turning_head(n_frames: int, seed: int = 0) -> np.ndarray:
+    """Cameras of a head that turns, nods and sways about."""
+    angles = np.cumsum(np.random.default_rng(seed).normal(size=(n_frames, 2)) * [3, 2], axis=0)
+    return np.array([Orbit(azimuth_deg=a, elevation_deg=e).camera(64, 64).viewmat for a, e in angles])
+
+
+def leaning(viewmats: np.ndarray) -> np.ndarray:
+    """The cameras of a tracker that holds the head for 0.02 head heights too deep."""
+    deeper = np.eye(4)
+    deeper[2, 3] = 0.02
+    return viewmats @ deeper
+
+
+def test_what_leans_with_the_turn_in_training_is_made_good_in_frames_never_seen():
+    truth = turning_head(60)
+    tracked = leaning(truth)
+    shifted = truth - truth[:50].mean(axis=0) + tracked[:50].mean(axis=0)  # a head that all frames miss alike is none
+    truth[:, :3, 3] = shifted[:, :3, 3]
+    found = carried(tracked, truth[:50])
+    before, after = (np.abs(v[50:, :3, 3] - truth[50:, :3, 3]).max() for v in (tracked, found))
+    assert before > 5e-4 and after < 0.25 * before
+    assert np.abs(np.linalg.det(found[:, :3, :3]) - 1).max() < 1e-6
+
+
+def test_frames_never_seen_keep_their_cameras_where_training_found_nothing():
+    tracked = turning_head(20)
+    assert np.abs(carried(tracked, tracked[:15]) - tracked).max() < 1e-9
+
+
+def test_a_turn_beyond_training_is_corrected_no_more_than_training_was():
+    truth = turning_head(40)
+    tracked = leaning(truth)
+    far = tracked[:1].copy()
+    far[0, :3, :3] = Orbit(azimuth_deg=80).camera(64, 64).viewmat[:3, :3]
+    moved = carried(np.concatenate([tracked, far]), truth)[-1] - far[0]
+    most = np.abs(truth - tracked)[:, :3, 3].max()
+    assert np.abs(moved[:3, 3]).max() < 1.5 * most
+
+
+def test_a_frame_s_own_correction_fades_and_a_common_lean_stays():
+    viewmats = turning_head(80)
+    poses = PoseCorrections(viewmats)
+    lean = torch.tensor((viewmats - leaning(viewmats))[:, :3, 3], dtype=torch.float32)
+    lean -= lean.mean(dim=0)
+    with torch.no_grad():
+        poses.twists[:, 3:] = lean
+        poses.twists[7, 0] += 0.01
+    for _ in range(1500):
+        poses.settle()
+    assert poses.twists[7, 0].abs() < 0.002
+    assert (poses.twists[:, 3:] - lean).norm() < 0.2 * lean.norm()
+
+
 def test_corrections_cannot_drift_together():
-    poses = PoseCorrections(5)
+    poses = PoseCorrections(turning_head(5))
     with torch.no_grad():
         poses.twists += 0.02
         poses.twists[2] += 0.01

@@ -1,0 +1,72 @@
+"""What a GGTalker avatar can be asked to do: the head model's coefficients, a blink, the jaw's gain, and settings."""
+
+import re
+
+import numpy as np
+
+from engine.controls import Combine, ControlSpec, SettingSpec
+from engine.vocabulary import ACTION_UNIT
+
+BLINK, JAW_GAIN = "au.45", "jaw.gain"
+LIP_PARTS = ("jaw", "mouth", "tongue", "cheekPuff")
+EYE_PARTS = ("eyeBlink", "eyeLook")
+GUIDANCES = ("0", "0.5", "1", "1.15", "1.5", "2", "3")
+STEPS = ("2", "4", "8", "16", "50")
+SEEDS = ("0", "1", "2", "3", "4")
+OVERLAYS = ("none", "triangles", "map")
+
+GAINS = (
+    ControlSpec(JAW_GAIN, "motion", "Jaw", "How far the jaw opens, voice and sliders alike; 0 keeps it shut.",
+                0.0, 2.0, 1.0, combine=Combine.SCALE, low=0.0, high=1.5),
+)  # fmt: skip
+
+
+def face_specs(names: tuple[str, ...], tracks: np.ndarray, head: str) -> list[ControlSpec]:
+    """Controls for the head model's coefficients, those of the mouth first, and the blink of both lids last.
+
+    Args:
+        names: of the coefficients; tracks: their values in training `[T, E]`; head: the model's name, for tooltips.
+    """
+    specs = []
+    for name, (low, high) in zip(names, np.quantile(tracks, [0.005, 0.995], axis=0).T, strict=True):
+        group = "lip" if name.startswith(LIP_PARTS) else "au" if name.startswith(EYE_PARTS) else "expression"
+        mirror = name.replace("Left", "Right") if "Left" in name else name.replace("Right", "Left")
+        low, high = float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))
+        specs.append(ControlSpec(
+            name, group, plain_label(name), f"The shape {name} of {head}, on top of the voice.", 0.0, 1.0, low=low,
+            high=max(low, high), mirror=mirror if mirror != name and mirror in names else None,
+        ))  # fmt: skip
+    blink = ACTION_UNIT[BLINK]
+    words = f"{blink.description}; the more closed of voice and you counts."
+    specs.append(ControlSpec(BLINK, "au", blink.label, words))
+    return sorted(specs, key=lambda spec: spec.group != "lip")
+
+
+def settings(n_speakers: int, has_inpainter: bool, live_steps: int) -> tuple[SettingSpec, ...]:
+    """The typed settings of an avatar."""
+    specs = [
+        SettingSpec("guidance", "choice", "1.15", "Guidance", "How strictly the face obeys the voice; 0 ignores it.",
+                    GUIDANCES, "driver"),
+        SettingSpec("steps", "choice", str(live_steps), "Steps", "Of the sampling: more is finer and slower.",
+                    STEPS, "driver"),
+        SettingSpec("seed", "choice", SEEDS[0], "Seed", "The same voice moves another way.", SEEDS, "driver"),
+        SettingSpec("colors", "switch", True, "Colours follow the face",
+                    "Wrinkles and blood: what the expression does to colours.", (), "animate"),
+    ]  # fmt: skip
+    if n_speakers > 1:
+        choices = tuple(str(i) for i in range(n_speakers))
+        for name, label in (("speaker", "Speaks like"), ("second_speaker", "and half like")):
+            words = "Whose way of moving the face follows; two are mixed."
+            specs.append(SettingSpec(name, "choice", choices[0], label, words, choices, "driver"))
+    if has_inpainter:
+        specs.append(SettingSpec("inpainter", "switch", True, "Mend the rim",
+                                 "A network closes what is left between head and body.", (), "compose"))  # fmt: skip
+    specs.append(SettingSpec("overlay", "choice", "none", "Overlay", "Shows triangles or places in the map.",
+                             OVERLAYS, "animate"))  # fmt: skip
+    return tuple(specs)
+
+
+def plain_label(name: str) -> str:
+    """`mouthSmileLeft` as a person reads it: Mouth smile left."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    return words[:1].upper() + words[1:]
