@@ -273,7 +273,8 @@ class _Job:
             write_overlays(self.folder / "overlays", self.read, self.read_masks, self.track, self.poses, self.points)
 
     def _start_points(self, poses: HeadPoses) -> tuple[np.ndarray, np.ndarray]:
-        cameras = [Camera(viewmat, poses.k, self.size, self.size) for viewmat in poses.viewmats]
+        """From training frames alone: an avatar begins with these points."""
+        cameras = [Camera(viewmat, poses.k, self.size, self.size) for viewmat in poses.viewmats[: self.n_train]]
         return start_points(self.read, self.read_masks, cameras, poses.shape, self.triangles)
 
     def _each(self, stage: str, frames: list[int], work) -> Iterator[Progress]:

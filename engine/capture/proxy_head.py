@@ -1,8 +1,10 @@
 """A coarse, rigid head of splats, fitted to a clip for one purpose: to lay every frame's pose exactly on it.
 
-It is small (some thousand splats, pictures of 176 pixels) and knows no expression. Each frame is compared with its
-picture of the head, and the pose moves to where the rigid part of the face and the hair agree best: Gauss-Newton on
-the pixels themselves, with the depth the splats give.
+It is small (some thousand splats, pictures of up to 288 pixels) and knows no expression. Head and poses are found
+together, coarse to fine: each step draws one frame, moves the splats by gradient and the frame's pose by one
+Gauss-Newton step on the pixels of the rigid part of the face and the hair, with the depth the splats give. Fitting
+the one while the other is held leaves the poses where they were wrong in the beginning: a head too deep or too flat
+explains poses that lean with its turn, and those keep it so. In the end every frame is laid on the finished head.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,19 +23,24 @@ from engine.capture.tracking import FaceTrack
 from engine.progress import Progress
 from engine.raster.cpu import rasterization
 
-SIDE = 176
-STEPS = (400, 200)
-"""Steps of fitting before each round of laying frames on it."""
+STAGES = ((128, 400), (208, 500), (288, 700))
+"""Side of the pictures and steps of fitting, coarse to fine."""
 MOST_FRAMES = 240
-N_SPLATS = 7000
-RATES = {"means": 1.5e-3, "colors": 3e-2, "scales": 1.5e-2, "quats": 5e-3, "opacities": 4e-2}
-DECAY = 0.997
+N_SPLATS = 12_000
+RATES = {"means": 1e-3, "colors": 2e-2, "scales": 1.5e-2, "quats": 5e-3, "opacities": 4e-2}
+FALL = 0.08
+"""Rates fall to this part of themselves over the whole fit."""
+POSE_GAIN = 0.6
+"""Part of a Gauss-Newton step a pose takes while the head is still being fitted."""
+MOST_PIXELS = 15_000
+"""So many pixels tell a pose well enough."""
 ROBUST = 0.06
 """Colour differences (of 1) beyond this count less and less: highlights, strands, stray expression."""
 NOISE = 0.03
 """Colour difference (of 1) that a pixel has when all is right, averaged over what is not independent."""
 TURN_TRUST, SHIFT_TRUST = np.radians(0.4), 0.004
 """How far the pose known so far may be off: radians, head heights."""
+LEAST_VALUES = 200
 
 
 @dataclass
@@ -41,16 +48,22 @@ class ProxyHead:
     """Splats in the world; values before their activations, float32."""
 
     values: dict[str, Tensor]
-    k: Tensor  # [3, 3] for pictures of SIDE
+    k: Tensor  # [3, 3] for pictures of `side`
+    side: int
 
     def render(self, viewmat: Tensor) -> Tensor:
-        """Colour and expected depth `[SIDE, SIDE, 4]`."""
+        """Colour and expected depth `[side, side, 4]`."""
         v = self.values
         image, _, _ = rasterization(
             v["means"], v["quats"], v["scales"].exp(), torch.sigmoid(v["opacities"]), torch.sigmoid(v["colors"]),
-            viewmat[None], self.k[None], SIDE, SIDE, render_mode="RGB+ED",
+            viewmat[None], self.k[None], self.side, self.side, render_mode="RGB+ED",
         )  # fmt: skip
         return image[0]
+
+    def at(self, side: int) -> "ProxyHead":
+        """The same splats, seen in pictures of another side."""
+        part = side / self.side
+        return ProxyHead(self.values, self.k * torch.tensor([[part], [part], [1.0]]), side)
 
 
 def start_proxy(points: np.ndarray, colors: np.ndarray, k: np.ndarray, size: int, seed: int = 0) -> ProxyHead:
@@ -66,54 +79,91 @@ def start_proxy(points: np.ndarray, colors: np.ndarray, k: np.ndarray, size: int
         "quats": torch.tensor([[1.0, 0, 0, 0]]).repeat(len(points), 1),
         "opacities": torch.full((len(points),), 0.5),
     }
-    return ProxyHead(values, torch.tensor(k * np.array([[SIDE / size], [SIDE / size], [1]]), dtype=torch.float32))
+    return ProxyHead(values, torch.tensor(k, dtype=torch.float32), size)
 
 
-def fit_proxy(
-    head: ProxyHead, pictures: np.ndarray, weights: np.ndarray, viewmats: np.ndarray, steps: int, seed: int = 0
-) -> Iterator[Progress]:
-    """Fits the splats to pictures `[T, SIDE, SIDE, 3]` (0 to 1) where `weights` `[T, SIDE, SIDE]` says so, in place."""
+@dataclass(frozen=True)
+class View:
+    """A frame as the proxy compares itself with it, all of one side.
+
+    Attributes:
+        picture: uint8 `[S, S, 3]`; inside: uint8 `[S, S]`, how much the head's look counts; rigid: uint8 `[S, S]`, how
+            much a pixel says of the pose.
+    """
+
+    picture: np.ndarray
+    inside: np.ndarray
+    rigid: np.ndarray
+
+    def at(self, side: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The three at another side, float32, 0 to 1."""
+        return tuple(_resized(a, side).astype(np.float32) / 255 for a in (self.picture, self.inside, self.rigid))
+
+
+def fit_together(
+    head: ProxyHead, views: list[View], viewmats: np.ndarray, stages: tuple[tuple[int, int], ...] = STAGES,
+    seed: int = 0, with_poses: bool = True,
+) -> Iterator[Progress]:  # fmt: skip
+    """Fits the splats to the views and, unless told otherwise, their poses `viewmats` `[T, 4, 4]`; both in place."""
     rng = np.random.default_rng(seed)
     optimizer = torch.optim.Adam([
         {"params": [value.requires_grad_()], "lr": RATES[name]} for name, value in head.values.items()
     ])  # fmt: skip
-    cameras = torch.tensor(viewmats, dtype=torch.float32)
-    order = np.concatenate([rng.permutation(len(pictures)) for _ in range(-(-steps // len(pictures)))])[:steps]
-    for step, index in enumerate(order):
-        target, weight = torch.from_numpy(pictures[index]), torch.from_numpy(weights[index])[..., None]
-        loss = ((head.render(cameras[index])[..., :3] - target).abs() * weight).sum() / weight.sum().clamp(min=1)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        for group in optimizer.param_groups:
-            group["lr"] *= DECAY
-        yield Progress("Modelling the head", step + 1, steps, values={"loss": loss.item()})
+    first, total, done = viewmats.copy(), sum(steps for _, steps in stages), 0
+    for side, steps in stages:
+        seen = head.at(side)
+        order = np.concatenate([rng.permutation(len(views)) for _ in range(-(-steps // len(views)))])[:steps]
+        for index in order:
+            picture, inside, rigid = views[index].at(side)
+            shown = seen.render(torch.tensor(viewmats[index], dtype=torch.float32))
+            weight = torch.from_numpy(inside)[..., None]
+            loss = ((shown[..., :3] - torch.from_numpy(picture)).abs() * weight).sum() / weight.sum().clamp(min=1)
+            for group, rate in zip(optimizer.param_groups, RATES.values(), strict=True):
+                group["lr"] = rate * FALL ** (done / total)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            if with_poses and done > steps // 4:  # a head still without features says nothing of poses
+                step = pose_step(shown.detach().numpy(), picture, rigid, viewmats[index], first[index], seen.k.numpy())
+                viewmats[index] = _moved(viewmats[index], POSE_GAIN * step)
+            done += 1
+            yield Progress("Modelling the head", done, total, values={"loss": loss.item()})
     for value in head.values.values():
         value.requires_grad_(False)
 
 
 @torch.no_grad()
 def align(
-    head: ProxyHead, picture: np.ndarray, weight: np.ndarray, viewmat: np.ndarray, iterations: int = 3
+    head: ProxyHead, picture: np.ndarray, weight: np.ndarray, viewmat: np.ndarray, iterations: int = 4
 ) -> np.ndarray:
     """The pose `[4, 4]` near `viewmat` at which the head looks most like the picture where `weight` says so."""
-    first = viewmat
-    trust = 1 / np.array([TURN_TRUST] * 3 + [SHIFT_TRUST] * 3) ** 2
+    first, k = viewmat, head.k.numpy()
     for _ in range(iterations):
-        shown = head.render(torch.tensor(viewmat, dtype=torch.float32)).numpy().astype(np.float64)
-        jacobian, residual, used = _pixel_system(shown, picture, weight, viewmat, head.k.numpy())
-        if len(residual) < 200:
-            return first
-        robust = (
-            used / (1 + (residual / ROBUST) ** 2) / NOISE**2 / 9
-        )  # neighbours share their errors: 3 x 3 count as one
-        scaled = jacobian * robust[:, None]
-        off = _twist(first, viewmat)
-        step = np.linalg.solve(scaled.T @ jacobian + np.diag(trust), -scaled.T @ residual - trust * off)
+        shown = head.render(torch.tensor(viewmat, dtype=torch.float32)).numpy()
+        step = pose_step(shown, picture, weight, viewmat, first, k)
         viewmat = _moved(viewmat, step)
         if np.abs(step[:3]).max() < 1e-4 and np.abs(step[3:]).max() < 3e-5:
             break
     return viewmat
+
+
+def pose_step(
+    shown: np.ndarray, picture: np.ndarray, weight: np.ndarray, viewmat: np.ndarray, first: np.ndarray, k: np.ndarray
+) -> np.ndarray:
+    """The Gauss-Newton step `[6]` (rotation vector, translation) of a pose; zeros where too little is seen.
+
+    Args:
+        shown: colour and depth `[S, S, 4]` of the head at `viewmat`.
+        picture: `[S, S, 3]`; weight: `[S, S]`.
+        first: the pose before anything moved, trusted a little.
+    """
+    jacobian, residual, used = _pixel_system(shown.astype(np.float64), picture, weight, viewmat, k)
+    if len(residual) < LEAST_VALUES:
+        return np.zeros(6)
+    robust = used / (1 + (residual / ROBUST) ** 2) / NOISE**2 / 9  # neighbours share their errors: 3 x 3 count as one
+    scaled = jacobian * robust[:, None]
+    trust = 1 / np.array([TURN_TRUST] * 3 + [SHIFT_TRUST] * 3) ** 2
+    return np.linalg.solve(scaled.T @ jacobian + np.diag(trust), -scaled.T @ residual - trust * _twist(first, viewmat))
 
 
 def _pixel_system(shown: np.ndarray, picture: np.ndarray, weight: np.ndarray, viewmat: np.ndarray, k: np.ndarray):
@@ -126,6 +176,8 @@ def _pixel_system(shown: np.ndarray, picture: np.ndarray, weight: np.ndarray, vi
     gx[:, 1:-1] = (color[:, 2:] - color[:, :-2]) / 2
     gy[1:-1] = (color[2:] - color[:-2]) / 2
     rows, columns = np.nonzero(usable)
+    apart = 1 + len(rows) // MOST_PIXELS
+    rows, columns = rows[::apart], columns[::apart]
     z = depth[rows, columns]
     f = k[0, 0]
     x, y = (columns + 0.5 - k[0, 2]) / f * z, (rows + 0.5 - k[1, 2]) / f * z
@@ -138,7 +190,7 @@ def _pixel_system(shown: np.ndarray, picture: np.ndarray, weight: np.ndarray, vi
     for channel in range(3):
         rows3.append(-(gx[rows, columns, channel, None] * px + gy[rows, columns, channel, None] * py))
     residual = (color - seen)[rows, columns]
-    return np.concatenate(rows3), residual.T.ravel(), np.tile(weight[rows, columns], 3)
+    return np.concatenate(rows3), residual.T.ravel(), np.tile(weight[rows, columns] * apart, 3)
 
 
 def _moved(viewmat: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -155,7 +207,7 @@ def _twist(first: np.ndarray, now: np.ndarray) -> np.ndarray:
 
 def polish_poses(
     poses: HeadPoses, points: np.ndarray, colors: np.ndarray, track: FaceTrack, read: Callable[[int], np.ndarray],
-    read_masks: Callable[[int], np.ndarray], n_train: int,
+    read_masks: Callable[[int], np.ndarray], n_train: int, stages: tuple[tuple[int, int], ...] = STAGES,
 ) -> Iterator[Progress]:  # fmt: skip
     """Fits a proxy to training frames and lays all frames on it; the last progress carries the `HeadPoses` as `poses`.
 
@@ -165,30 +217,41 @@ def polish_poses(
         track: the landmarks (they say which part of the face is rigid).
         read, read_masks: give frame i and its masks (R head), uint8 `[H, W, 3]`.
         n_train: frames from here on are laid on the proxy, but it is not made from them.
+        stages: sides of the pictures and steps of fitting, coarse to fine.
     """
     found = np.nonzero(track.found)[0]
     model_frames = found[found < n_train]
     model_frames = model_frames[np.unique(np.linspace(0, len(model_frames) - 1, MOST_FRAMES).round().astype(int))]
     head = start_proxy(points, colors, poses.k, read(0).shape[0])
 
-    def view(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def view(index: int) -> View:
         masks = read_masks(index)
-        rigid = _small(rigid_area(masks, track.landmarks[index]))
-        return _small(read(index)), (rigid + _small(masks[..., 0])) / 2, rigid
+        rigid = rigid_area(masks, track.landmarks[index])
+        inside = (rigid.astype(np.uint16) + masks[..., 0]) // 2
+        return View(*(_resized(a, side) for a in (read(index), inside.astype(np.uint8), rigid)))
 
-    views = [view(i) for i in model_frames]
-    pictures, weights = np.stack([v[0] for v in views]), np.stack([v[1] for v in views])
-    viewmats = poses.viewmats.copy()
-    for round_, steps in enumerate(STEPS):
-        yield from fit_proxy(head, pictures, weights, viewmats[model_frames], steps, seed=round_)
-        for done, index in enumerate(found, start=1):
-            picture, _, rigid = view(index)
-            viewmats[index] = align(head, picture, rigid, viewmats[index])
-            yield Progress(f"Laying frames on the head, round {round_ + 1}", done, len(found))
+    side, viewmats = stages[-1][0], poses.viewmats.copy()
+    own = viewmats[model_frames]
+    yield from fit_together(head, [view(i) for i in model_frames], own, stages)
+    viewmats[model_frames] = own
+    finest = head.at(side)
+    for done, index in enumerate(found, start=1):
+        picture, _, rigid = view(index).at(side)
+        viewmats[index] = align(finest, picture, rigid, _carried(poses.viewmats, viewmats, model_frames, index))
+        yield Progress("Laying frames on the head", done, len(found))
     moved = np.linalg.norm(viewmats[found, :3, 3] - poses.viewmats[found, :3, 3], axis=1).mean()
     figures = {**poses.figures, "polished_by": float(moved)}
     yield Progress("Head poses done", 1, 1, values={"poses": replace(poses, viewmats=viewmats, figures=figures)})
 
 
-def _small(picture: np.ndarray) -> np.ndarray:
-    return cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+def _carried(before: np.ndarray, after: np.ndarray, fitted: np.ndarray, index: int) -> np.ndarray:
+    """Where to start a frame: a fitted one where it is, another one moved as the fitted frame nearest in turn was."""
+    if index in fitted:
+        return after[index]
+    likeness = np.einsum("tij,ij->t", before[fitted, :3, :3], before[index, :3, :3])
+    nearest = fitted[int(np.argmax(likeness))]
+    return _moved(before[index], _twist(before[nearest], after[nearest]))
+
+
+def _resized(picture: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)

@@ -12,10 +12,12 @@ from engine.capture.face_shape import RIGID
 from engine.capture.landmarks import CanonicalFace
 from engine.capture.pose_refinement import refine_poses
 from engine.capture.poses import HeadFit, HeadPoses, fit_head, settle_shape, similarity
-from engine.capture.proxy_head import SIDE, align, fit_proxy, start_proxy
+from engine.capture.proxy_head import View, align, fit_together, polish_poses, start_proxy
 from engine.capture.start_points import start_points
 
 HEIGHT_CM = 24.0
+SIDE = 176
+STAGES = ((96, 60), (SIDE, 100))
 
 
 def turn_errors_deg(a, b) -> np.ndarray:
@@ -82,19 +84,51 @@ def test_a_head_without_texture_keeps_its_landmark_poses(clip):
     assert "landmarks alone" in last.message
 
 
+def as_views(clip) -> list[View]:
+    """The clip's frames; their poses are told by what is well inside the head."""
+    views = []
+    for frame, head in zip(clip.frames, clip.head, strict=True):
+        inside = head.astype(np.uint8) * 255
+        views.append(View(frame, inside, cv2.erode(inside, np.ones((7, 7)))))
+    return views
+
+
+def shift_errors(a, b) -> float:
+    """Mean difference of the head's place across the picture, apart from what all frames share."""
+    off = (a - b)[:, :2, 3]
+    return float(np.abs(off - off.mean(axis=0)).mean())
+
+
 def test_a_proxy_head_draws_a_frame_s_pose_to_where_it_belongs(clip, points):
-    small = [cv2.resize(f, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255 for f in clip.frames]
-    weights = [cv2.resize(h.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA) for h in clip.head]
-    head = start_proxy(*points, clip.k, clip.head.shape[1])
-    losses = [s.values["loss"] for s in fit_proxy(head, np.array(small), np.array(weights), clip.viewmats, 120)]
+    head, views = start_proxy(*points, clip.k, clip.head.shape[1]), as_views(clip)
+    truth = clip.viewmats
+    losses = [s.values["loss"] for s in fit_together(head, views, truth.copy(), ((SIDE, 120),), with_poses=False)]
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:5])
-    start = shaken(clip.viewmats, turn_deg=0.4, shift=0.004)
-    inner = [cv2.erode(w, np.ones((7, 7))) for w in weights]
-    found = np.array([align(head, small[i], inner[i], start[i], iterations=4) for i in range(0, 16, 3)])
-    truth = clip.viewmats[::3]
-    assert turn_errors_deg(found, truth).mean() < 0.6 * turn_errors_deg(start[::3], truth).mean()
-    shift = np.abs(found[:, :2, 3] - truth[:, :2, 3]).mean()
-    assert shift < 0.6 * np.abs(start[::3, :2, 3] - truth[:, :2, 3]).mean()
+    start, small = shaken(truth, turn_deg=0.4, shift=0.004), head.at(SIDE)
+    seen = range(0, 16, 3)
+    found = np.array([align(small, *(views[i].at(SIDE)[n] for n in (0, 2)), start[i]) for i in seen])
+    assert turn_errors_deg(found, truth[::3]).mean() < 0.6 * turn_errors_deg(start[::3], truth[::3]).mean()
+    assert shift_errors(found, truth[::3]) < 0.6 * shift_errors(start[::3], truth[::3])
+
+
+def test_a_proxy_head_and_its_poses_are_found_together(clip, points):
+    start = shaken(clip.viewmats, turn_deg=0.6, shift=0.008)
+    head, found = start_proxy(*points, clip.k, clip.head.shape[1]), start.copy()
+    list(fit_together(head, as_views(clip), found, STAGES))
+    assert turn_errors_deg(found, clip.viewmats).mean() < 0.6 * turn_errors_deg(start, clip.viewmats).mean()
+    assert shift_errors(found, clip.viewmats) < 0.6 * shift_errors(start, clip.viewmats)
+    assert np.abs(np.linalg.det(found[:, :3, :3]) - 1).max() < 1e-6
+
+
+def test_frames_the_proxy_was_not_made_from_are_laid_on_it_too(clip, points):
+    start = shaken(clip.viewmats, turn_deg=0.3, shift=0.006)
+    poses = HeadPoses(start, clip.k, clip.shape, HEIGHT_CM, {})
+    read = polish_poses(poses, *points, clip.track(), clip.read, clip.read_masks, 12, STAGES)
+    found = list(read)[-1].values["poses"].viewmats
+    assert shift_errors(found[12:], clip.viewmats[12:]) < 0.7 * shift_errors(start[12:], clip.viewmats[12:])
+    hidden = lambda index: clip.frames[index] if index < 12 else np.zeros_like(clip.frames[0])  # noqa: E731
+    blind = list(polish_poses(poses, *points, clip.track(), hidden, clip.read_masks, 12, STAGES))[-1]
+    assert np.array_equal(blind.values["poses"].viewmats[:12], found[:12])
 
 
 def test_landmarks_alone_give_poses_shape_and_focal_length(clip):
