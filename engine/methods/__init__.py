@@ -5,7 +5,7 @@ from types import ModuleType
 
 from engine.errors import TrainingError
 
-METHODS = ("embedtalk", "gaussiantalker", "dgtalker", "talk2me")
+METHODS = ("embedtalk", "gaussiantalker", "dgtalker", "talk2me", "ggtalker")
 
 
 def method_module(name: str) -> ModuleType:

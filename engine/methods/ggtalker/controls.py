@@ -10,7 +10,7 @@ from engine.vocabulary import ACTION_UNIT
 BLINK, JAW_GAIN = "au.45", "jaw.gain"
 LIP_PARTS = ("jaw", "mouth", "tongue", "cheekPuff")
 EYE_PARTS = ("eyeBlink", "eyeLook")
-GUIDANCES = ("0", "0.5", "1", "1.15", "1.5", "2", "3")
+GUIDANCES = ("0", "1", "1.15", "2", "4")
 STEPS = ("2", "4", "8", "16", "50")
 SEEDS = ("0", "1", "2", "3", "4")
 OVERLAYS = ("none", "triangles", "map")

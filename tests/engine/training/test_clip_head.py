@@ -36,6 +36,11 @@ def posed(face, **weights) -> np.ndarray:
     return PosedFace(face)(coefficients).numpy()
 
 
+def radius_of(head) -> float:
+    """Of the person's left eyeball, head heights."""
+    return float(np.linalg.norm(head.face.rest[head.face.eyes == 1] - head.face.centres[0], axis=1).mean())
+
+
 def test_a_fit_with_the_datasets_own_cameras_stays_where_it_is(head):
     assert head.error_px < 0.01
     assert np.abs(head.face.rest - head.fitted.vertices(np.zeros(52))).max() < 1e-4
@@ -66,12 +71,12 @@ def test_the_linear_face_poses_as_the_head_model_does(head):
         assert np.abs(posed(head.face, **weights) - exact).max() < 0.004
 
 
-def test_eyeballs_turn_as_wholes_and_both_ways_add_up(head):
+def test_eyeballs_turn_as_wholes_and_both_ways_add_up_within_a_degree(head):
     eyes = head.face.eyes
     exact = np.zeros(52)
     exact[[ARKIT_INDEX["eyeLookOutLeft"], ARKIT_INDEX["eyeLookUpLeft"]]] = 0.6, 0.5
     moved = posed(head.face, eyeLookOutLeft=0.6, eyeLookUpLeft=0.5)
-    assert np.abs(moved - head.fitted.vertices(exact))[eyes == 1].max() < 2e-3
+    assert np.abs(moved - head.fitted.vertices(exact))[eyes == 1].max() < 0.018 * radius_of(head)
     radius = np.linalg.norm(moved[eyes == 1] - head.face.centres[0], axis=1)
     still = np.linalg.norm(head.face.rest[eyes == 1] - head.face.centres[0], axis=1)
     assert np.allclose(radius, still, atol=1e-5)

@@ -218,7 +218,7 @@ def test_nothing_beyond_the_dial_is_heard_at_any_setting(avatar, dial_ms):
 def test_settings_of_the_sampling_change_the_drive_and_nonsense_is_the_default(avatar):
     history, times = history_of(avatar, 2.0), [0.5, 0.9]
     plain = driven(avatar.driver([history]), times, 80.0)
-    for setting in ({"seed": "1"}, {"guidance": "3"}, {"steps": "8"}):
+    for setting in ({"seed": "1"}, {"guidance": "4"}, {"steps": "8"}):
         assert not np.array_equal(driven(avatar.driver([history]), times, 80.0, **setting), plain), setting
     nonsense = driven(avatar.driver([history]), times, 80.0, seed="many", guidance=None, steps=-3)
     assert np.array_equal(nonsense, plain)
