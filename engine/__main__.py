@@ -8,7 +8,7 @@ import typer
 
 from engine import delivery_commands, render_command
 from engine.console import follow, named_values, one_line_errors, say
-from engine.errors import ControlError, OutputError
+from engine.errors import AvatarError, ControlError, OutputError
 
 cli = typer.Typer(
     name="mouthpiece", no_args_is_help=False, add_completion=False, pretty_exceptions_enable=False,
@@ -104,17 +104,28 @@ def refit(
 
 @cli.command(name="import")
 def import_(
-    model: Annotated[Path, typer.Argument(help="A model folder of the public GaussianTalker code.")],
-    data: Annotated[Path, typer.Option(help="The data folder it was trained on.")],
+    model: Annotated[Path, typer.Argument(help="A model of the public GaussianTalker or GaussianAvatars code.")],
     out: Annotated[Path, typer.Option("-o", "--output", help="The .avatar file to make.")],
+    data: Annotated[Path | None, typer.Option(help="GaussianTalker: the data folder it was trained on.")] = None,
     name: Annotated[str | None, typer.Option(help="What the avatar is called.")] = None,
     json: Json = False,
 ) -> None:
-    """Make an avatar of a checkpoint trained with the public GaussianTalker code."""
+    """Make an avatar of a model trained with the public GaussianTalker or GaussianAvatars code (which needs FLAME)."""
     with one_line_errors(json):
-        from engine.methods.gaussiantalker.importing import import_released
+        from engine.methods.ggtalker.flame_import import find_splats, import_gaussian_avatar
 
-        say({"avatar": out, **follow(import_released(model, data, out, name), json).values}, json, title=str(out))
+        if find_splats(model) is not None:
+            work = import_gaussian_avatar(model, out, name)
+        elif data is None:
+            raise AvatarError(
+                f"{model}: holds no point_cloud.ply with flame_param.npz beside it, as GaussianAvatars leaves them; "
+                "for a model of GaussianTalker name with --data the folder it was trained on."
+            )
+        else:
+            from engine.methods.gaussiantalker.importing import import_released
+
+            work = import_released(model, data, out, name)
+        say({"avatar": out, **follow(work, json).values}, json, title=str(out))
 
 
 @cli.command()

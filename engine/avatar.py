@@ -8,7 +8,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from engine.errors import AvatarError, MouthpieceError, TrainingError
+from engine.errors import AvatarError, ModelMissingError, MouthpieceError, TrainingError
 from engine.manifest import FORMAT, Manifest, check_extents, read_header, read_manifest
 from engine.methods import method_module
 from engine.methods.base import Avatar
@@ -60,6 +60,8 @@ def load_avatar(path: Path, device: str | torch.device = "cpu") -> Avatar:
         return module.load(manifest, AvatarTensors(read_tensors(path), path), torch.device(device))
     except AvatarError:
         raise
+    except ModelMissingError as error:
+        raise AvatarError(f"{path}: {error}") from error
     except (MouthpieceError, KeyError, ValueError, RuntimeError) as error:
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise AvatarError(f"{path}: does not fit together ({first}); make the avatar again.") from error
