@@ -8,6 +8,7 @@ import numpy as np
 from engine.audio.block import SAMPLE_RATE_HZ, Block
 from engine.audio.encoders import encoder_row, make_encoder
 from engine.audio.history import FeatureHistory
+from engine.audio.interleaved import interleaved, n_phases
 from engine.camera import Camera
 from engine.controls import Controls
 from engine.edits import Edits
@@ -103,8 +104,8 @@ class Performer:
         self.edits: Edits | None = None
         self.background: np.ndarray | None = None
         self.view: LiveView | None = None
-        self.encoders = avatar.encoders()
-        self.histories = [FeatureHistory(encoder.n_features, HISTORY_S) for encoder in self.encoders]
+        self.encoders = [interleaved(encoder) if is_live else encoder for encoder in avatar.encoders()]
+        self.histories = [FeatureHistory(e.n_features, HISTORY_S, n_phases(e)) for e in self.encoders]
         self._n_own = len(self.encoders)  # those the avatar itself listens to come first
         self._head_motion: tuple[HeadMotion, HeadMotionChoice] | None = None
         self.driver = self._new_driver()

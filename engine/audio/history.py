@@ -14,11 +14,15 @@ class FeatureHistory:
 
     Features must arrive in order, 20 ms apart; a jump in time (a lost stretch, a new source) starts afresh, while the
     slow drift of a device's clock against the computer's is followed.
+
+    Args:
+        n_phases: features of 20 ms arrive so many times as often, as an `InterleavedEncoder` gives them.
     """
 
-    def __init__(self, n_features: int, seconds: float = 8.0) -> None:
+    def __init__(self, n_features: int, seconds: float = 8.0, n_phases: int = 1) -> None:
         self.n_features = n_features
-        self._capacity = int(seconds * FEATURE_RATE_HZ)
+        self._n_phases, self._period = n_phases, PERIOD / n_phases
+        self._capacity = int(seconds * FEATURE_RATE_HZ * n_phases)
         self._values = np.zeros((2 * self._capacity, n_features), dtype=np.float32)
         self._start = 0  # first valid row
         self._end = 0  # one past the last valid row
@@ -30,11 +34,16 @@ class FeatureHistory:
     @property
     def newest(self) -> float:
         """Time up to which everything is known (the end of the last feature); -inf when empty."""
-        return self._first_time + len(self) * PERIOD if len(self) else -np.inf
+        return self._next + PERIOD - self._period if len(self) else -np.inf
 
     @property
     def oldest(self) -> float:
         return self._first_time if len(self) else np.inf
+
+    @property
+    def _next(self) -> float:
+        """When the next feature begins."""
+        return self._first_time + len(self) * self._period
 
     def clear(self) -> None:
         self._start = self._end = 0
@@ -45,18 +54,18 @@ class FeatureHistory:
         if len(features) > self._capacity:
             self.clear()
             features = Features(features.times[-self._capacity :], features.values[-self._capacity :])
-        if len(self) and abs(features.times[0] - self.newest) > PERIOD:
+        if len(self) and abs(features.times[0] - self._next) > self._period:
             self.clear()
         if not len(self):
             self._start = self._end = 0
             self._first_time = float(features.times[0])
-        late = float(features.times[0]) - self.newest if len(self) else 0.0
+        late = float(features.times[0]) - self._next if len(self) else 0.0
         if abs(late) > _CLOCK_EXACT:
             self._first_time += _CLOCK_GAIN * late
         rows = features.values
         if self._end + len(rows) > len(self._values):
             keep = self._values[max(self._start, self._end - self._capacity) : self._end].copy()
-            self._first_time += (len(self) - len(keep)) * PERIOD
+            self._first_time += (len(self) - len(keep)) * self._period
             self._values[: len(keep)] = keep
             self._start, self._end = 0, len(keep)
         self._values[self._end : self._end + len(rows)] = rows
@@ -76,7 +85,7 @@ class FeatureHistory:
         known = np.zeros(n_steps, dtype=bool)
         if not len(self):
             return values, known
-        position = (first - self._first_time) / PERIOD + np.arange(n_steps)
+        position = (first - self._first_time) / self._period + self._n_phases * np.arange(n_steps)
         position = np.where(np.abs(position - np.rint(position)) < 1e-4, np.rint(position), position)
         known = (position >= 0) & (position <= len(self) - 1)
         low = np.floor(position[known]).astype(np.int64)
