@@ -29,8 +29,8 @@ PERFORMER_SILENCE_S = 240.0
 """The first start compiles for a minute, on a busy machine for several; a performer silent for longer hangs."""
 
 VIEW_MODES = ("color", "alpha", "depth", "normals", "opacity", "points", "ellipsoids", "embedding", "attention",
-              "attention_audio", "attention_eye", "attention_view", "attention_null", "motion", "reach",
-              "coverage")  # fmt: skip
+              "attention_audio", "attention_eye", "attention_view", "attention_null", "regions", "motion",
+              "reach", "coverage")  # fmt: skip
 
 
 class Session(QObject):
@@ -90,6 +90,7 @@ class Session(QObject):
             "external": {"values": {}, "strength": 1.0},
             "compare": {"path": None, "number": 0},
             "head_motion": self.controls.head.request(),
+            "film": {"path": None},
         }
         self._opening: tuple[int, Path, Manifest] | None = None
         self._avatar_number = 0
@@ -264,6 +265,16 @@ class Session(QObject):
         is_same = path is not None and Path(path) == self.avatar_path
         self._tell("compare", path=None if path is None else str(path), number=number, backend=backend,
                    is_same_avatar=is_same, has_same_camera=has_same_camera)  # fmt: skip
+
+    def show_film(self, dataset: Path | None) -> None:
+        """A dataset's sound drives and its cameras look at the avatar, frame by frame; None ends it.
+
+        `performer_said` brings `film` (with a sentence if it cannot be read) and `film_clock`, which says where it
+        stands and whether it is what is heard.
+        """
+        self._tell("film", path=None if dataset is None else str(dataset))
+        if dataset is not None:
+            self.use_file(dataset / "audio.wav")
 
     def ask(self, do: str, **fields: Any) -> None:
         """Asks the performer something once; `performer_said` brings the answer."""

@@ -7,7 +7,7 @@ chance depends on the seed and the second alone: the same sound moves the head i
 
 import json
 import time as clock
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,18 +109,24 @@ class HeadMotion:
         """Where in its film a unit begins, seconds."""
         return float(self.units.starts[unit]) / FPS
 
-    def save(self, path: Path) -> None:
-        """Writes the file (safetensors), whole or not at all. Raises OutputError if it cannot be written."""
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """What a file keeps of it beside `row`, to be read by `read_head_motion`."""
         arrays = {
             "keys": self.units.keys, "values": self.units.values, "starts": self.units.starts,
             "feature_mean": self.feature_mean, "feature_scale": self.feature_scale, "pose_mean": self.pose_mean,
             "to_expression": self.to_expression, "pose_scale": self.pose_scale, "gain": self.gain,
         }  # fmt: skip
         tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
-        tensors |= {f"refiner.{name}": t.contiguous() for name, t in self.refiner.state_dict().items()}
-        about = {"version": VERSION, "lead": self.lead, "encoder": self.encoder, "about": self.about}
+        return tensors | {f"refiner.{name}": t.contiguous() for name, t in self.refiner.state_dict().items()}
+
+    def row(self) -> dict[str, Any]:
+        """What a file says of it, as JSON has it."""
+        return {"version": VERSION, "lead": self.lead, "encoder": self.encoder, "about": self.about}
+
+    def save(self, path: Path) -> None:
+        """Writes the file (safetensors), whole or not at all. Raises OutputError if it cannot be written."""
         with atomic_file(Path(path)) as temporary:
-            save_file(tensors, temporary, {"format": FORMAT, "head_motion": json.dumps(about)})
+            save_file(self.tensors(), temporary, {"format": FORMAT, "head_motion": json.dumps(self.row())})
 
 
 def load_head_motion(path: Path) -> HeadMotion:
@@ -136,13 +142,28 @@ def load_head_motion(path: Path) -> HeadMotion:
     try:
         with safe_open(path, "numpy") as opened:
             metadata = opened.metadata() or {}
-        about = json.loads(metadata["head_motion"])
-        version, lead, encoder = about["version"], about["lead"], dict(about["encoder"])
+        row = json.loads(metadata["head_motion"])
     except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise file.fault("is no head motion") from error
-    if metadata.get("format") != FORMAT or version != VERSION or lead not in range(N_SPAN + 1):
+    if metadata.get("format") != FORMAT:
+        raise file.fault("is no head motion")
+    return read_head_motion(file, row)
+
+
+def read_head_motion(file: AvatarTensors, row: Any) -> HeadMotion:
+    """Head motion from what `HeadMotion.tensors` and `HeadMotion.row` gave.
+
+    Raises:
+        AvatarError: one sentence naming what is wrong with it.
+    """
+    try:
+        version, lead, encoder = row["version"], row["lead"], dict(row["encoder"])
+        about = dict(row.get("about") or {})
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise file.fault("is no head motion") from error
+    if version != VERSION or lead not in range(N_SPAN + 1):
         raise file.fault(f"is of version {version!r} (lead {lead!r}), this program reads {VERSION}")
-    n_units, n_features = file.rows("keys"), file.rows("feature_mean")
+    n_units, n_features = _n_rows(file, "keys"), _n_rows(file, "feature_mean")
     starts = file.indices("starts", 1 << 40)
     if len(starts) != n_units:
         raise file.fault(f"has {len(starts)} starts for {n_units} units")
@@ -153,17 +174,18 @@ def load_head_motion(path: Path) -> HeadMotion:
     sizes = {"feature_mean": n_features, "feature_scale": n_features, "pose_mean": 6, "pose_scale": 6, "gain": 6}
     return HeadMotion(
         units, refiner.eval(), to_expression=file.array("to_expression", (n_features + 1, len(ARKIT_52))), lead=lead,
-        encoder=encoder, about=about.get("about") or {}, **{n: file.array(n, (size,)) for n, size in sizes.items()},
+        encoder=encoder, about=about, **{n: file.array(n, (size,)) for n, size in sizes.items()},
     )  # fmt: skip
 
 
-class _MotionTensors(AvatarTensors):
-    def rows(self, name: str) -> int:
-        n = len(self._named(name)) if self._named(name).ndim else 0
-        if not 1 <= n <= MAX_ROWS:
-            raise self.fault(f"{name!r} has {n} rows")
-        return n
+def _n_rows(file: AvatarTensors, name: str) -> int:
+    n = file.n_rows(name)
+    if not 1 <= n <= MAX_ROWS:
+        raise file.fault(f"{name!r} has {n} rows")
+    return n
 
+
+class _MotionTensors(AvatarTensors):
     def fault(self, what: str) -> AvatarError:
         return AvatarError(f"{self.path}: {what}; copy the file again or make it again with mouthpiece head-motion.")
 
@@ -239,7 +261,7 @@ class HeadMotionDriver:
     """An avatar's own driver with generated head motion added to its pose controls.
 
     Motion is generated in `advance`, a block a second; `at` looks it up. With the default lead it listens to the second
-    before and needs no sound ahead.
+    before and needs no sound ahead. An avatar whose own driver moves the head (`pose_source`) leaves it to this one.
 
     Attributes:
         strength: factor on the motion, the choice's at first; may be changed at any time.
@@ -281,7 +303,7 @@ class HeadMotionDriver:
             del self._blocks[block]
 
     def at(self, time: float, inputs: DriverInputs) -> Controls:
-        controls = self._driver.at(time, inputs)
+        controls = self._driver.at(time, replace(inputs, settings=inputs.settings | {"pose_source": "user"}))
         values = controls.values.copy()
         moved = values[self._columns] + self.offset(time)[self._rows]
         values[self._columns] = np.clip(moved, self._least, self._most)

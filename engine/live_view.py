@@ -19,7 +19,7 @@ from engine.raster.views import HARD_EDGED, feature_colors, heat_colors, normals
 
 SPLAT_VIEWS = ("alpha", "depth", "normals", "opacity", "points", "ellipsoids")
 TOKEN_VIEWS = ("attention_audio", "attention_eye", "attention_view", "attention_null")
-VIEW_MODES = ("color", *SPLAT_VIEWS, "embedding", "attention", *TOKEN_VIEWS, "motion", "reach", "coverage")
+VIEW_MODES = ("color", *SPLAT_VIEWS, "embedding", "attention", *TOKEN_VIEWS, "regions", "motion", "reach", "coverage")
 SOLID_VIEWS = ("ellipsoids", "reach")
 MOTION_FULL = 0.02
 """Shift in head heights that is painted brightest."""
@@ -65,7 +65,8 @@ class LiveView:
     Args:
         mode: of `VIEW_MODES`. `embedding` paints each Gaussian by the main directions of its learnt embedding,
             `attention` by what it listens to (voice red, blink green, view blue, nothing dark), `attention_audio` and
-            its kin by how much it listens to one token, least to most; `motion` by how far it is from where it rests,
+            its kin by how much it listens to one token, least to most; `regions` by the expression's share of it (the
+            pose has the rest), as the reach of the expression stands; `motion` by how far it is from where it rests,
             `reach` by how far one control moves it, `coverage` by how many training views saw it.
 
     Attributes:
@@ -92,6 +93,8 @@ class LiveView:
         colors = self._colors
         if self.mode == "motion":
             colors = self._motion_colors(layers, controls, camera)
+        elif self.mode == "regions":
+            colors = ramp(torch.from_numpy(self._avatar.region_weights_of(controls)))
         elif self._attention is not None:
             colors = self._attention_colors(self._avatar.animate(controls) if state is None else state, camera)
         painted, start = [], 0
@@ -124,6 +127,9 @@ class LiveView:
             self._attention = getattr(avatar, "attention", None)
             if self._attention is None:
                 raise AvatarError(f"{name}avatars of the method {avatar.manifest.method} have no attention to show.")
+        elif self.mode == "regions":
+            if not hasattr(avatar, "region_weights_of"):
+                raise AvatarError(f"{name}avatars of the method {avatar.manifest.method} have no regions to show.")
         elif self.mode == "coverage":
             if options.seen is None or options.n_views == 0:
                 raise AvatarError(f"{name}does not say from where it was seen in training.")

@@ -36,6 +36,7 @@ VIEW_MODES = (
     ViewMode("attention_eye", "Attention: blink", "eye-outline", "How much each splat listens to the blink."),
     ViewMode("attention_view", "Attention: view", "video-outline", "How much each splat listens to the camera."),
     ViewMode("attention_null", "Attention: nothing", "circle-off-outline", "How much each splat listens to nothing."),
+    ViewMode("regions", "Regions", "face-recognition", "Where the expression moves the face: red its own, blue not."),
     ViewMode("motion", "Motion", "motion-outline", "How far each splat moves now."),
     ViewMode("reach", "Slider reach", "tune-variant", "Which splats the slider you drag moves, and how far."),
     ViewMode("coverage", "Coverage", "target", "How many training views saw each splat."),

@@ -49,6 +49,16 @@ class Sample:
         """Height and width."""
         return self.target.shape[0], self.target.shape[1]
 
+    def head_crop(self, side: int, rng: np.random.Generator) -> tuple[slice, slice]:
+        """Rows and columns of a random square of the head; all of the picture if it is no larger, or `side` is 0."""
+        height, width = self.size
+        if not side or side >= min(height, width):
+            return slice(0, height), slice(0, width)
+        top, bottom, left, right = self.head_box
+        y = min(rng.integers(top, max(bottom - side, top) + 1), height - side)
+        x = min(rng.integers(left, max(right - side, left) + 1), width - side)
+        return slice(int(y), int(y) + side), slice(int(x), int(x) + side)
+
     def over(self, color: Tensor) -> "Sample":
         """The same frame of a whole person on another flat colour `[3]`: teaches the splats where they end."""
         beyond = (1 - self.mask)[..., None]

@@ -69,7 +69,7 @@ def train_head_motion(
         raise OutputError(f"{out.parent}: there is no such folder; make it first or choose another place.")
     source = Dataset(dataset)
     yield Progress("Listening to the voice")
-    heard, pose, arkit, encoder = _frames(source, config.encoder)
+    heard, pose, arkit, encoder = heard_frames(source, config.encoder)
     training = HeadMotionTraining(heard, pose, arkit, config, seed)
     training.motion.encoder = encoder
     for step in range(config.steps):
@@ -209,8 +209,12 @@ def head_track(dataset: Dataset) -> np.ndarray:
     return pose_track(dataset.tracks["viewmats"])
 
 
-def _frames(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
-    """Features, head pose and ARKit scores of the training frames at 25 a second, and the encoder's row."""
+def heard_frames(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict]:
+    """Features, head pose and ARKit scores of the training frames at 25 a second, and the encoder's row.
+
+    Raises:
+        TrainingError: see `head_track`.
+    """
     n = dataset.info.n_train
     pose, arkit, times = head_track(dataset)[:n], dataset.tracks["arkit"][:n], dataset.times[:n]
     encoder = make_encoder({"name": name})

@@ -20,7 +20,7 @@ def performer() -> Performer:
     return made
 
 
-@pytest.mark.parametrize("mode", [mode for mode in VIEW_MODES[1:] if not mode.startswith("attention")])
+@pytest.mark.parametrize("mode", [mode for mode in VIEW_MODES[1:] if not mode.startswith(("attention", "regions"))])
 def test_every_view_gives_a_picture_of_its_own(performer, mode):
     plain = performer.frame(0.0, CAMERA).image
     performer.mixer.set_user({"lip.00": 2.0})
@@ -82,6 +82,8 @@ def test_a_view_an_avatar_cannot_give_is_refused(performer):
     del performer.avatar.embeddings
     with pytest.raises(AvatarError, match="no embeddings"):
         LiveView("embedding", performer.avatar)
+    with pytest.raises(AvatarError, match="no regions"):
+        LiveView("regions", performer.avatar)
     with pytest.raises(AvatarError, match="no attention"):
         LiveView("attention", performer.avatar)
     with pytest.raises(AvatarError, match="seen in training"):

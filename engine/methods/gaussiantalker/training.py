@@ -131,7 +131,7 @@ class GaussianTalkerTraining(Trainable):
     def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
         c, target = self.config, sample.target
         y0, y1, x0, x1 = sample.lip_box
-        y, x = self._crop(sample)
+        y, x = sample.head_crop(self.config.ssim_side, self.rng)
         top, bottom, left, right = sample.head_box if c.ssim_side else (0, image.shape[0], 0, image.shape[1])
         head = slice(top, bottom), slice(left, right)
         deforms = self.entered == DEFORMATION
@@ -250,16 +250,6 @@ class GaussianTalkerTraining(Trainable):
             terms += [(planes[..., 1:, :] - planes[..., :-1, :]).square().mean(),
                       (planes[..., 1:] - planes[..., :-1]).square().mean()]  # fmt: skip
         return sum(terms)
-
-    def _crop(self, sample: Sample) -> tuple[slice, slice]:
-        """The part of the picture SSIM looks at: all of it, or a random square of the head."""
-        (height, width), side = sample.size, self.config.ssim_side
-        if not side or side >= min(height, width):
-            return slice(0, height), slice(0, width)
-        top, bottom, left, right = sample.head_box
-        y = min(self.rng.integers(top, max(bottom - side, top) + 1), height - side)
-        x = min(self.rng.integers(left, max(right - side, left) + 1), width - side)
-        return slice(int(y), int(y) + side), slice(int(x), int(x) + side)
 
     def _start(self, points: np.ndarray, colors: np.ndarray) -> dict[str, Tensor]:
         c, n = self.config, len(points)

@@ -13,6 +13,7 @@ from engine.camera import Camera
 from engine.controls import Controls
 from engine.device import has_half_products
 from engine.gaussians import Gaussians
+from engine.head_motion import read_head_motion
 from engine.manifest import Manifest
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.controls import EARS, FACE_PARTS, REGION_WORDS, EyeScale, part_of, pose_codes
@@ -22,6 +23,7 @@ from engine.methods.talk2me.expression import ExpressionGenerator
 from engine.methods.talk2me.live import COLUMNS, LiveDeformation
 from engine.methods.talk2me.network import deformation_sizes, expression_sizes
 from engine.methods.talk2me.regions import weights_of
+from engine.methods.talk2me.turning import OwnMotion, TurningDriver
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.filmed_avatar import FilmedAvatar
 
@@ -44,6 +46,7 @@ class Talk2MeAvatar(FilmedAvatar):
         names: of the expression's coefficients; rest: their values at rest `[E]`.
         styles: expressions of training frames with their eye aspect ratios, `[S, E + 2]`.
         generator: the Expression Generator.
+        own_motion: how the person's head moves; None where it did not in the film.
     """
 
     def __init__(self, manifest: Manifest, file: AvatarTensors, device: torch.device) -> None:
@@ -62,6 +65,7 @@ class Talk2MeAvatar(FilmedAvatar):
         self.network = _network(file, "deformation", Deformation(deformation_sizes(self.config, n_expression)), device)
         sizes = expression_sizes(self.config, n_expression, *n_features)
         self.generator = _network(file, "generator", ExpressionGenerator(sizes), torch.device("cpu"))
+        self.own_motion = _own_motion(manifest, file)
         self.coefficient_columns = self.columns(self.names)
         self.eye_columns = self.columns(EARS)
         self._parts = np.array([list(FACE_PARTS).index(part_of(name)) for name in self.names])
@@ -74,8 +78,9 @@ class Talk2MeAvatar(FilmedAvatar):
     def canonical_means(self) -> Tensor:
         return self._resting["means"]
 
-    def driver(self, histories: list[FeatureHistory]) -> Talk2MeDriver:
-        return Talk2MeDriver(self, histories)
+    def driver(self, histories: list[FeatureHistory]) -> Talk2MeDriver | TurningDriver:
+        driver = Talk2MeDriver(self, histories)
+        return driver if self.own_motion is None else TurningDriver(driver, self.own_motion, histories[0])
 
     def animate(self, controls: Controls, settings: dict[str, Any] | None = None) -> Talk2MeState:
         values = controls.values
@@ -102,6 +107,10 @@ class Talk2MeAvatar(FilmedAvatar):
         s = state.splats
         means, quats, _ = self.posed(s.means, s.quats, state.pose, camera)
         return [Gaussians(means, quats, s.scales, s.opacities, s.colors)]
+
+    def region_weights_of(self, controls: Controls) -> np.ndarray:
+        """The expression's share of each Gaussian `[N]`, as its reach is set."""
+        return self.region_weights(*(float(v) for v in controls.values[self._regions]))
 
     def region_weights(self, near: float = 1.0, far: float = 1.0) -> np.ndarray:
         """The expression's share of each Gaussian `[N]`; `near`, `far`: factors on the radii."""
@@ -154,6 +163,7 @@ class Talk2MeAvatar(FilmedAvatar):
 def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tuple[str, ...], tuple[int, int]]:
     """The settings of training, the coefficients' names, and the widths of the two cues."""
     given = dict(manifest.config)
+    given.pop("head_motion", None)
     try:
         names, n_said, n_meant = tuple(given.pop("names")), int(given.pop("n_features")), int(given.pop("n_emotion"))
         known = {f.name for f in fields(Talk2MeConfig)}
@@ -189,3 +199,16 @@ def _network(file: AvatarTensors, part: str, network: torch.nn.Module, device: t
         name: torch.from_numpy(file.array(f"network.{part}.{name}", shape)) for name, shape in shapes.items()
     })  # fmt: skip
     return network.requires_grad_(False).eval().to(device)
+
+
+def _own_motion(manifest: Manifest, file: AvatarTensors) -> OwnMotion | None:
+    row = manifest.config.get("head_motion")
+    if row is None:
+        return None
+    motion = read_head_motion(file.beneath("motion."), row)
+    if motion.encoder != manifest.encoders[0]:
+        raise file.fault("its head motion hears with another encoder than its face")
+    n = file.n_rows("pose_track")
+    if not 1 <= n <= MAX_STYLES or not manifest.motion_hz > 0:
+        raise file.fault(f"'pose_track' has {n} rows")
+    return OwnMotion(motion, file.array("pose_track", (n, 6)), manifest.motion_hz)

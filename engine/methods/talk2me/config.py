@@ -5,7 +5,7 @@ from typing import Any
 
 from engine.errors import ModelMissingError
 from engine.methods.catalog import Need
-from engine.paths import find_ict_facekit
+from engine.paths import find_flame, find_ict_facekit
 
 HEADS = ("auto", "ict", "house", "flame", "tracked")
 NEAR, FAR = 0.016, 0.04
@@ -92,7 +92,7 @@ class Talk2MeConfig:
 
 PRESETS: dict[str, dict[str, Any]] = {
     "cpu": {
-        "iterations": 12_000, "n_points": 20_000, "n_mouth": 500, "n_code": 64, "width": 96, "pose_width": 48,
+        "iterations": 12_000, "n_points": 24_000, "n_mouth": 500, "n_code": 64, "width": 96, "pose_width": 48,
         "n_behind": 30, "n_hidden": 128, "n_sound_code": 64, "n_factor": 16, "n_fused": 128, "dropout": 0.0,
         "batch_expression": 4, "lambda_adversarial": 0.0, "lambda_image": 0.02, "lambda_lips": 0.2,
         "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "coarse_until": 0.5, "pose_rate": 1e-4,
@@ -109,10 +109,16 @@ HOURS = {"cpu": 0.7}
 
 
 def needs(config: Talk2MeConfig) -> tuple[Need, ...]:
-    """A fitted head, unless the config takes what was tracked."""
-    if config.head == "tracked":
+    """A head model laid into the film, unless the config takes what was tracked."""
+    head = head_of(config)
+    if head == "tracked":
         return ()
-    return (Need("fit", "A head model is laid into the film first.", head=head_of(config)),)
+    instead = {"head": "tracked"}
+    try:
+        {"ict": find_ict_facekit, "flame": find_flame}.get(head, lambda: None)()
+    except ModelMissingError:
+        return (Need("fit", "The head model is not here; tracked scores can take its place.", False, head, instead),)
+    return (Need("fit", "A head model is laid into the film first.", head=head, without=instead),)
 
 
 def head_of(config: Talk2MeConfig) -> str:

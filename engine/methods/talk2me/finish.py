@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.errors import TrainingError
+from engine.head_motion import HeadMotion
 from engine.methods.talk2me.controls import (
     EARS,
     coefficient_specs,
@@ -18,9 +20,11 @@ from engine.methods.talk2me.controls import (
 )
 from engine.methods.talk2me.deformation import ATTRIBUTE_SCALE, POSITION_SCALE
 from engine.methods.talk2me.live import LiveDeformation
+from engine.methods.talk2me.turning import turning_settings
 from engine.parts.action_units import unit_track
 from engine.parts.code_hull import CodeHull, fit_hull
 from engine.training.filmed_avatar import FilmedModel, finish_filmed
+from engine.training.head_motion import HeadMotionConfig, HeadMotionTraining, heard_frames
 from engine.training.trainable import Finished
 
 if TYPE_CHECKING:
@@ -66,20 +70,46 @@ def finish(training: "Talk2MeTraining", viewmats: Tensor) -> Finished:
         "eyes.open": torch.from_numpy(eyes.open), "eyes.span": torch.from_numpy(eyes.span),
         "pose_range": torch.stack([side(training._face[2][:n], dim=0) for side in (torch.amin, torch.amax)]).cpu(),
     }  # fmt: skip
+    moved = own_motion(training)
+    rows = {"names": list(names), "n_emotion": training.emotion_encoder.n_features}
+    settings = driver_settings(len(styles), typical)
+    if isinstance(moved, HeadMotion):
+        rows["head_motion"] = moved.row()
+        tensors |= {f"motion.{name}": tensor for name, tensor in moved.tensors().items()}
+        tensors["pose_track"] = torch.from_numpy(training.poses[:n].astype(np.float32))
+        settings += turning_settings(len(moved.units))
     model = FilmedModel(
-        "talk2me", asdict(config) | {"names": list(names), "n_emotion": training.emotion_encoder.n_features}, 0,
+        "talk2me", asdict(config) | rows, 0,
         {name: value.cpu().half() if name != "means" else value.cpu() for name, value in splats.items()}, networks,
         tensors, [*coefficient_specs(shown, tracks), *eye_specs(eyes, tracks[:, -len(EARS) :])], tracks,
-        lip_hull(tracks[:, :n_lips]), gain_specs(shown), driver_settings(len(styles), typical),
+        lip_hull(tracks[:, :n_lips]), gain_specs(shown), settings,
         motion.cpu(), active.cpu(), None if clip.has_alpha else torch.zeros(len(motion)),
         {
             "perceptual": training.perceptual.name, "head": training.start.head,
             "fit_error_px": round(training.start.error_px, 2),
+            "head_motion": "learned" if isinstance(moved, HeadMotion) else moved,
             "gmac_per_frame": round(live.n_products() / 1e9, 3),
         },
         [clip.encoder.row(), training.emotion_encoder.row()], 240.0,
     )  # fmt: skip
     return finish_filmed(clip, model, viewmats, training.reference)
+
+
+def own_motion(training: "Talk2MeTraining") -> HeadMotion | str:
+    """How the person's head moves with the voice (section 4.3.2), or why that cannot be learned from the film."""
+    clip, config = training.clip, training.config
+    if not config.motion_steps:
+        return "not asked for"
+    try:
+        heard, pose, arkit, row = heard_frames(clip.dataset, config.encoder)
+        lessons = HeadMotionTraining(heard, pose, arkit, HeadMotionConfig(config.encoder))
+    except TrainingError as error:
+        return str(error)
+    lessons.motion.encoder = row
+    for _ in range(config.motion_steps):
+        lessons.step()
+    lessons.finish()
+    return lessons.motion
 
 
 def lip_hull(tracks: np.ndarray) -> CodeHull:

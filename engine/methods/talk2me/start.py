@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from engine.capture.face_shape import OUTER_LIPS
 from engine.errors import TrainingError
 from engine.methods.talk2me.config import HEADS, Talk2MeConfig, head_of
 from engine.methods.talk2me.place_code import morton_order
+from engine.methods.talk2me.regions import region_weights
 from engine.training.clip import Clip
 from engine.training.clip_head import ClipHead, clip_head
 from engine.training.start_points import filled, picture_colors, start_points, thinned
@@ -22,8 +24,11 @@ OFF_MESH = 0.02
 """Head heights from the mesh beyond which a surface point of the dataset is of something else."""
 MESH_SHARE = 0.6
 """Of all Gaussians, the most that start on the mesh."""
-MOUTH_SIZE = 1.6
-"""Of the mouth's extent: the box that is filled inside the mouth."""
+FACE_DENSITY = 4.0
+"""How much denser they lie near the landmarks than elsewhere on it."""
+N_LANDMARKS = 478
+MOUTH_HEIGHT, MOUTH_DEPTH = 0.6, 0.5
+"""Of the mouth's width: the box that is filled inside the mouth."""
 LEAST_SPREAD = 0.01
 """Standard deviation from which a coefficient counts as used."""
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
@@ -70,7 +75,7 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
         fitted = clip_head(clip.dataset, head)
         names, expression, error_px = fitted.face.names, fitted.expression, fitted.error_px
         landmarks, lips = _fitted_landmarks(fitted, clip)
-        points, colors = _on_mesh(clip, fitted, n_rest, rng)
+        points, colors = _on_mesh(clip, fitted, landmarks, n_rest, rng)
     inside, dark = _mouth_points(lips, config.n_mouth, rng)
     points, colors = np.concatenate([points, inside]), np.concatenate([colors, dark])
     used = _used(names, expression[: clip.n_train])
@@ -88,11 +93,15 @@ def _used(names: tuple[str, ...], expression: np.ndarray) -> np.ndarray:
     return np.array([i for i, name in enumerate(names) if moves[i] and name not in BLINKS], dtype=int)
 
 
-def _on_mesh(clip: Clip, head: ClipHead, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Points spread evenly over the mesh's triangles, and surface points of the dataset off it."""
+def _on_mesh(
+    clip: Clip, head: ClipHead, landmarks: np.ndarray, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points spread over the mesh's triangles, densest where the face moves, and surface points of the dataset off
+    it."""
     vertices, faces = head.face.rest.astype(np.float64), head.fitted.faces
     corners = vertices[faces]
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    areas *= np.where(region_weights(corners.mean(axis=1), landmarks) == 1, FACE_DENSITY, 1.0)
     chosen = corners[rng.choice(len(faces), int(MESH_SHARE * n), p=areas / areas.sum())]
     u = rng.dirichlet((1.0, 1.0, 1.0), len(chosen))
     on_mesh = (u[:, :, None] * chosen).sum(axis=1)
@@ -124,13 +133,12 @@ def _fitted_landmarks(head: ClipHead, clip: Clip) -> tuple[np.ndarray, np.ndarra
     nearest = cKDTree(posed.vertices).query(places)[1]
     places = places + fitted.offsets[nearest]
     places = np.concatenate([places, np.ones((len(places), 1))], axis=1) @ there
-    index = frontal_index(clip.tracks["viewmats"][: clip.n_train])
-    return places, _in_lip_box(clip, index, places)
+    return places, _lips(clip, places, fitted.rig.numbers)
 
 
 def _tracked_landmarks(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks laid on the surface `[L, 3]`: of the points seen near each in a frontal frame, the one in front."""
-    index = frontal_index(clip.tracks["viewmats"][: clip.n_train])
+    index = _front(clip)
     camera = clip.camera(index)
     seen = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
     pixels = (seen @ camera.k.T)[:, :2] / seen[:, 2:]
@@ -140,22 +148,30 @@ def _tracked_landmarks(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.n
     depth = seen[nearest[np.arange(len(marks)), front], 2]
     rays = np.concatenate([marks, np.ones((len(marks), 1))], axis=1) @ np.linalg.inv(camera.k).T
     places = (rays * depth[:, None] - camera.viewmat[:3, 3]) @ camera.viewmat[:3, :3]
-    return places, _in_lip_box(clip, index, places)
+    return places, _lips(clip, places, np.arange(len(places)))
 
 
-def _in_lip_box(clip: Clip, index: int, places: np.ndarray) -> np.ndarray:
-    camera = clip.camera(index)
-    seen = places @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
-    x, y = ((seen @ camera.k.T)[:, :2] / seen[:, 2:]).T
-    y0, y1, x0, x1 = clip.tracks["lip_boxes"][index]
-    inside = (x >= x0 - 1) & (x <= x1 + 1) & (y >= y0 - 1) & (y <= y1 + 1)
-    return places[inside] if inside.sum() >= 3 else places
+def _lips(clip: Clip, places: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """The landmarks that lie on the lips: MediaPipe's outline; of others, those in the lips' box."""
+    marks = clip.tracks["landmarks"][_front(clip), :, :2]
+    if len(marks) == N_LANDMARKS:
+        return places[np.isin(numbers, OUTER_LIPS)]
+    y0, y1, x0, x1 = clip.tracks["lip_boxes"][_front(clip)]
+    x, y = marks.T
+    return places[(x >= x0 - 1) & (x <= x1 + 1) & (y >= y0 - 1) & (y <= y1 + 1)]
+
+
+def _front(clip: Clip) -> int:
+    """The training frame seen most from the front."""
+    return frontal_index(clip.tracks["viewmats"][: clip.n_train])
 
 
 def _mouth_points(lips: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Dark points in a box of 1.6 times the mouth's extent, at the depth of its deepest landmark, `[n, 3]` each."""
+    """Dark points in a box as wide as the lips, behind the deepest of them, `[n, 3]` each.
+
+    The published box is 1.6 times the mouth's extent and stands out of the cheeks of a mesh that is fitted (ours).
+    """
     low, high = lips.min(axis=0), lips.max(axis=0)
-    middle, extent = (low + high) / 2, np.maximum(high - low, 0.02)
-    middle[2] = low[2]
-    extent[1] = min(extent[1], extent[0] / 2)
-    return middle + MOUTH_SIZE * extent * rng.uniform(-0.5, 0.5, (n, 3)), np.tile(DARK, (n, 1))
+    size = np.array([high[0] - low[0], MOUTH_HEIGHT * (high[0] - low[0]), MOUTH_DEPTH * (high[0] - low[0])])
+    middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2] - size[2] / 2])
+    return middle + size * rng.uniform(-0.5, 0.5, (n, 3)), np.tile(DARK, (n, 1))

@@ -122,7 +122,7 @@ class Talk2MeTraining(Trainable):
     def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
         """Eq. 10, the generator's eq. 11, and our own terms."""
         c, target = self.config, sample.target
-        crop = self._crop(sample)
+        crop = sample.head_crop(self.config.ssim_side, self.rng)
         top, bottom, left, right = sample.head_box
         terms = {
             "l1": c.lambda_l1 * (image - target).abs().mean(),
@@ -234,16 +234,6 @@ class Talk2MeTraining(Trainable):
             "features": 0.1 * torch.randn(n, self.config.n_code),
         }
         return {name: value.to(self.device).requires_grad_() for name, value in start.items()}
-
-    def _crop(self, sample: Sample) -> tuple[slice, slice]:
-        """The part of the picture SSIM and the critic look at: all of it, or a random square of the head."""
-        (height, width), side = sample.size, self.config.ssim_side
-        if not side or side >= min(height, width):
-            return slice(0, height), slice(0, width)
-        top, bottom, left, right = sample.head_box
-        y = min(self.rng.integers(top, max(bottom - side, top) + 1), height - side)
-        x = min(self.rng.integers(left, max(right - side, left) + 1), width - side)
-        return slice(int(y), int(y) + side), slice(int(x), int(x) + side)
 
     def _decayed(self, span: tuple[float, float], at: float) -> float:
         part = min(1.0, at / self.iterations)

@@ -13,6 +13,8 @@ from engine.errors import AvatarError, DatasetError, TrainingError
 from engine.manifest import read_manifest
 from engine.methods.base import DriverInputs
 from engine.methods.talk2me.config import PRESETS, Talk2MeConfig, needs
+from engine.methods.talk2me.deformation import Deformation
+from engine.methods.talk2me.live import LiveDeformation
 from engine.methods.talk2me.network import deformation_sizes
 from engine.methods.talk2me.training import Talk2MeTraining
 from engine.training.clip import Clip
@@ -114,6 +116,19 @@ def test_the_reach_of_the_expression_follows_its_sliders(avatar):
     assert shifts[0][beyond].max() == 0 and shifts[1][beyond].max() > 0
 
 
+def test_regions_are_painted_hot_where_the_expression_reigns(avatar):
+    from engine.live_view import LiveView
+
+    rest = avatar.schema.rest()
+    layers = avatar.deform(avatar.animate(rest), front(avatar))
+    painted = LiveView("regions", avatar).layers(layers, rest, front(avatar))[0].colors
+    weights = torch.from_numpy(avatar.region_weights())
+    assert painted[weights == 1, 0].min() > 0.9 and painted[weights == 0, 0].max() < 0.3
+    rest["region.far"] = 2.0
+    wider = LiveView("regions", avatar).layers(layers, rest, front(avatar))[0].colors
+    assert (wider != painted).any()
+
+
 def test_a_pose_beyond_the_films_turns_the_head_but_not_its_skin(avatar):
     turned = avatar.schema.rest().values
     turned[avatar.schema.index("pose.yaw")] = 5.0
@@ -158,16 +173,15 @@ def test_two_moments_apart_are_the_same_whatever_is_asked_between(avatar, toy_da
 
 def test_the_preset_for_processors_moves_all_its_gaussians_within_two_billion_products():
     config = configured(Talk2MeConfig(), PRESETS["cpu"])
-    from engine.methods.talk2me.deformation import Deformation
-
-    heads = Deformation(deformation_sizes(config, 50)).heads.values()
-    kept = sum(layer.weight.numel() for head in heads for layer in (head.out, *head.layers[1:]))
-    assert kept * config.n_points < 2e9
+    codes, n = torch.zeros(4, config.n_code), config.n_points
+    network = Deformation(deformation_sizes(config, 50))
+    live = LiveDeformation(network, codes, codes, torch.full((4,), 0.5), torch.arange(4))
+    assert live.n_products() / 4 * n < 2e9
 
 
 def test_a_film_without_a_fit_says_how_to_get_one(toy_dataset):
     with pytest.raises(DatasetError, match="mouthpiece fit"):
-        begun(toy_dataset, head="house")
+        begun(toy_dataset, head="flame")
     with pytest.raises(TrainingError, match="tracked"):
         begun(toy_dataset, head="bfm")
     assert not needs(configured(Talk2MeConfig(), {"head": "tracked"}))
