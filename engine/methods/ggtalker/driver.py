@@ -15,8 +15,8 @@ from engine.parts.frame_sound import FRAME_S, frame_features
 if TYPE_CHECKING:
     from engine.methods.ggtalker.avatar import GGTalkerAvatar
 
-WARM_UP = 25  # frames made before a moment asked for out of order
-BEHIND = 50  # frames that are caught up with; what is farther on begins afresh
+WARM_UP = 8  # frames made before a moment asked for out of order
+BEHIND = 25  # frames that are caught up with; what is farther on begins afresh
 KEPT = 500  # frames of motion that can still be asked for
 EXACT = 1e-6  # frames
 

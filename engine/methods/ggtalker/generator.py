@@ -5,6 +5,7 @@ looks up the features of the pixel where its point of the mesh is seen, and Styl
 turn the looked-up map, and its mirror image across the face, into the channels; the last layer sees it texel by texel.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -20,6 +21,7 @@ from engine.methods.ggtalker.decoding import COLOR, N_CHANNELS, raw_colors
 from engine.parts.stylegan import StyledConv
 from engine.synth.visibility import EMPTY, rasterize, vertex_normals
 
+SQUARELY = 0.5  # how squarely a picture must see a texel for no further one to be asked
 DEPTH_TOLERANCE = 0.01  # of the depth, behind the nearest surface
 START_GAIN = 0.1  # of the last layer's first weights: maps start near zero
 N_GROUPS = 8
@@ -95,15 +97,22 @@ def mirrored(binding: Binding, vertices: np.ndarray) -> np.ndarray:
     return cKDTree(points).query(points * [-1, 1, 1])[1]
 
 
-def first_map(picture: Tensor, view: TexelView, partner: np.ndarray, least_visible: float = 0.15) -> Tensor:
-    """A map without any prior, `[N, 14]`: colours from the picture; where it does not see a texel, from its partner
-    across the face; where it sees neither, the mean of what it sees.
+def first_map(
+    looks: Sequence[tuple[Tensor, TexelView]], partner: np.ndarray, least_visible: float = 0.15
+) -> Tensor:  # fmt: skip
+    """A map without any prior, `[N, 14]`: colours of the first picture that sees a texel squarely, else of the one that
+    sees it best; where none does, of its partner across the face; where that is unseen too, the mean of what is seen.
 
     Args:
-        picture: `[3, H, W]`, 0 to 1.
+        looks: pictures `[3, H, W]`, 0 to 1, and where the texels are in each; I_ref first.
     """
-    seen = view.visible >= least_visible
-    colors = F.grid_sample(picture[None], view.places[None, None], align_corners=False)[0, :, 0].t()
+    colors = looks[0][0].new_zeros(len(partner), 3)
+    best = colors.new_zeros(len(partner))
+    for picture, view in looks:
+        found = F.grid_sample(picture[None], view.places[None, None], align_corners=False)[0, :, 0].t()
+        better = (view.visible > best) & (best < SQUARELY)
+        colors, best = torch.where(better[:, None], found, colors), torch.where(better, view.visible, best)
+    seen = best >= least_visible
     middle = colors[seen].mean(dim=0) if seen.any() else colors.new_full((3,), 0.5)
     other = torch.from_numpy(partner)
     beside = torch.where(seen[other, None], colors[other], middle)

@@ -28,6 +28,7 @@ from engine.methods.ggtalker.finish import finish
 from engine.methods.ggtalker.generator import first_map, mirrored, texel_view
 from engine.methods.ggtalker.inpainter import Inpainter, coarse_cut
 from engine.methods.ggtalker.voice_training import VoiceTraining
+from engine.parts.backdrop import spread_out
 from engine.training.clip import Clip, Sample
 from engine.training.clip_head import clip_head
 from engine.training.hearing import FrameChoice
@@ -42,7 +43,8 @@ PARTS = {"position": slice(0, 3), "scales": slice(3, 6), "quats": slice(6, 10), 
 SSIM_SIDE = 224  # pixels of the crop SSIM looks at
 SHUT = 0.6
 STILL_BEYOND = 0.16  # head heights from all landmarks: hair, neck and clothes, which the mesh does not know well
-LEAST_SCALE_ROOM = 1.5  # a Gaussian may grow to so many times what it starts with
+N_LOOKS = 6  # pictures that the first colours are looked up in
+SCALE_ROOM = 1.5  # a Gaussian may grow to so many times what it starts with
 
 
 class GGTalkerTraining(Trainable):
@@ -67,7 +69,7 @@ class GGTalkerTraining(Trainable):
         self.expression = torch.from_numpy(np.clip(self.head.expression[: clip.n_train], 0, 1)).to(device)
         self.base = torch.from_numpy(self.binding.base).to(device)
         self.start_scales = start_scales(self.binding).to(device)
-        self.most_scales = (LEAST_SCALE_ROOM * self.start_scales).clamp(min=MOST_SCALE)
+        self.most_scales = (SCALE_ROOM * self.start_scales).clamp(min=MOST_SCALE)
         self.reach = self._reach().to(device)
         self.reference = reference_frame(clip, self.head.expression, face.names)
         raw = self._first_map().to(device)
@@ -204,12 +206,16 @@ class GGTalkerTraining(Trainable):
         return finish(self, viewmats)
 
     def _first_map(self) -> Tensor:
-        """The map without a prior: colours of the reference picture, and of the other side where it does not see."""
-        with torch.no_grad():
-            vertices = self.face(self.expression[self.reference]).cpu().numpy()
-        sample = self.clip.sample(self.reference)
-        view = texel_view(self.binding, vertices, self.head.fitted.faces, self.clip.camera(self.reference))
-        return first_map(sample.target.movedim(-1, 0), view, mirrored(self.binding, self.head.face.rest))
+        """The map without a prior: colours of the reference picture, and where it does not see, of the widest mouth and
+        of other views."""
+        n, looks = self.clip.n_train, []
+        views = spread_out(self.clip.tracks["viewmats"][:n], self.reference, N_LOOKS)
+        for index in (self.reference, int(np.argmax(self.clip.opening()[:n])), *views[1:]):
+            with torch.no_grad():
+                vertices = self.face(self.expression[index]).cpu().numpy()
+            view = texel_view(self.binding, vertices, self.head.fitted.faces, self.clip.camera(index))
+            looks.append((self.clip.sample(index).target.movedim(-1, 0), view))
+        return first_map(looks, mirrored(self.binding, self.head.face.rest))
 
     def _reach(self) -> Tensor:
         """How far each Gaussian may go, sizes of its triangle `[N, 1]`: freer where no landmark pins the mesh."""

@@ -87,11 +87,20 @@ def test_without_a_prior_seen_texels_take_the_pictures_colours_and_unseen_ones_t
     view = TexelView(places, torch.tensor([1.0, 0.8, 0.0, 0.0]))
     picture = torch.zeros(3, 4, 8)
     picture[0, :, :4], picture[1, :, 4:] = 0.8, 0.6
-    raw = first_map(picture, view, np.array([1, 0, 0, 3]))
+    raw = first_map([(picture, view)], np.array([1, 0, 0, 3]))
     shown = 0.5 + 0.28209479 * decoded(raw, torch.zeros(4, 3)).harmonics
     wanted = torch.tensor([[0.8, 0, 0], [0, 0.6, 0], [0.8, 0, 0], [0.4, 0.3, 0]])
     assert torch.allclose(shown, wanted, atol=0.02)
     assert (raw[:, [i for i in range(N_CHANNELS) if i not in range(*COLOR.indices(14))]] == 0).all()
+
+
+def test_of_several_pictures_the_first_that_sees_a_texel_squarely_gives_its_colour():
+    places = torch.zeros(3, 2)
+    pictures = [torch.full((3, 4, 4), shade) for shade in (0.2, 0.5, 0.8)]
+    sight = torch.tensor([[0.9, 0.2, 0.0], [1.0, 0.6, 0.0], [1.0, 1.0, 0.3]])
+    looks = [(picture, TexelView(places, visible)) for picture, visible in zip(pictures, sight, strict=True)]
+    shown = 0.5 + 0.28209479 * decoded(first_map(looks, np.arange(3)), torch.zeros(3, 3)).harmonics
+    assert torch.allclose(shown[:, 0], torch.tensor([0.2, 0.5, 0.8]), atol=0.02)
 
 
 def test_the_map_has_14_channels_and_one_row_for_each_gaussian(generator, bound, front):
