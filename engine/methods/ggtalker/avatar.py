@@ -15,7 +15,7 @@ from engine.heads.binding import Binding, follow_live
 from engine.heads.linear_face import PosedFace, read_linear_face
 from engine.manifest import Manifest
 from engine.methods.ggtalker.colors import ColorNet
-from engine.methods.ggtalker.config import GGTalkerConfig
+from engine.methods.ggtalker.config import ExpressionSize, GGTalkerConfig, checked_size
 from engine.methods.ggtalker.controls import BLINK, JAW_GAIN
 from engine.methods.ggtalker.driver import VoiceDriver
 from engine.methods.ggtalker.expression import ExpressionNet
@@ -27,7 +27,7 @@ from engine.parts.filmed_avatar import FilmedAvatar
 from engine.parts.harmonics import C0
 from engine.raster.base import Rendered
 
-MAX_SIDE, MAX_WIDTH, MAX_LAYERS, MAX_STEPS = 4096, 4096, 64, 100_000
+MAX_SIDE, MAX_WIDTH, MAX_STEPS = 4096, 4096, 100_000
 SOLID = 0.5  # of alpha, from which on a pixel is the head's
 
 
@@ -61,8 +61,8 @@ class GGTalkerAvatar(FilmedAvatar):
                        np.exp(np.clip(file.array("log_scales", (n, 3)), -30, 10))]  # fmt: skip
         self.opacities = torch.from_numpy(file.array("opacities", (n,))).to(device)
         self.harmonics = torch.from_numpy(file.array("harmonics", (n, 3))).to(device)
-        size = self.config.expression_size(read.n_features, len(read.heard))
-        self.voice = _loaded(file, "voice", ExpressionNet(size)).to(device)
+        self.voice = _loaded(file, "voice", ExpressionNet(read.voice)).to(device)
+        self._speakers = next((s.choices for s in self.settings if s.name == "speaker"), ())[: read.voice.n_speakers]
         self.diffusion = Diffusion(self.config.n_steps)
         self.colors = _loaded(file, "colors", ColorNet(n, len(read.names))).to(device)
         self.inpainter = None
@@ -84,10 +84,9 @@ class GGTalkerAvatar(FilmedAvatar):
 
     def speaker(self, settings: dict[str, Any]) -> Tensor:
         """The embedding `[n_speaker]` of who is chosen, or of two mixed."""
-        speakers = self.voice.speakers
-        chosen = [str(settings.get(name, "0")) for name in ("speaker", "second_speaker")]
-        rows = [int(c) if c.isdecimal() and int(c) < len(speakers) else 0 for c in chosen]
-        return speakers[rows].mean(dim=0)
+        chosen = [str(settings.get(name)) for name in ("speaker", "second_speaker")]
+        rows = [self._speakers.index(c) if c in self._speakers else 0 for c in chosen]
+        return self.voice.speakers[rows].mean(dim=0)
 
     def _still_values(self, unheard: np.ndarray) -> np.ndarray:
         """The drive `[C]` before the voice has its say."""
@@ -149,33 +148,33 @@ class GGTalkerAvatar(FilmedAvatar):
 class _Read:
     names: tuple[str, ...]
     heard: tuple[str, ...]
+    voice: ExpressionSize
     n_vertices: int
     n_triangles: int
-    n_features: int
 
 
 def _config(manifest: Manifest, file: AvatarTensors) -> tuple[GGTalkerConfig, _Read]:
     given = dict(manifest.config)
     try:
         names, heard = (tuple(given.pop(name)) for name in ("names", "heard"))
-        sizes = {name: int(given.pop(name)) for name in ("n_vertices", "n_triangles", "n_features")}
+        voice = checked_size(given.pop("voice"))
+        sizes = {name: int(given.pop(name)) for name in ("n_vertices", "n_triangles")}
+        if int(given.pop("n_features")) != voice.n_audio or len(heard) != voice.n_motion:
+            raise ValueError("widths of the voice network")
         known = {field.name: field.type for field in fields(GGTalkerConfig)}
         if set(given) - set(known):
             raise ValueError(", ".join(set(given) - set(known)))
-        config, read = GGTalkerConfig(**given), _Read(names, heard, **sizes)
+        config, read = GGTalkerConfig(**given), _Read(names, heard, voice, **sizes)
         whole = {
-            "side": MAX_SIDE, "width": MAX_WIDTH, "n_hidden": MAX_WIDTH, "n_speaker": MAX_WIDTH, "n_layers": MAX_LAYERS,
-            "n_heads": MAX_LAYERS, "n_encoder_layers": MAX_LAYERS, "n_positions": MAX_WIDTH, "history": MAX_WIDTH,
-            "n_steps": MAX_STEPS, "live_steps": MAX_STEPS, "inpainter_base": 256, "inpainter_shrink": 16,
+            "side": MAX_SIDE, "history": MAX_WIDTH, "n_steps": MAX_STEPS, "live_steps": MAX_STEPS,
+            "inpainter_base": 256, "inpainter_shrink": 16,
         }  # fmt: skip
         for name, most in whole.items():
             value = getattr(config, name)
             if not isinstance(value, int) or not 1 <= value <= most:
                 raise ValueError(f"{name} {value!r}")
-        if not 1 <= read.n_features <= MAX_WIDTH:
-            raise ValueError(f"n_features {read.n_features}")
-        if config.width % config.n_heads or config.history + 1 > config.n_positions:
-            raise ValueError("width and heads, or history and positions")
+        if config.history + 1 > voice.n_positions:
+            raise ValueError(f"history {config.history}")
     except (KeyError, TypeError, ValueError) as error:
         raise file.fault(f"its networks' sizes cannot be read ({error})") from error
     if not all(isinstance(name, str) for name in names) or not heard or not set(heard) <= set(names):

@@ -1,6 +1,7 @@
 """The numbers of a GGTalker training: the paper's where it gives them, else our design round its equations."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from engine.errors import ModelMissingError, TrainingError
 from engine.methods.catalog import Need
@@ -31,6 +32,19 @@ class ExpressionSize:
     dropout: float = 0.1
 
 
+def checked_size(row: dict[str, Any]) -> ExpressionSize:
+    """The size a file says its voice network has. Raises ValueError or TypeError if it makes no sense."""
+    size = ExpressionSize(**row)
+    most = {"n_audio": 4096, "n_motion": 1024, "width": 4096, "n_layers": 64, "n_heads": 64, "n_hidden": 16_384,
+            "n_encoder_layers": 64, "n_speaker": 4096, "n_speakers": 256, "n_positions": 4096}  # fmt: skip
+    for name, value in most.items():
+        if not isinstance(getattr(size, name), int) or not 1 <= getattr(size, name) <= value:
+            raise ValueError(f"{name} {getattr(size, name)!r}")
+    if size.width % size.n_heads or not isinstance(size.dropout, float) or not 0 <= size.dropout < 1:
+        raise ValueError(f"width {size.width} for {size.n_heads} heads, dropout {size.dropout!r}")
+    return size
+
+
 @dataclass(frozen=True)
 class GGTalkerConfig:
     """Iteration counts are of a run of `iterations`; shorter runs shrink all of them in proportion.
@@ -41,6 +55,8 @@ class GGTalkerConfig:
 
     Attributes:
         head: which head model's fit carries the Gaussians: `ict`, `house`, or `auto`, ICT-FaceKit where it is there.
+        prior: of the voice network: `auto`, the house's where it is there and hears with the same encoder; `none`, or a
+            file of `packaging/ggtalker_voice.py`. Its sizes then stand in place of those here.
         encoder: the audio encoder's name.
         side: of the UV map in texels; one Gaussian a texel.
         width, n_layers, n_heads, n_hidden, n_encoder_layers, n_speaker, n_positions: of the voice network, see
@@ -51,7 +67,7 @@ class GGTalkerConfig:
         reach: how far Gaussians far from all landmarks, as hair, may leave the mesh, head heights.
         inpainter_base, inpainter_shrink: its channels, and how much smaller than the picture it works.
         mouth_open_every, coarse_until, sound_variants: as in EmbedTalk.
-        rate_voice: 1e-5 in the paper, which starts from a prior of 100 hours; without one that is P1's 1e-4.
+        rate_voice, rate_adapted: of the voice network without and with a prior (the paper's P1 and A1).
         rate_color to rate_position: of the raw map, falling to a tenth (the paper's 1e-5 would leave it where it is).
         rate_expression, rate_pose: of the coefficients and cameras of each frame.
     """
@@ -61,6 +77,7 @@ class GGTalkerConfig:
     map_until: int = 6_000
     fit_until: int = 10_000
     head: str = "auto"
+    prior: str = "auto"
     encoder: str = "phones"
     side: int = 256
     width: int = 512
@@ -92,6 +109,7 @@ class GGTalkerConfig:
     coarse_until: float = 0.0
     sound_variants: int = 6
     rate_voice: float = 1e-4
+    rate_adapted: float = 1e-5
     rate_color: float = 2.5e-3
     rate_scale: float = 5e-3
     rate_quat: float = 1e-3
@@ -101,11 +119,11 @@ class GGTalkerConfig:
     rate_pose: float = 1e-5
     rate_network: float = 1e-4
 
-    def expression_size(self, n_features: int, n_motion: int) -> ExpressionSize:
+    def expression_size(self, n_features: int, n_motion: int, n_speakers: int = 1) -> ExpressionSize:
         """The size of the voice network."""
         return ExpressionSize(
             n_features, n_motion, self.width, self.n_layers, self.n_heads, self.n_hidden, self.n_encoder_layers,
-            self.n_speaker, 1, self.n_positions, self.dropout,
+            self.n_speaker, n_speakers, self.n_positions, self.dropout,
         )  # fmt: skip
 
 
@@ -114,7 +132,8 @@ PRESETS = {
         "iterations": 8_000, "voice_until": 2_000, "map_until": 4_500, "fit_until": 6_000, "side": 192, "width": 128,
         "n_layers": 4, "n_heads": 4, "n_hidden": 256, "n_encoder_layers": 1, "n_positions": 50, "history": 12,
         "live_steps": 4, "voice_batch": 16, "batch": 1, "lambda_lips": 0.1, "inpainter_base": 8, "inpainter_shrink": 2,
-        "mouth_open_every": 7, "coarse_until": 0.6, "rate_voice": 1e-3, "rate_pose": 1e-4, "rate_network": 1e-3,
+        "mouth_open_every": 7, "coarse_until": 0.6, "rate_voice": 1e-3, "rate_adapted": 2e-4, "rate_pose": 1e-4,
+        "rate_network": 1e-3,
     },
 }  # fmt: skip
 """`cpu`: half an hour on two cores: a smaller map and voice network, one frame a step, few steps of sampling, the

@@ -42,7 +42,7 @@ def face_specs(names: tuple[str, ...], tracks: np.ndarray, head: str) -> list[Co
     return sorted(specs, key=lambda spec: spec.group != "lip")
 
 
-def settings(n_speakers: int, has_inpainter: bool, live_steps: int) -> tuple[SettingSpec, ...]:
+def settings(speakers: tuple[str, ...], has_inpainter: bool, live_steps: int) -> tuple[SettingSpec, ...]:
     """The typed settings of an avatar."""
     specs = [
         SettingSpec("guidance", "choice", "1.15", "Guidance", "How strictly the face obeys the voice; 0 ignores it.",
@@ -53,11 +53,10 @@ def settings(n_speakers: int, has_inpainter: bool, live_steps: int) -> tuple[Set
         SettingSpec("colors", "switch", True, "Colours follow the face",
                     "Wrinkles and blood: what the expression does to colours.", (), "animate"),
     ]  # fmt: skip
-    if n_speakers > 1:
-        choices = tuple(str(i) for i in range(n_speakers))
+    if len(speakers) > 1:
         for name, label in (("speaker", "Speaks like"), ("second_speaker", "and half like")):
             words = "Whose way of moving the face follows; two are mixed."
-            specs.append(SettingSpec(name, "choice", choices[0], label, words, choices, "driver"))
+            specs.append(SettingSpec(name, "choice", speakers[0], label, words, speakers, "driver"))
     if has_inpainter:
         specs.append(SettingSpec("inpainter", "switch", True, "Mend the rim",
                                  "A network closes what is left between head and body.", (), "compose"))  # fmt: skip

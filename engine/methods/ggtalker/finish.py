@@ -34,7 +34,7 @@ def finish(training: "GGTalkerTraining", viewmats: Tensor) -> Finished:
         local = training.local()
         coefficients = torch.stack([training.coefficients(i) for i in range(n)])
         rest, motion = _moves(training, coefficients)
-    used = np.unique(binding.corners)
+    voice, used = training.voice, np.unique(binding.corners)
     face = training.head.face.of(used)
     tracks = coefficients.cpu().numpy()
     specs = face_specs(names, tracks, training.head.fitted.rig.name)
@@ -43,7 +43,7 @@ def finish(training: "GGTalkerTraining", viewmats: Tensor) -> Finished:
     kept = {name: net[name] for name in ("voice", "colors", *(("inpainter",) if has_inpainter else ()))}
     tensors = {
         **face.tensors(),
-        "unheard": torch.from_numpy(_unheard(names, training.voice.names, tracks)),
+        "unheard": torch.from_numpy(_unheard(names, voice.names, tracks)),
         "binding.corners": torch.from_numpy(np.searchsorted(used, binding.corners).astype(np.int32)),
         "binding.triangles": torch.from_numpy(binding.triangles),
         "binding.texels": torch.from_numpy(binding.texels),
@@ -53,16 +53,17 @@ def finish(training: "GGTalkerTraining", viewmats: Tensor) -> Finished:
         "log_scales": local.scales.log().cpu().half(), "opacities": local.opacities.cpu().half(),
         "harmonics": local.harmonics.cpu().half(),
     }  # fmt: skip
-    size = config.expression_size(clip.n_features, len(training.voice.names))
-    sizes = {"n_vertices": len(used), "n_triangles": len(binding.corners)}
+    read = {"names": list(names), "heard": list(voice.names), "voice": asdict(voice.net.size), "n_vertices": len(used),
+            "n_triangles": len(binding.corners), "n_steps": voice.diffusion.n_steps}  # fmt: skip
+    priors = "made voices" if voice.has_prior else "none: learnt from this film alone"
     model = FilmedModel(
-        "ggtalker", asdict(config) | {"names": list(names), "heard": list(training.voice.names), **sizes}, 0, splats,
+        "ggtalker", asdict(config) | read, 0, splats,
         {f"{name}.{key}": value for name, part in kept.items() for key, value in halved(part).items()}, tensors, specs,
         own.astype(np.float32), _hull(own[:, [s.group == "lip" for s in specs]]), GAINS,
-        settings(size.n_speakers, has_inpainter, config.live_steps), motion, torch.nonzero(motion > MOVES)[:, 0],
+        settings(voice.speakers, has_inpainter, config.live_steps), motion, torch.nonzero(motion > MOVES)[:, 0],
         None if clip.has_alpha else torch.zeros(len(binding)),
-        {"perceptual": training.perceptual.name, "head": training.head.fitted.rig.name,
-         "priors": "none: learnt from this film alone", "head_error_px": round(training.head.error_px, 2)},
+        {"perceptual": training.perceptual.name, "head": training.head.fitted.rig.name, "priors": priors,
+         "head_error_px": round(training.head.error_px, 2)},
     )  # fmt: skip
     return finish_filmed(clip, model, viewmats, training.reference)
 

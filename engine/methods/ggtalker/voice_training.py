@@ -1,12 +1,16 @@
-"""GGTalker's stage A1: the voice network learns one person's film, and keeps what did best on its end."""
+"""GGTalker's stage A1: the voice network, with a prior or none, learns one film and keeps what did best on its end."""
+
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine.audio.encoders import encoder_row
 from engine.errors import TrainingError
 from engine.methods.ggtalker.config import GGTalkerConfig
 from engine.methods.ggtalker.expression import ExpressionLoss, ExpressionNet, expression_loss
+from engine.methods.ggtalker.voice_prior import prior_of
 from engine.parts.diffusion import Diffusion
 from engine.parts.frame_sound import FRAME_S, frame_features
 from engine.training.clip import Clip
@@ -37,7 +41,8 @@ class VoiceTraining:
         expression: fitted coefficients of every frame `[T, E]`; names: theirs.
 
     Attributes:
-        names: of the coefficients that the voice moves.
+        names: of the coefficients that the voice moves; speakers: whose ways of moving the network knows, this film's
+            first, then its prior's.
 
     Raises:
         TrainingError: if none of them varies.
@@ -48,7 +53,9 @@ class VoiceTraining:
         seed: int,
     ) -> None:  # fmt: skip
         self.config, self.device, self._seed = config, device, seed
-        self.names = heard_names(names, expression[: clip.n_train])
+        prior = prior_of(config.prior, encoder_row(clip.encoder), names)
+        self.names = prior.names if prior else heard_names(names, expression[: clip.n_train])
+        self.speakers = ("own", *(prior.speakers if prior else ()))
         columns = [names.index(name) for name in self.names]
         times = clip.tracks["times"][: clip.n_train].astype(np.float64)
         n = int((times[-1] - times[0]) / FRAME_S + 1.5)  # frames of motion, whatever the rate of the film
@@ -58,17 +65,21 @@ class VoiceTraining:
         self._audio = torch.from_numpy(np.stack(heard)).to(device)  # [variants, T, F]
         self._motion = torch.from_numpy(motion.astype(np.float32)).to(device)
         self._n_learned = n - max(LEAST_HELD, int(HELD_SHARE * n))
-        self.net = ExpressionNet(config.expression_size(clip.voice.n_features, len(columns)))
-        self.net.normalise(self._audio.flatten(0, 1).cpu(), self._motion.cpu())
+        if prior is None:
+            self.net = ExpressionNet(config.expression_size(clip.voice.n_features, len(columns)))
+            self.net.normalise(self._audio.flatten(0, 1).cpu(), self._motion.cpu())
+        else:
+            self.net = with_own_speaker(prior.net)
         self.best = Best(self.net)
-        self.diffusion = Diffusion(config.n_steps)
+        self.has_prior = prior is not None
+        self.diffusion = Diffusion(prior.n_steps if prior else config.n_steps)
         self._loss = ExpressionLoss(lambda_temporal=config.lambda_temporal, drop=config.drop)
         self._n_steps = 0
 
     def losses(self, rng: np.random.Generator) -> dict[str, Tensor]:
         """Weighted terms of one batch of clips (eq. 5)."""
         self._n_steps += 1
-        n, longest = self._n_learned, min(self.config.n_positions, self._n_learned)
+        n, longest = self._n_learned, min(self.net.size.n_positions, self._n_learned)
         length = int(rng.integers(min(SHORTEST, longest), longest + 1))
         starts = rng.integers(0, n - length + 1, self.config.voice_batch)
         variants = rng.integers(0, len(self._audio), self.config.voice_batch)
@@ -81,7 +92,7 @@ class VoiceTraining:
         if self._n_steps % CHECK_EVERY:
             return
         n = len(self._motion)
-        length = min(self.config.n_positions, n - self._n_learned)
+        length = min(self.net.size.n_positions, n - self._n_learned)
         starts = np.linspace(self._n_learned, n - length, N_JUDGED).astype(int)
         generator = torch.Generator().manual_seed(self._seed)
         self.net.eval()
@@ -98,7 +109,8 @@ class VoiceTraining:
     def rate(self, at: float) -> float:
         """The learning rate at a place of the schedule: falls along half a cosine."""
         part = min(1.0, at / self.config.voice_until)
-        return self.config.rate_voice * (FINAL_RATE + (1 - FINAL_RATE) * (1 + np.cos(np.pi * part)) / 2)
+        top = self.config.rate_adapted if self.has_prior else self.config.rate_voice
+        return top * (FINAL_RATE + (1 - FINAL_RATE) * (1 + np.cos(np.pi * part)) / 2)
 
     def _terms(
         self, starts: np.ndarray, length: int, variants: np.ndarray, loss: ExpressionLoss, generator: torch.Generator
@@ -108,6 +120,14 @@ class VoiceTraining:
         audio = self._audio[torch.from_numpy(variants).to(self.device)[:, None], rows]
         speaker = self.net.speakers[:1].expand(len(rows), -1)
         return expression_loss(self.net, self.diffusion, audio, self._motion[rows], speaker, loss, generator)
+
+
+def with_own_speaker(net: ExpressionNet) -> ExpressionNet:
+    """A copy of a network that knows one speaker more, the first, who begins as the mean of the others."""
+    own = ExpressionNet(replace(net.size, n_speakers=net.size.n_speakers + 1))
+    speakers = torch.cat([net.speakers.mean(dim=0, keepdim=True), net.speakers]).detach()
+    own.load_state_dict(net.state_dict() | {"speakers": speakers})
+    return own
 
 
 class Best(nn.Module):

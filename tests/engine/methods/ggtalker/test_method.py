@@ -311,8 +311,9 @@ def test_a_file_that_lacks_something_or_holds_nonsense_is_refused_by_name(parts,
 
 
 @pytest.mark.parametrize("change", [
-    {"side": 0}, {"side": "wide"}, {"width": 1 << 30}, {"n_heads": 5}, {"history": 24}, {"names": []}, {"heard": ["x"]},
-    {"n_vertices": 1 << 40}, {"n_triangles": -1}, {"n_steps": 1e300}, {"unknown": 1}, {"inpainter_shrink": 0},
+    {"side": 0}, {"side": "wide"}, {"history": 24}, {"names": []}, {"heard": ["x"]}, {"n_vertices": 1 << 40},
+    {"n_triangles": -1}, {"n_steps": 1e300}, {"unknown": 1}, {"inpainter_shrink": 0}, {"voice": None}, {"voice": {}},
+    {"voice": {"width": 1 << 30}}, {"voice": {"width": 30, "n_heads": 7}}, {"voice": {"n_layers": "many"}},
 ])  # fmt: skip
 def test_sizes_that_make_no_sense_are_refused(parts, tmp_path, change):
     manifest, tensors = parts
