@@ -16,7 +16,7 @@ GAP = 0.006  # between pieces
 EVENNESS = 0.25  # how much of the warp leaves texels where they were
 N_BINS = 64
 LEAST_SHARE = 2e-4  # of the side strip that a piece gets at least
-WANTED = {Kind.SKIN: 1.0, Kind.WET: 1.0, Kind.EYE_LEFT: 2.5, Kind.EYE_RIGHT: 2.5, Kind.CLOTH: 0.12}
+WANTED = {Kind.SKIN: 1.0, Kind.WET: 1.0, Kind.EYE_LEFT: 2.5, Kind.EYE_RIGHT: 2.5, Kind.CLOTH: 0.2}
 FACE, LIPS_AND_EYES, BACK = 3.0, 2.0, 0.5
 """How many texels a square millimetre gets by what it is, against plain skin; of skin the front of the face more, round
 lips and eyes more still, what lies behind less."""
