@@ -10,13 +10,28 @@ import numpy as np
 from numba import prange
 
 from engine.raster.kernels import inlined, parallel
-from engine.raster.kernels.tiles import INVISIBLE, LOG2_E, TILE, boxed_tiles, float_bits, write_splat
+from engine.raster.kernels.lanes import (
+    N_LANES,
+    at_least,
+    below,
+    both,
+    choose,
+    least,
+    load,
+    most,
+    size,
+    spread,
+    square_root,
+    store,
+)
+from engine.raster.kernels.tiles import INVISIBLE, LOG2_255, LOG2_E, SPLAT_WIDTH, TILE, boxed_tiles, float_bits
 
 ALPHA_MIN = np.float32(1.0 / 255.0)
 SOLID_SIGMAS = 2.0
 """Where a hard-edged Gaussian ends."""
 SOLID_LOG2 = 120.0
 """Alpha of a hard-edged one at its centre as a power of two, cut to 0.999: the larger, the thinner the rim (3 %)."""
+SCRATCH_ROWS = 21
 GRADIENT_CHUNKS = 32
 """The gradient of the camera is summed in this many fixed parts, so that it does not depend on the threads."""
 
@@ -118,6 +133,24 @@ def project(
         radii[i, 0], radii[i, 1] = np.int32(max(min(rx, 1e9), 1.0)), np.int32(max(min(ry, 1e9), 1.0))
 
 
+@inlined
+def gathered(values, first, n, n_columns, scratch, row):
+    """Writes the columns of `n` rows of `values` from `first` on, one column a row of sixteen from `row` on."""
+    for lane in range(n):
+        for j in range(n_columns):
+            scratch[(row + j) * N_LANES + lane] = values[first + lane, j]
+
+
+@inlined
+def row_of(scratch, row):
+    return load(scratch, np.intp(row * N_LANES))
+
+
+@inlined
+def keep(scratch, row, value):
+    store(scratch, np.intp(row * N_LANES), value)
+
+
 @parallel
 def project_splats(
     means, quats, scales, opacities, colors, cam, width, height, eps2d, antialiased, hard_edged,
@@ -128,52 +161,101 @@ def project_splats(
     Fills splats `[N, 8]`, keys `[N]`, tiles in each splat's bounding box `[N]`, and how many Gaussians hold NaN or
     infinite values in each of the chunks. `colors` `[N, D]` are only looked at for such values. With `hard_edged` each
     visible Gaussian is a solid of `SOLID_SIGMAS` standard deviations whose alpha falls in a thin rim.
+
+    Sixteen Gaussians at a time, as `footprint` and `write_splat` do it for one.
     """
     n = means.shape[0]
     big = np.float32(3e38)
     n_columns, n_rows = -(-width // TILE), -(-height // TILE)
-    zero = np.float32(0)
     for chunk in prange(GRADIENT_CHUNKS):
         bad = 0
-        for i in range(chunk * n // GRADIENT_CHUNKS, (chunk + 1) * n // GRADIENT_CHUNKS):
-            keys[i] = INVISIBLE
-            opacity = opacities[i]
-            x, y, z, iz, p0, p1, p2, q0, q1, q2 = footprint(
-                means[i, 0], means[i, 1], means[i, 2], quats[i, 0], quats[i, 1], quats[i, 2], quats[i, 3],
-                scales[i, 0], scales[i, 1], scales[i, 2], cam,
-            )  # fmt: skip
-            finite = abs(means[i, 0]) < big and abs(means[i, 1]) < big and abs(means[i, 2]) < big and abs(opacity) < big
-            for j in range(3):
-                finite = finite and abs(scales[i, j]) < big
-            for j in range(4):
-                finite = finite and abs(quats[i, j]) < big
-            for j in range(colors.shape[1]):
-                finite = finite and abs(colors[i, j]) < big
-            if not finite:
-                bad += 1
-                continue
-            if not (z >= cam[20] and z <= cam[21] and z > zero):
-                continue
-            a0, b, c0 = p0 * p0 + p1 * p1 + p2 * p2, p0 * q0 + p1 * q1 + p2 * q2, q0 * q0 + q1 * q1 + q2 * q2
-            a, c = a0 + eps2d, c0 + eps2d
-            det0 = spanned_area_squared(p0, p1, p2, q0, q1, q2)
-            det = det0 + eps2d * (a0 + c0 + eps2d)
-            if not (det > zero and det < big):
-                continue
+        rows = np.zeros(SCRATCH_ROWS * N_LANES, np.float32)
+        zero, one, two = spread(np.float32(0)), spread(np.float32(1)), np.float32(2)
+        last = (chunk + 1) * n // GRADIENT_CHUNKS
+        for first in range(chunk * n // GRADIENT_CHUNKS, last, N_LANES):
+            count = min(N_LANES, last - first)
+            gathered(means, first, count, 3, rows, 0)
+            gathered(quats, first, count, 4, rows, 3)
+            gathered(scales, first, count, 3, rows, 7)
+            for lane in range(count):
+                rows[10 * N_LANES + lane] = opacities[first + lane]
+            finite = below(size(row_of(rows, 0)), spread(big))
+            for row in range(1, 11):
+                finite = both(finite, below(size(row_of(rows, row)), spread(big)))
+            px, py, pz = (choose(finite, row_of(rows, 0), zero), choose(finite, row_of(rows, 1), zero),
+                          choose(finite, row_of(rows, 2), zero))  # fmt: skip
+            qw, qx = choose(finite, row_of(rows, 3), zero), choose(finite, row_of(rows, 4), zero)
+            qy, qz = choose(finite, row_of(rows, 5), zero), choose(finite, row_of(rows, 6), zero)
+            sx, sy, sz = (choose(finite, row_of(rows, 7), zero), choose(finite, row_of(rows, 8), zero),
+                          choose(finite, row_of(rows, 9), zero))  # fmt: skip
+            opacity = choose(finite, row_of(rows, 10), zero)
+            x = px * cam[0] + py * cam[1] + pz * cam[2] + cam[9]
+            y = px * cam[3] + py * cam[4] + pz * cam[5] + cam[10]
+            z = px * cam[6] + py * cam[7] + pz * cam[8] + cam[11]
+            before = both(at_least(z, spread(cam[20])), at_least(spread(cam[21]), z))
+            seen = both(both(finite, before), below(zero, z))
+            inverse = one / most(square_root(qw * qw + qx * qx + qy * qy + qz * qz), spread(np.float32(1e-12)))
+            qw, qx, qy, qz = qw * inverse, qx * inverse, qy * inverse, qz * inverse
+            iz = one / choose(seen, z, one)
+            u = least(most(x * iz, spread(cam[16])), spread(cam[17]))
+            v = least(most(y * iz, spread(cam[18])), spread(cam[19]))
+            jx, jy = iz * cam[12], iz * cam[13]
+            a0, a1, a2 = jx * (cam[0] - u * cam[6]), jx * (cam[1] - u * cam[7]), jx * (cam[2] - u * cam[8])
+            b0, b1, b2 = jy * (cam[3] - v * cam[6]), jy * (cam[4] - v * cam[7]), jy * (cam[5] - v * cam[8])
+            r0, r1, r2 = one - (qy * qy + qz * qz) * two, (qx * qy - qw * qz) * two, (qx * qz + qw * qy) * two
+            r3, r4, r5 = (qx * qy + qw * qz) * two, one - (qx * qx + qz * qz) * two, (qy * qz - qw * qx) * two
+            r6, r7, r8 = (qx * qz - qw * qy) * two, (qy * qz + qw * qx) * two, one - (qx * qx + qy * qy) * two
+            p0, q0 = (a0 * r0 + a1 * r3 + a2 * r6) * sx, (b0 * r0 + b1 * r3 + b2 * r6) * sx
+            p1, q1 = (a0 * r1 + a1 * r4 + a2 * r7) * sy, (b0 * r1 + b1 * r4 + b2 * r7) * sy
+            p2, q2 = (a0 * r2 + a1 * r5 + a2 * r8) * sz, (b0 * r2 + b1 * r5 + b2 * r8) * sz
+            xx, xy = p0 * p0 + p1 * p1 + p2 * p2, p0 * q0 + p1 * q1 + p2 * q2
+            yy = q0 * q0 + q1 * q1 + q2 * q2
+            n0, n1, n2 = p1 * q2 - p2 * q1, p2 * q0 - p0 * q2, p0 * q1 - p1 * q0
+            det0 = n0 * n0 + n1 * n1 + n2 * n2
+            det = det0 + (xx + yy + eps2d) * eps2d
+            seen = both(seen, both(below(zero, det), below(det, spread(big))))
+            det = choose(seen, det, one)
             if antialiased:
-                opacity *= math.sqrt(det0 / det)
-            x2, y2 = cam[12] * x * iz + cam[14], cam[13] * y * iz + cam[15]
-            if not (opacity >= ALPHA_MIN and abs(x2) < big and abs(y2) < big):
-                continue
-            inverse = np.float32(1) / det
+                opacity = opacity * square_root(det0 / det)
+            x2, y2 = x * iz * cam[12] + cam[14], y * iz * cam[13] + cam[15]
+            seen = both(seen, both(below(size(x2), spread(big)), below(size(y2), spread(big))))
+            seen = both(seen, at_least(opacity, spread(ALPHA_MIN)))
+            inverse = one / det
             if hard_edged:
-                inverse *= np.float32(2 * SOLID_LOG2 / SOLID_SIGMAS**2) / LOG2_E
-                opacity = np.float32(2.0**SOLID_LOG2)
-            write_splat(splats, i, x2, y2, c * inverse, -b * inverse, a * inverse, opacity)
-            n_box = boxed_tiles(splats, i, n_columns, n_rows)
-            if n_box > 0:
-                boxes[i] = n_box
-                keys[i] = float_bits(z)
+                inverse = inverse * (np.float32(2 * SOLID_LOG2 / SOLID_SIGMAS**2) / LOG2_E)
+                opacity = spread(np.float32(2.0**SOLID_LOG2))
+            a = (yy + eps2d) * inverse * (np.float32(-0.5) * LOG2_E)
+            b = xy * inverse * LOG2_E
+            c = (xx + eps2d) * inverse * (np.float32(-0.5) * LOG2_E)
+            keep(rows, 11, x2)
+            keep(rows, 12, y2)
+            keep(rows, 13, a)
+            keep(rows, 14, b)
+            keep(rows, 15, c)
+            keep(rows, 19, choose(seen, z, zero))
+            keep(rows, 20, choose(finite, one, zero))
+            keep(rows, 10, choose(seen, opacity, one))
+            for lane in range(count):
+                rows[16 * N_LANES + lane] = np.float32(math.log2(rows[10 * N_LANES + lane]))
+            reach = (row_of(rows, 16) + LOG2_255) * np.float32(4)
+            reach = reach / most(a * c * np.float32(4) - b * b, spread(np.float32(1e-30)))
+            keep(rows, 17, square_root(most(zero - c * reach, zero)))
+            keep(rows, 18, square_root(most(zero - a * reach, zero)))
+            for lane in range(count):
+                i = first + lane
+                keys[i] = INVISIBLE
+                is_whole = rows[20 * N_LANES + lane] > np.float32(0)
+                for j in range(colors.shape[1]):
+                    is_whole = is_whole and abs(colors[i, j]) < big
+                if not is_whole:
+                    bad += 1
+                elif rows[19 * N_LANES + lane] > np.float32(0):
+                    for j in range(SPLAT_WIDTH):
+                        splats[i, j] = rows[(11 + j) * N_LANES + lane]
+                    n_box = boxed_tiles(splats, i, n_columns, n_rows)
+                    if n_box > 0:
+                        boxes[i] = n_box
+                        keys[i] = float_bits(rows[19 * N_LANES + lane])
         n_skipped[chunk] = bad
 
 
