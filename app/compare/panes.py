@@ -1,5 +1,7 @@
 """The panes of Compare: A and B beside each other, wiped over each other, and their difference as heat."""
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPen
 from PySide6.QtWidgets import QMenu, QWidget
@@ -12,15 +14,21 @@ from app.viewport.ground import Ground, ground_image
 from app.viewport.overlays import overlay_edge, overlay_ground
 from app.workers.frames import FrameView
 
+if TYPE_CHECKING:
+    from app.compare.film import FilmView
+
 HEAD, GAP, RADIUS = 38, 4, 6
 HANDLE, WIPE_REACH = 30, 12
 GAINS = (1, 2, 4, 8, 16)
-LAYOUTS = {"side": ("A", "B", "Δ"), "wipe": ("A|B", "Δ", "B"), "difference": ("Δ", "A", "B")}
-"""What each pane shows, by mode, in order; how many of them is the person's choice."""
+LAYOUTS = {"side": ("A", "2", "Δ"), "wipe": ("A|2", "Δ", "2"), "difference": ("Δ", "A", "2")}
+"""What each pane shows, by mode, in order; 2 is what A is compared with. How many is the person's choice."""
+GROUNDS = {"A": ("fill", "on_fill"), "B": ("take", "app"), "T": ("raised", "t1")}
 
 
 class ComparePanes(QWidget):
-    """One to three panes; the left button orbits as in the viewport, near the wipe line it moves the line.
+    """One to four panes of A, B and T, the training video.
+
+    The left button orbits as in the viewport; near the wipe line it moves the line.
 
     Signals: `size_changed(w, h)` of a pane's picture in device pixels.
     """
@@ -33,12 +41,15 @@ class ComparePanes(QWidget):
         self.mode, self.n_panes, self.gain, self.wipe = "wipe", 2, 4, 0.5
         self._a: FrameView | None = None
         self._b: FrameView | None = None
-        self._names = {"A": ("", ""), "B": ("", "")}
+        self._film: FilmView | None = None
+        self._has_film = self._has_b = False
+        self._names = {"A": ("", ""), "B": ("", ""), "T": ("Training video", "")}
         self._heat: tuple[tuple, QImage] | None = None
         self._grounds: dict[tuple, QImage] = {}
         self._holds_wipe = False
         self._asked: tuple[int, int] | None = None
         self.empty_words = "Choose what to compare with on the right."
+        self.film_words = "The video begins with its sound."
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Compare")
@@ -46,13 +57,25 @@ class ComparePanes(QWidget):
 
     # What it shows
 
-    def show_frames(self, a: FrameView | None, b: FrameView | None) -> None:
-        self._a, self._b = a, b
+    def show_frames(self, a: FrameView | None, b: FrameView | None, film: "FilmView | None" = None) -> None:
+        self._a, self._b, self._film = a, b, film
         self.update()
+
+    def show_sides(self, has_b: bool, has_film: bool) -> None:
+        """Whether B and the training video are here; with the video, that is what A is compared with."""
+        if (has_b, has_film) != (self._has_b, self._has_film):
+            self._has_b, self._has_film = has_b, has_film
+            self._ask_size()
+            self.update()
+
+    @property
+    def second(self) -> str:
+        """The side that A is compared with."""
+        return "T" if self._has_film else "B"
 
     def show_names(self, a: tuple[str, str], b: tuple[str, str]) -> None:
         """Name and method of each side."""
-        self._names = {"A": a, "B": b}
+        self._names |= {"A": a, "B": b}
         self.update()
 
     def set_mode(self, mode: str) -> None:
@@ -76,9 +99,16 @@ class ComparePanes(QWidget):
 
     def panes(self) -> list[tuple[str, QRectF]]:
         """What each pane shows, and where it stands."""
-        kinds = LAYOUTS[self.mode][: self.n_panes]
-        width = (self.width() - GAP * (len(kinds) - 1)) / len(kinds)
-        return [(kind, QRectF(i * (width + GAP), 0, width, self.height())) for i, kind in enumerate(kinds)]
+        kinds = [kind.replace("2", self.second) for kind in LAYOUTS[self.mode]]
+        if self._has_film and self._has_b:
+            kinds.insert(2 if self.mode == "side" else 3, "B")
+        kinds = kinds[: self.n_panes]
+        columns = 2 if len(kinds) == 4 else len(kinds)
+        rows = len(kinds) // columns
+        width = (self.width() - GAP * (columns - 1)) / columns
+        height = (self.height() - GAP * (rows - 1)) / rows
+        return [(kind, QRectF(i % columns * (width + GAP), i // columns * (height + GAP), width, height))
+                for i, kind in enumerate(kinds)]  # fmt: skip
 
     def picture_rect(self, pane: QRectF) -> QRectF:
         return pane.adjusted(0, HEAD + 1, 0, 0)
@@ -94,7 +124,7 @@ class ComparePanes(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         for kind, pane in self.panes():
-            self._paint_head(painter, kind, QRectF(pane.x(), 0, pane.width(), HEAD))
+            self._paint_head(painter, kind, QRectF(pane.x(), pane.y(), pane.width(), HEAD))
             painter.save()
             area = self.picture_rect(pane)
             painter.setClipRect(area)
@@ -110,21 +140,21 @@ class ComparePanes(QWidget):
         painter.fillRect(head, theme.color("panel"))
         x = head.x() + 10
         if kind == "Δ":
-            x = self._badge(painter, x, "Δ", "raised", "t1")
+            x = self._badge(painter, x, head, "Δ", "raised", "t1")
             x = self._words(painter, x, head, "Difference", SEMIBOLD, "t1")
-            self._words(painter, x, head, "A minus B, absolute", 400, "t2")
+            self._words(painter, x, head, f"A minus {self.second}, absolute", 400, "t2")
             return
-        first = kind[0]
-        x = self._badge(painter, x, first, "fill" if first == "A" else "take", "on_fill" if first == "A" else "app")
+        first, second = kind[0], self.second
+        x = self._badge(painter, x, head, first, *GROUNDS[first])
         name, method = self._names[first]
         x = self._words(painter, x, head, ", ".join(filter(None, (name, method))), SEMIBOLD, "t1")
-        if kind == "A|B" and self._names["B"][0]:
+        if len(kind) > 1 and self._names[second][0]:
             x = self._words(painter, x, head, "over", 400, "t2")
-            x = self._badge(painter, x, "B", "take", "app")
-            self._words(painter, x, head, ", ".join(filter(None, self._names["B"])), 400, "t1")
+            x = self._badge(painter, x, head, second, *GROUNDS[second])
+            self._words(painter, x, head, ", ".join(filter(None, self._names[second])), 400, "t1")
 
-    def _badge(self, painter: QPainter, x: float, letter: str, ground: str, ink: str) -> float:
-        theme, box = self._theme, QRectF(x, 9, 20, 20)
+    def _badge(self, painter: QPainter, x: float, head: QRectF, letter: str, ground: str, ink: str) -> float:
+        theme, box = self._theme, QRectF(x, head.y() + 9, 20, 20)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(theme.color(ground))
         painter.drawRoundedRect(box, 4, 4)
@@ -138,7 +168,7 @@ class ComparePanes(QWidget):
         painter.setPen(self._theme.color(ink))
         room = head.right() - x - 8
         shown = painter.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, int(room))
-        painter.drawText(QRectF(x, 0, room, HEAD), Qt.AlignmentFlag.AlignVCenter, shown)
+        painter.drawText(QRectF(x, head.y(), room, HEAD), Qt.AlignmentFlag.AlignVCenter, shown)
         return x + painter.fontMetrics().horizontalAdvance(shown) + 8
 
     def _paint_picture(self, painter: QPainter, kind: str, area: QRectF) -> None:
@@ -146,27 +176,30 @@ class ComparePanes(QWidget):
             self._paint_difference(painter, area)
             return
         self._paint_side(painter, kind[0], area)
-        if kind == "A|B":
-            x = area.x() + area.width() * self.wipe
+        if len(kind) > 1:
+            x, second = area.x() + area.width() * self.wipe, self.second
             painter.save()
             painter.setClipRect(QRectF(x, area.y(), area.right() - x, area.height()))
-            self._paint_side(painter, "B", area)
+            self._paint_side(painter, second, area)
             painter.restore()
             self._paint_wipe(painter, x, area)
             self._tag(painter, area, "A", self._names["A"][1], left=True)
-            self._tag(painter, area, "B", self._names["B"][1], left=False)
+            self._tag(painter, area, second, "Video" if second == "T" else self._names["B"][1], left=False)
 
     def _paint_side(self, painter: QPainter, side: str, area: QRectF) -> None:
-        view = self._a if side == "A" else self._b
+        film = self._film.frame if self._film is not None else None
+        view = {"A": self._a, "B": self._b, "T": film}[side]
         painter.drawImage(area, self._ground(area))
         if view is not None:
             painter.drawImage(area, _image(view), _source(view, area))
-        elif side == "B":
-            self._hint(painter, area, self.empty_words)
+        elif side != "A":
+            self._hint(painter, area, self.empty_words if side == "B" else self.film_words)
 
     def _paint_difference(self, painter: QPainter, area: QRectF) -> None:
         painter.fillRect(area, QColor(HEAT_GROUND))
         a, b = self._a, self._b
+        if self._has_film:
+            a, b = (self._film.avatar, self._film.frame) if self._film is not None else (None, None)
         if a is None or b is None:
             self._hint(painter, area, "The difference appears once there are two.", QColor("#929AA7"))
             return
@@ -195,7 +228,7 @@ class ComparePanes(QWidget):
         width = painter.fontMetrics().horizontalAdvance(words) + 34
         box = QRectF(area.x() + 10 if left else area.right() - 10 - width, area.bottom() - 36, width, 26)
         self._plate(painter, box)
-        painter.setPen(theme.color("acc" if side == "A" else "take"))
+        painter.setPen(theme.color({"A": "acc", "B": "take"}.get(side, "t2")))
         painter.setFont(theme.font(TYPE.base, SEMIBOLD))
         painter.drawText(box.adjusted(10, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, side)
         painter.setPen(theme.color("t1"))
@@ -325,7 +358,7 @@ class ComparePanes(QWidget):
 
     def _on_wipe(self, at: QPointF) -> bool:
         kind, pane = self.panes()[0]
-        if kind != "A|B":
+        if len(kind) == 1:
             return False
         area = self.picture_rect(pane)
         return area.contains(at) and abs(at.x() - area.x() - area.width() * self.wipe) <= WIPE_REACH

@@ -21,7 +21,11 @@ ROW = 46
 
 
 class SourcesPage(QWidget):
-    """Signals: `rival_chosen(path, backend or None)`, `rival_removed`, `swap_wanted`, `report_wanted`."""
+    """Signals: `rival_chosen(path, backend or None)`, `rival_removed`, `swap_wanted`, `report_wanted`; `film_wanted`,
+    `film_removed`."""
+
+    film_wanted = Signal()
+    film_removed = Signal()
 
     rival_chosen = Signal(object, object)
     rival_removed = Signal()
@@ -40,7 +44,9 @@ class SourcesPage(QWidget):
         column.setSpacing(0)
         self.a, self.b = SideRow(theme, "A"), SideRow(theme, "B")
         self.b.chosen.connect(self.open_menu)
-        for row in (self.a, self.b):
+        self.film = SideRow(theme, "T")
+        self.film.chosen.connect(self._open_film_menu)
+        for row in (self.a, self.b, self.film):
             column.addWidget(row)
         tools = QHBoxLayout()
         tools.setContentsMargins(12, 6, 12, 10)
@@ -59,6 +65,10 @@ class SourcesPage(QWidget):
         )
         column.addWidget(self.table)
         column.addWidget(rule())
+        self.against = FigureTable(theme, "Against the video", ("PSNR", "PSNR of the mouth", "PSNR of the eyes"))
+        column.addWidget(self.against)
+        self._against_rule = rule()
+        column.addWidget(self._against_rule)
         self.trained = FigureTable(theme, "From training", ("PSNR in training", "Trained on"))
         column.addWidget(self.trained)
         note = QHBoxLayout()
@@ -92,6 +102,7 @@ class SourcesPage(QWidget):
         outer.addWidget(rule())
         outer.addLayout(foot)
         self.show_rival(None)
+        self.show_film(None)
 
     # What it is told
 
@@ -111,6 +122,29 @@ class SourcesPage(QWidget):
             self.table.clear(1)
             self.trained.clear(1)
             self._differences.setText("Choose B to see where two avatars differ while they say the same.")
+
+    def show_film(self, side: Side | None) -> None:
+        """The training video, None for none."""
+        self._has_film = side is not None
+        self.film.show_side(side or Side("Training video", "", "Not shown. Choose the dataset of A"))
+        for part in (self.against, self._against_rule):
+            part.setVisible(side is not None)
+
+    def show_against(self, differences: list[Difference | None]) -> None:
+        """A and B against the video."""
+        for name, field in (("PSNR", "frame_db"), ("PSNR of the mouth", "mouth_db"), ("PSNR of the eyes", "eyes_db")):
+            values = [None if d is None else getattr(d, field) for d in differences]
+            self.against.show_row(name, values, "{:.1f} dB", max)
+
+    def _open_film_menu(self) -> None:
+        if not self._has_film:
+            self.film_wanted.emit()
+            return
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.addAction("Another video…", self.film_wanted.emit)
+        menu.addAction("No video", self.film_removed.emit)
+        menu.popup(self.film.mapToGlobal(self.film.rect().bottomLeft()))
 
     def show_headers(self, a: FrameHeader, b: FrameHeader | None) -> None:
         """Figures of the newest frames."""
@@ -172,11 +206,11 @@ class SideRow(QWidget):
         self._side = Side()
         self.setFixedHeight(ROW + 6)
         self.more: IconButton | None = None
-        if letter == "B":
+        if letter != "A":
             line = QHBoxLayout(self)
             line.setContentsMargins(0, 0, 10, 0)
             line.addStretch()
-            self.more = IconButton(theme, "dots-vertical", "Choose B")
+            self.more = IconButton(theme, "dots-vertical", "Choose B" if letter == "B" else "Choose the video")
             self.more.clicked.connect(self.chosen)
             line.addWidget(self.more)
         theme.changed.connect(self.update)
@@ -192,10 +226,11 @@ class SideRow(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         badge = QRectF(12, (self.height() - 20) / 2, 20, 20)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(theme.color("fill" if self._letter == "A" else "take"))
+        painter.setBrush(theme.color({"A": "fill", "B": "take"}.get(self._letter, "raised")))
         painter.drawRoundedRect(badge, 4, 4)
         painter.setFont(theme.font(TYPE.secondary, SEMIBOLD))
-        painter.setPen(theme.color("on_fill" if self._letter == "A" or not theme.is_dark else "app"))
+        ink = "t1" if self._letter == "T" else "on_fill" if self._letter == "A" or not theme.is_dark else "app"
+        painter.setPen(theme.color(ink))
         painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, self._letter)
         box = QRectF(42, (self.height() - 40) / 2, 40, 40)
         path = QPainterPath()

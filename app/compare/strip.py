@@ -33,7 +33,7 @@ class CompareStrip(QFrame):
         line.addSpacing(4)
         self._words = Words(theme, "Panes", tone="t2")
         line.addWidget(self._words)
-        self.panes = Segments(theme, [("1", "1"), ("2", "2"), ("3", "3")], "Panes", padding=10)
+        self.panes = Segments(theme, [("1", "1"), ("2", "2"), ("3", "3"), ("4", "4")], "Panes", padding=10)
         self.panes.set_current("2")
         self.panes.chosen.connect(lambda n: self.panes_chosen.emit(int(n)))
         line.addWidget(self.panes)

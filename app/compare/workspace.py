@@ -3,19 +3,26 @@
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
-from PySide6.QtGui import QPixmap
+import numpy as np
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog
 
 from app.compare.measure import measured
 from app.compare.sides import Side
+from app.film_clock import FilmClock
 from app.panels.library_files import METHODS
 from app.panels.status_bar import BACKENDS
 from app.windows.main_window import MainWindow
 from app.windows.workspaces import PERFORM, Panes, Workspace
-from engine.errors import MouthpieceError
+from app.workers.frames import FrameView
+from engine.errors import DatasetError, MouthpieceError
 from engine.manifest import Manifest, read_manifest
+
+if TYPE_CHECKING:
+    from app.compare.film import Film, FilmView
 
 MEASURE_EVERY_S, TABLE_EVERY_S = 0.1, 0.25
 SAME_MOMENT_S = 0.02
@@ -30,6 +37,7 @@ class CompareWorkspace(QObject):
         self._window, self._session, self._library, self._wiring = window, session, library, wiring
         self._rival: tuple[Path, str | None] | None = None
         self._rival_is_here = False
+        self._film: Film | None = None
         self._measured_at = self._tabled_at = 0.0
         self.is_active = False
         session.frame_ready.connect(self._on_frame)
@@ -60,6 +68,37 @@ class CompareWorkspace(QObject):
         self.panes.empty_words = f"Opening {Path(path).stem} …"
         self.panes.show_frames(self._session.frames.newest(), None)
         self._session.compare_with(Path(path), backend, self.strip.same_camera.isChecked())
+        self._show_sides()
+
+    def show_film(self, path: Path) -> None:
+        """A dataset's frames stand beside the avatar, its sound drives and its cameras look."""
+        from app.compare.film import Film
+
+        self.remove_film()
+        try:
+            self._film = Film(Path(path))
+        except DatasetError as error:
+            self._session.note.emit("err", "The video cannot be shown", str(error))
+            return
+        self.plot.clear()
+        frames = f"{len(self._film.times):,} frames"
+        self.sources.show_film(Side(self._film.name, "", f"Training video, {frames}", _thumbnail(self._film)))
+        self._session.show_film(self._film.dataset.path)
+        self._show_sides()
+
+    def remove_film(self) -> None:
+        """Without the video; what is heard stays."""
+        if self._film is None:
+            return
+        self._film.close()
+        self._film = None
+        self._session.show_film(None)
+        self.plot.clear()
+        self.sources.show_film(None)
+        self._show_sides()
+
+    def _show_sides(self) -> None:
+        self.panes.show_sides(self._rival is not None, self._film is not None)
 
     def remove_rival(self) -> None:
         self._rival, self._rival_is_here = None, False
@@ -68,6 +107,7 @@ class CompareWorkspace(QObject):
         self.plot.clear()
         self._session.compare_with(None)
         self._show_names()
+        self._show_sides()
 
     # Making
 
@@ -90,6 +130,8 @@ class CompareWorkspace(QObject):
         self.sources.rival_removed.connect(self.remove_rival)
         self.sources.swap_wanted.connect(self.swap)
         self.sources.report_wanted.connect(self._ask_dataset)
+        self.sources.film_wanted.connect(self._ask_film)
+        self.sources.film_removed.connect(self.remove_film)
         self.sources.b.chosen.connect(self._fill_entries)
         self.sources.choose.pressed.connect(self._fill_entries)
         return Panes([("Sources", self.sources)], strip=self.strip, stage=self.panes, bottom=self.plot,
@@ -107,6 +149,7 @@ class CompareWorkspace(QObject):
         self.panes.setFocus()
 
     def _leave(self) -> None:
+        self.remove_film()
         self.is_active = self._rival_is_here = False
         self._session.compare_with(None)
 
@@ -117,13 +160,19 @@ class CompareWorkspace(QObject):
             return
         a = self._session.frames.newest()
         b = self._session.rival_frames.newest() if self._rival_is_here else None
-        self.panes.show_frames(a, b)
+        film = self._film_view(a)
+        self.panes.show_frames(a, b, film)
         now = time.monotonic()
         if a is None:
             return
         if now - self._tabled_at >= TABLE_EVERY_S:
             self._tabled_at = now
             self.sources.show_headers(a.header, b.header if b is not None else None)
+        if self._film is not None:
+            if film is not None and now - self._measured_at >= MEASURE_EVERY_S:
+                self._measured_at = now
+                self._measure_film(film, b)
+            return
         same = b is not None and abs(a.header.motion_sample_time - b.header.motion_sample_time) < SAME_MOMENT_S
         if same and now - self._measured_at >= MEASURE_EVERY_S:
             self._measured_at = now
@@ -132,7 +181,34 @@ class CompareWorkspace(QObject):
                 self.plot.show_difference(difference)
                 self.sources.show_difference(difference)
 
+    def _film_view(self, a: FrameView | None) -> "FilmView | None":
+        """The film's frame of the moment that A shows, laid over A."""
+        from app.compare.film import laid_over
+
+        index = None if a is None or self._film is None else self._film.index_at(a.header.motion_sample_time)
+        picture = None if index is None else self._film.picture(index)
+        return None if picture is None else laid_over(picture, index, a)
+
+    def _measure_film(self, film: "FilmView", b: FrameView | None) -> None:
+        from app.compare.film import FilmCamera
+
+        index, height, width = film.frame.header.picture_sequence, *film.frame.image.shape[:2]
+        camera = FilmCamera(self._film.dataset.camera(index), width, film.left)
+        mine, shown = film.pair()
+        difference = measured(mine, shown, camera)
+        self.plot.show_difference(difference)
+        self.sources.show_difference(difference)
+        of_b = b is not None and b.image.shape == (height, width, 4)
+        other = measured(b.image[:, film.left : film.right], shown, camera) if of_b else None
+        self.sources.show_against([difference, other])
+
     def _on_said(self, event: dict) -> None:
+        if event.get("event") == "film_clock" and self._film is not None:
+            is_heard = event["is_heard"]
+            fields = ("started_at", "seconds", "pause_s")
+            self._film.clock = FilmClock(*(float(event[name]) for name in fields)) if is_heard else None
+            self.panes.film_words = ("The video begins with its sound." if is_heard
+                                     else "Not shown: what is heard is not its sound.")  # fmt: skip
         if event.get("event") == "rival_entered" and self._rival is not None:
             self._rival_is_here = True
             self._show_names(event.get("backend", ""))
@@ -214,6 +290,13 @@ class CompareWorkspace(QObject):
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
+    def _ask_film(self) -> None:
+        dialog = QFileDialog(self._window, "The dataset whose video stands beside the avatar")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda name: self.show_film(Path(name)))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
     def _run_report(self, folder: str) -> None:
         avatar = self._session.avatar_path
         order = {"avatar": str(avatar), "dataset": folder}
@@ -229,6 +312,15 @@ def _side(manifest: Manifest, path: Path | None, backend: str) -> Side:
     method = METHODS.get(manifest.method, manifest.method)
     facts = ", ".join(filter(None, (backend, f"{manifest.n_gaussians:,} splats")))
     return Side(manifest.name, method, facts, picture)
+
+
+def _thumbnail(film: "Film") -> QPixmap:
+    try:
+        rgb = np.ascontiguousarray(film.dataset.frame(0))
+    except DatasetError:
+        return QPixmap()
+    image = QImage(rgb.data, rgb.shape[1], rgb.shape[0], 3 * rgb.shape[1], QImage.Format.Format_RGB888)
+    return QPixmap.fromImage(image.scaledToHeight(96, Qt.TransformationMode.SmoothTransformation))
 
 
 def _size_mb(path: Path | None) -> float | None:

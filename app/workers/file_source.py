@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from app.film_clock import FilmClock
 from engine.audio.resample import Resampler
 from engine.audio.ring import SampleRing, SourceState
 from engine.audio.wav import SoundReader
@@ -40,11 +41,19 @@ class FileSource:
     def __init__(
         self, path: Path, ring: SampleRing, output: SampleRing | None, on_failed: Callable[[str], None]
     ) -> None:
+        self.path = Path(path)
+        self._started_at: float | None = None
         self._reader = SoundReader(path)
         self._ring, self._output, self._on_failed = ring, output, on_failed
         self.output_delay_s = 0.0
         self._is_stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="file source", daemon=True)
+
+    @property
+    def film_clock(self) -> FilmClock | None:
+        """Where the file stands; None before its first sample."""
+        at = self._started_at
+        return None if at is None else FilmClock(at, self._reader.seconds, round(PAUSE_S / BLOCK_S) * BLOCK_S)
 
     def start(self) -> None:
         self._thread.start()
@@ -69,6 +78,7 @@ class FileSource:
         self._ring.state = SourceState.LIVE
         played = _Played(self._output, rate, self.output_delay_s) if self._output is not None else None
         start, n_sent = time.perf_counter(), 0
+        self._started_at = start
         for block in self._blocks(n_block):
             n_sent += len(block)
             due = start + n_sent / rate
@@ -76,6 +86,7 @@ class FileSource:
             if late > 1.0:  # the machine slept: go on from now instead of rushing
                 start += late
                 due += late
+                self._started_at = start
             if self._is_stopped.wait(max(0.0, -late)):
                 return
             if self._ring.is_muted:

@@ -58,6 +58,7 @@ class PerformerProcess:
     def __init__(
         self, folder: Path, lines: Any, load_avatar: Callable, make_rasterizer: Callable, rate_hz: float = 60.0
     ) -> None:
+        from app.workers.film import FilmLine
         from app.workers.frames import FRAMES, FrameWriter
         from app.workers.head_moving import HeadMoving
         from app.workers.inspecting import Inspecting
@@ -76,6 +77,7 @@ class PerformerProcess:
         self.stage.pace.rate_hz = rate_hz
         self._inspecting = Inspecting(folder, self.stage, lines.say)
         self._head = HeadMoving(self.stage, lines.say)
+        self._film = FilmLine(self.stage, lines.say)
         self._rival = Rival(folder, self._voice, self._open, make_rasterizer, lines.say)
         self._records: Any = None
         self._rasterizer: Any = None
@@ -132,6 +134,10 @@ class PerformerProcess:
                 setattr(self.stage.look, name, request[name])
         self.stage.note_hand()
         self.stage.apply_look()
+        self._rival.apply(self.stage)
+
+    def _on_film(self, request: dict[str, Any]) -> None:
+        self._film.ask(request, self._file)
         self._rival.apply(self.stage)
 
     def _on_head_motion(self, request: dict[str, Any]) -> None:
@@ -357,6 +363,7 @@ class PerformerProcess:
             self._alive_at = now
             if self._file is not None:
                 self._file.output_delay_s = self._sound_delay_s()
+            self._film.follow(self._file)
             self._lines.say_newest("alive", drift_ppm=round(self._voice.clock.drift_ppm, 1))
 
     def _rest(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.workers.camera_out import CameraOut
+from app.workers.film import Film
 from app.workers.frames import MAX_CONTROLS, MAX_SIDE_PX, FrameHeader, FrameWriter
 from app.workers.pace import Hand, Pace, RenderScale, scaled
 from app.workers.take_player import TakePlayer
@@ -63,6 +64,7 @@ class Look:
     shapes: dict[str, list[float]] = field(default_factory=dict)  # gain, delay, curve by place
     head_motion: HeadMotion | None = None
     head_choice: HeadMotionChoice = AS_FILMED
+    film: Film | None = None  # while it is heard, its cameras are used
     edits: Edits | None = None
     options: ViewOptions = field(default_factory=ViewOptions)
 
@@ -91,6 +93,7 @@ class Stage:
         self._hand = Hand()
         self._header = FrameHeader()
         self._stages: dict[str, float] = {}
+        self._drawn_frame: int | None = None  # of the training video
         self._drawn: tuple[int, np.ndarray] | None = None  # version of the look, controls
         self._drawn_with: tuple[float, tuple[int, int]] | None = None  # sound's time and size of the newest picture
         self._n_drawn = 0
@@ -252,12 +255,16 @@ class Stage:
         if self._drawn is None or self._drawn[0] != self.look.version:
             return False
         values = moment.controls.values
+        if self._film_index(moment) != self._drawn_frame:
+            return False
         return len(values) == len(self._drawn[1]) and np.abs(values - self._drawn[1]).max() <= STILL
 
     def _draw(self, moment: Moment, now: float, size: tuple[int, int]) -> None:
         width, height = size
         self._fit_background(width, height)
-        frame = self.performer.picture(moment, self.orbit.camera(width, height), self._frames.claim(width, height))
+        index, film = self._film_index(moment), self.look.film
+        camera = self.orbit.camera(width, height) if index is None else film.camera(index, width, height)
+        frame = self.performer.picture(moment, camera, self._frames.claim(width, height))
         if self.camera_out is not None:
             self.camera_out.show(frame.image)
         done = time.perf_counter()
@@ -273,9 +280,15 @@ class Stage:
         self.pace.shown(done)
         self._frames.commit(self._figures(moment, done, frame.n_gaussians))
         self._drawn = (self.look.version, moment.controls.values.copy())
+        self._drawn_frame = index
         self._drawn_with = (moment.time, size)
         self._n_drawn += 1
         self._drawn_at = self._published_at = done
+
+    def _film_index(self, moment: Moment) -> int | None:
+        """The frame of the training video that stands for a moment; None while none is shown beside it."""
+        film = self.look.film
+        return None if film is None else film.index_at(self._voice.clock.wall_at(moment.motion_time))
 
     def _fit_background(self, width: int, height: int) -> None:
         background = self.performer.background

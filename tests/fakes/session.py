@@ -342,6 +342,9 @@ class FakeSession(QObject):
     def save_last(self, seconds: float = 30) -> None:
         self.calls.append(("save_last", seconds))
 
+    def show_film(self, dataset: Path | None) -> None:
+        self.calls.append(("show_film", dataset))
+
     def ask(self, do: str, **fields) -> None:
         self.calls.append(("ask", do, fields))
 

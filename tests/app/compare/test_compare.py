@@ -9,6 +9,7 @@ from PySide6.QtTest import QTest
 
 from app.panels.library_files import AvatarEntry
 from app.workers.frames import FrameView
+from tests.fakes.film import make_film
 from tests.fakes.session import fake_manifest
 
 pytestmark = pytest.mark.display
@@ -131,3 +132,97 @@ def test_a_rival_that_cannot_be_opened_is_told_and_leaves(comparing, home):
     comparing.session.performer_said.emit({"event": "rival_failed", "number": 1, "sentence": "gone.avatar: no file."})
     assert "B cannot be shown" in [toast.notice.title for toast in comparing.window.toasts.shown]
     assert comparing.compare.sources.b.accessibleName().startswith("B: Nobody yet")
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return make_film(tmp_path / "Noa.dataset")
+
+
+@pytest.fixture
+def filmed(comparing, dataset, qtbot):
+    """The training video beside A; its sound begins with A's present moment."""
+    comparing.compare.show_film(dataset)
+    heard(comparing, 0.1)
+    film = comparing.compare._film
+    qtbot.waitUntil(lambda: film.picture(2) is not None)
+    comparing.compare._measured_at = 0.0
+    comparing.session.frame_ready.emit()
+    return comparing
+
+
+def heard(studio, place: float) -> None:
+    """The film's sound is heard; the newest frame stands for this second of it."""
+    moment = studio.session.frames.newest().header.motion_sample_time
+    studio.session._timer.stop()
+    studio.session.performer_said.emit({"event": "film_clock", "is_heard": True, "started_at": moment - place,
+                                        "seconds": 0.32, "pause_s": 0.6})  # fmt: skip
+
+
+def test_the_training_video_stands_beside_the_avatar_frame_by_frame(filmed, dataset):
+    compare, panes = filmed.compare, filmed.compare.panes
+    assert ("show_film", dataset) in filmed.session.calls
+    assert compare.sources.film.accessibleName().startswith("T: Noa , Training video, 8 frames")
+    assert [kind for kind, _ in panes.panes()] == ["A|T", "Δ"]
+    click_segment(compare.strip.modes, "side")
+    click_segment(compare.strip.panes, "3")
+    assert [kind for kind, _ in panes.panes()] == ["A", "T", "Δ"]
+    area = panes.picture_rect(panes.panes()[1][1])
+    seen = panes.grab().toImage().pixelColor(area.center().toPoint())
+    assert seen.red() == pytest.approx(40, abs=3), "frame 2 of the film"
+
+
+def test_avatar_and_b_are_measured_against_the_video(filmed, home, monkeypatch):
+    compare = filmed.compare
+    row = compare.plot._rows[-1]
+    assert compare.sources.against.isVisible()
+    assert compare.sources.against.cells["PSNR"][0].text() == f"{row[1]:.1f} dB"
+    view = compare._film_view(filmed.session.frames.newest())
+    mine, film = view.pair()
+    assert mine.shape == film.shape and view.right - view.left == min(view.frame.image.shape[:2])
+    assert film[..., 3].max() == 255
+    monkeypatch.setattr("app.compare.workspace.read_manifest", lambda path: fake_manifest("Iris", n_gaussians=30_000))
+    compare.choose_rival(home / "Iris.avatar")
+    filmed.session.performer_said.emit({"event": "rival_entered", "number": 1, "backend": "cpu"})
+    newest = filmed.session.frames.newest()
+    image = newest.image.copy()
+    image[..., :3] = 40
+    filmed.session.rival_view = FrameView(image, newest.header)
+    compare._measured_at = 0.0
+    filmed.session.frame_ready.emit()
+    a, b = (cell.text() for cell in compare.sources.against.cells["PSNR"])
+    assert b != "–" and float(b.split()[0]) > float(a.split()[0])
+    assert compare.sources.against.cells["PSNR"][1].font().weight() > 500
+
+
+def test_four_panes_stand_in_two_rows(filmed, home, monkeypatch):
+    monkeypatch.setattr("app.compare.workspace.read_manifest", lambda path: fake_manifest("Iris", n_gaussians=30_000))
+    compare, panes = filmed.compare, filmed.compare.panes
+    compare.choose_rival(home / "Iris.avatar")
+    click_segment(compare.strip.panes, "4")
+    assert [kind for kind, _ in panes.panes()] == ["A|T", "Δ", "T", "B"]
+    rects = [rect for _, rect in panes.panes()]
+    assert rects[0].left() == rects[2].left() and rects[2].top() > rects[0].bottom()
+    assert not any(a.intersects(b) for i, a in enumerate(rects) for b in rects[:i])
+    assert panes.rect().contains(rects[3].toAlignedRect().adjusted(1, 1, -1, -1))
+
+
+def test_without_its_sound_the_video_is_not_shown_and_it_can_leave(filmed):
+    compare, panes = filmed.compare, filmed.compare.panes
+    filmed.session.performer_said.emit({"event": "film_clock", "is_heard": False})
+    filmed.session.frame_ready.emit()
+    assert panes._film is None and panes.film_words.startswith("Not shown")
+    compare.remove_film()
+    assert ("show_film", None) in filmed.session.calls and not compare.sources.against.isVisible()
+    assert [kind for kind, _ in panes.panes()] == ["A|B", "Δ"]
+
+
+def test_a_folder_that_is_no_dataset_is_told(comparing, tmp_path):
+    notes = []
+    comparing.session.note.connect(lambda *words: notes.append(words))
+    comparing.compare.show_film(tmp_path)
+    assert "is not a dataset" in notes[0][2] and comparing.compare._film is None
+
+
+def click_segment(segments, item: str) -> None:
+    QTest.mouseClick(segments, LEFT, NONE, segments.segment_rect(item).center().toPoint())
