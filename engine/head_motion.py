@@ -7,6 +7,7 @@ chance depends on the seed and the second alone: the same sound moves the head i
 
 import json
 import time as clock
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,11 @@ class HeadMotion:
         """ARKit-52 scores heard in standardised features, `[T, 52]`."""
         return heard @ self.to_expression[:-1] + self.to_expression[-1]
 
-    def refined(self, pose: np.ndarray, heard: np.ndarray) -> np.ndarray:
-        """Retrieved poses `[T, 6]` fitted to standardised features `[T, F]`."""
-        given = ((pose - self.pose_mean) / self.pose_scale, self.expression(heard), heard)
+    def refined(self, pose: np.ndarray, heard: np.ndarray, expression: np.ndarray | None = None) -> np.ndarray:
+        """Retrieved poses `[T, 6]` fitted to standardised features `[T, F]` and ARKit-52 scores `[T, 52]`; without
+        these, to those heard in the features."""
+        expression = self.expression(heard) if expression is None else expression
+        given = ((pose - self.pose_mean) / self.pose_scale, expression, heard)
         with torch.inference_mode():
             out = self.refiner(*(torch.from_numpy(a.astype(np.float32))[None] for a in given))[0].numpy()
         return out * self.pose_scale + self.pose_mean
@@ -200,13 +203,16 @@ class MotionStream:
         self.unit = -1
         """The unit retrieved last; -1 where nothing was heard."""
 
-    def next(self, heard: np.ndarray, block: int, allowed: np.ndarray | None = None) -> np.ndarray:
+    def next(
+        self, heard: np.ndarray, block: int, allowed: np.ndarray | None = None, expression: np.ndarray | None = None
+    ) -> np.ndarray:
         """Poses of the next block and of what it overlaps of the one after, `[N_SPAN, 6]`.
 
         Args:
             heard: standardised features of the sound it listens to, `[N_SPAN, F]`, zero where unknown.
             block: its number on the grid of seconds: what chance depends on beside the seed.
             allowed: units that may be retrieved, bool `[U]`.
+            expression: the face's ARKit-52 scores meanwhile `[N_SPAN, 52]`; None takes those heard in the sound.
         """
         motion, choice = self._motion, self._choice
         self.unit = self._retrieved(heard, block, allowed)
@@ -215,7 +221,7 @@ class MotionStream:
         laid = laid_from(start, value, motion.pose_mean)
         if self._laid is not None:
             laid = joined(self._laid, laid, returns=False)
-        refined = motion.refined(laid, heard) if choice.is_refined else laid
+        refined = motion.refined(laid, heard, expression) if choice.is_refined else laid
         refined = motion.pose_mean + motion.gain * (refined - motion.pose_mean) if choice.is_refined else refined
         if self._refined is not None:
             refined = joined(self._refined, refined)
@@ -236,20 +242,28 @@ class MotionStream:
 
 
 def generated(
-    motion: HeadMotion, heard: np.ndarray, choice: HeadMotionChoice = AS_FILMED, *, excludes: bool = False
-) -> np.ndarray:
+    motion: HeadMotion, heard: np.ndarray, choice: HeadMotionChoice = AS_FILMED, *, excludes: bool = False,
+    expression: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """Head motion for a whole sound, `[T, 6]` of standardised features `[T, F]`, one row a frame; see `MotionStream`.
 
     Args:
+        expression: ARKit-52 scores `[T, 52]`; None takes those heard in the features.
         excludes: the sound is the training clip's own: units near each block are left out, as in training.
     """
     stream, blocks = MotionStream(motion, choice), []
-    padded = np.concatenate([np.zeros((motion.lead, heard.shape[1]), np.float32), heard,
-                             np.zeros((N_SPAN, heard.shape[1]), np.float32)])  # fmt: skip
+    padded = _padded(heard, motion.lead)
+    shown = None if expression is None else _padded(expression, motion.lead)
     for block, start in enumerate(range(0, len(heard), N_FRAMES)):
         allowed = motion.units.away_from(start) if excludes else None
-        blocks.append(stream.next(padded[start : start + N_SPAN], block, allowed)[:N_FRAMES])
+        part = slice(start, start + N_SPAN)
+        blocks.append(stream.next(padded[part], block, allowed, None if shown is None else shown[part])[:N_FRAMES])
     return np.concatenate(blocks)[: len(heard)]
+
+
+def _padded(rows: np.ndarray, lead: int) -> np.ndarray:
+    """Rows `[T, F]` with zeros before them, as many as the lead, and a span of zeros after them."""
+    return np.pad(rows, ((lead, N_SPAN), (0, 0))).astype(np.float32)
 
 
 def within(pose: np.ndarray) -> np.ndarray:
@@ -263,17 +277,23 @@ class HeadMotionDriver:
     Motion is generated in `advance`, a block a second; `at` looks it up. With the default lead it listens to the second
     before and needs no sound ahead. An avatar whose own driver moves the head (`pose_source`) leaves it to this one.
 
+    Args:
+        expressed: the face's ARKit-52 scores of `N_SPAN` frames from a time on `[N_SPAN, 52]`, for avatars that make
+            them from the same sound; None takes those heard in the features.
+
     Attributes:
         strength: factor on the motion, the choice's at first; may be changed at any time.
     """
 
     def __init__(
-        self, driver: Driver, motion: HeadMotion, history: FeatureHistory, choice: HeadMotionChoice = AS_FILMED
-    ) -> None:
+        self, driver: Driver, motion: HeadMotion, history: FeatureHistory, choice: HeadMotionChoice = AS_FILMED,
+        expressed: Callable[[float], np.ndarray] | None = None,
+    ) -> None:  # fmt: skip
         self.schema = driver.schema
         behind = (N_SPAN - motion.lead) / FPS * 1e3
         self.least_look_ahead_ms = max(driver.least_look_ahead_ms, behind)
         self._driver, self._motion, self._history, self._choice = driver, motion, history, choice
+        self._expressed = expressed
         there = [(i, name) for i, name in enumerate(POSE_NAMES) if name in self.schema]
         self._rows = np.array([i for i, _ in there], dtype=int)
         self._columns = np.array([self.schema.index(name) for _, name in there], dtype=int)
@@ -295,7 +315,9 @@ class HeadMotionDriver:
         while self._history.newest >= self._heard_from(self._next) + N_SPAN / FPS - 1e-6:
             features, known = frame_features(self._history, self._heard_from(self._next), N_SPAN)
             heard = self._motion.standardised(features, known)
-            self._blocks[self._next] = self._stream.next(heard, self._next), self._stream.unit
+            shown = None if self._expressed is None else self._expressed(self._heard_from(self._next))
+            made = self._stream.next(heard, self._next, expression=shown)
+            self._blocks[self._next] = made, self._stream.unit
             self._next += 1
             if clock.monotonic() >= end:
                 break

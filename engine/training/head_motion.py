@@ -88,6 +88,7 @@ class HeadMotionTraining:
 
     Args:
         features: raw features `[T, F]`; pose `[T, 6]`; arkit `[T, 52]`.
+        made: ARKit-52 scores that an avatar makes of the same sound `[T, 52]`, in place of those heard in the features.
 
     Attributes:
         motion: what is being trained.
@@ -95,8 +96,9 @@ class HeadMotionTraining:
     """
 
     def __init__(
-        self, features: np.ndarray, pose: np.ndarray, arkit: np.ndarray, config: HeadMotionConfig, seed: int = 0
-    ) -> None:
+        self, features: np.ndarray, pose: np.ndarray, arkit: np.ndarray, config: HeadMotionConfig, seed: int = 0,
+        made: np.ndarray | None = None,
+    ) -> None:  # fmt: skip
         if len(pose) < LEAST_S * FPS:
             raise TrainingError(
                 f"{len(pose) / FPS:.0f} s of head motion are too few to learn from, at least {LEAST_S:.0f} s are "
@@ -124,7 +126,8 @@ class HeadMotionTraining:
             {"name": config.encoder},
         )  # fmt: skip
         self._rng = np.random.default_rng(seed)
-        self._expression = self.motion.expression(self.heard)
+        self._made = made
+        self._expression = self.motion.expression(self.heard) if made is None else made
         self._optimizer = torch.optim.Adam(refiner.parameters(), config.rate, betas=(0.5, 0.99))
         self._critic = torch.optim.Adam(self.discriminator.parameters(), config.rate_discriminator, betas=(0.5, 0.99))
 
@@ -179,15 +182,18 @@ class HeadMotionTraining:
         for parameter in self.motion.refiner.parameters():
             parameter.requires_grad_(False)
         spread = np.sqrt(np.mean([
-            generated(self.motion, self.heard, HeadMotionChoice(seed=seed), excludes=True).std(axis=0) ** 2
+            self._generated(seed).std(axis=0) ** 2
             for seed in range(3)
         ], axis=0))  # fmt: skip
         gain = self.track.std(axis=0) / np.maximum(spread, 1e-6)
         self.motion.gain = np.clip(gain, *GAIN_LIMITS).astype(np.float32)
-        made = generated(self.motion, self.heard, HeadMotionChoice(seed=3), excludes=True)
-        figures = {name: round(value, 3) for name, value in motion_ratios(made, self.track).items()}
+        figures = {name: round(value, 3) for name, value in motion_ratios(self._generated(3), self.track).items()}
         self.motion.about["ratios"] = figures
         return figures
+
+    def _generated(self, seed: int) -> np.ndarray:
+        """Motion for the clip's own sound, its own units left out, `[T, 6]`."""
+        return generated(self.motion, self.heard, HeadMotionChoice(seed=seed), excludes=True, expression=self._made)
 
     def _standard(self, pose: np.ndarray) -> np.ndarray:
         return (pose - self.motion.pose_mean) / self.motion.pose_scale

@@ -7,6 +7,7 @@ import numpy as np
 from engine.controls import Combine, ControlSpec, SettingSpec
 from engine.parts.common_fit import EXPRESSION_WORDS, PLAIN_WORDS
 from engine.parts.head_pose import head_motion
+from engine.vocabulary import ARKIT_52, ARKIT_INDEX
 
 EARS = ("au.45l", "au.45r")
 """The eye aspect ratios, as far as they are shut: what every avatar's blink is called by."""
@@ -68,12 +69,14 @@ def part_of(name: str) -> str:
 
 def group_of(name: str) -> str:
     """The control group of a coefficient."""
-    return "lip" if part_of(name) == "lips" else "expression"
+    if part_of(name) == "lips" or name == "cheekPuff":
+        return "lip"
+    return "au" if name.startswith("eyeLook") else "expression"
 
 
 def ordered(names: tuple[str, ...]) -> list[int]:
-    """The order coefficients stand in as controls: lips first."""
-    return sorted(range(len(names)), key=lambda i: (group_of(names[i]) != "lip", i))
+    """The order coefficients stand in as controls: lips, expression, then gaze."""
+    return sorted(range(len(names)), key=lambda i: (("lip", "expression", "au").index(group_of(names[i])), i))
 
 
 def coefficient_specs(names: tuple[str, ...], tracks: np.ndarray) -> list[ControlSpec]:
@@ -144,6 +147,17 @@ def pose_codes(poses: np.ndarray) -> np.ndarray:
     """Head poses `[T, 6]` (`POSE_NAMES`) as the network sees them: rotation vector in radians, head heights."""
     rows = [(*(angle * axis), *move) for axis, angle, move in map(head_motion, poses)]
     return np.array(rows, dtype=np.float32).reshape(-1, 6)
+
+
+def arkit_of(names: tuple[str, ...], eyes: EyeScale, expression: np.ndarray) -> np.ndarray:
+    """Expressions with their eye aspect ratios `[T, E + 2]` as ARKit-52 scores `[T, 52]`; what is no ARKit shape, as
+    FLAME's coefficients, is left out."""
+    scores = np.zeros((len(expression), len(ARKIT_52)), np.float32)
+    for i, name in enumerate(names):
+        if name in ARKIT_INDEX:
+            scores[:, ARKIT_INDEX[name]] = expression[:, i]
+    scores[:, [ARKIT_INDEX["eyeBlinkLeft"], ARKIT_INDEX["eyeBlinkRight"]]] = eyes.shut(expression[:, len(names) :])
+    return scores.clip(0, 1)
 
 
 def label_of(name: str) -> str:

@@ -37,10 +37,15 @@ class SkipMlp(nn.Module):
         self.out = nn.Linear(widths[-1], n_out)
 
     def forward(self, code: Tensor, condition: Tensor) -> Tensor:
-        given = torch.cat([code, condition.expand(len(code), -1)], dim=1)
-        x = given
+        x = code[:, :0]
         for i, layer in enumerate(self.layers):
-            x = F.leaky_relu(layer(torch.cat([x, given], dim=1) if i == self.skip else x), SLOPE)
+            if i in (0, self.skip):  # the condition's part of the product is one row for all
+                x = torch.cat([x.to(code), code], dim=1)
+                n = x.shape[1]
+                x = F.linear(x, layer.weight[:, :n]) + F.linear(condition, layer.weight[:, n:], layer.bias)
+            else:
+                x = layer(x)
+            x = F.leaky_relu(x, SLOPE)
         return self.out(x)
 
     def halves(self, code: Tensor) -> list[Tensor]:
@@ -101,6 +106,16 @@ class Deformation(nn.Module):
         for head in self.heads.values():
             nn.init.normal_(head.out.weight, std=1e-3)
             nn.init.zeros_(head.out.bias)
+        self.pose_is_left = False
+
+    def leave_pose(self) -> None:
+        """The head of this film never turns: the pose's heads would learn what lies in the resting Gaussians. They say
+        nothing from now on, exactly."""
+        self.pose_is_left = True
+        for name, side, _ in named(self.heads):
+            if side == "pose":
+                nn.init.zeros_(self.heads[name].out.weight)
+                nn.init.zeros_(self.heads[name].out.bias)
 
     def conditions(self, expression: Tensor, ear: Tensor, pose: Tensor) -> dict[str, Tensor]:
         """What a frame tells the heads: `exp` of expression `[E]` and eye aspect ratios `[2]`, `pose` of `[6]`.
@@ -122,15 +137,22 @@ class Deformation(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Offsets of a frame: position `[N, 3]`, colour logits `[N, 3]`, raw attributes `[N, 8]`.
 
+        A network whose head never turned (`leave_pose`) works out the expression's side only.
+
         Args:
             place, feature: `[N, n_code]`; weights: the expression's share `[N]` (`region_weights`).
             expression: `[E]`; ear: `[2]`; pose: `[6]`.
         """
-        conditions, codes = self.conditions(expression, ear, pose), self.codes(place, feature)
+        conditions = self.conditions(expression, ear, pose)
         sides = {"exp": torch.nonzero(weights > 0)[:, 0], "pose": torch.nonzero(weights < 1)[:, 0]}
+        if self.pose_is_left:
+            del sides["pose"]
+        of_side = {side: (place.index_select(0, rows), feature.index_select(0, rows)) for side, rows in sides.items()}
+        codes = {side: self.codes(*given) for side, given in of_side.items()}
         outs = {
-            name: self.heads[name](codes[kind][sides[side]], conditions[side]) for name, side, kind in named(self.heads)
-        }
+            name: self.heads[name](codes[side][kind], conditions[side])
+            for name, side, kind in named(self.heads) if side in sides
+        }  # fmt: skip
         return _blended(outs, sides, weights)
 
 
@@ -160,7 +182,7 @@ def named(heads: nn.ModuleDict) -> list[tuple[str, str, str]]:
 
 def _blended(outs: dict[str, Tensor], sides: dict[str, Tensor], weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Both sides' offsets by their weights; positions through tanh, so that none flies off."""
-    shares = {"exp": weights[sides["exp"]], "pose": 1 - weights[sides["pose"]]}
+    shares = {side: (weights if side == "exp" else 1 - weights)[rows] for side, rows in sides.items()}
     blended = []
     for kind in ("deform", "color", "attributes"):
         total = 0.0

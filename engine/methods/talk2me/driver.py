@@ -2,14 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from engine.audio.history import FeatureHistory
 from engine.controls import Controls
 from engine.methods.base import DriverInputs
-from engine.methods.talk2me.controls import MIXES, SHUT, WIDE
-from engine.methods.talk2me.expression import AHEAD_FRAMES, FRAME_S
+from engine.methods.talk2me.controls import MIXES, SHUT, WIDE, arkit_of
+from engine.methods.talk2me.expression import AHEAD_FRAMES, in_stretches
 from engine.methods.talk2me.hearing import cues
+from engine.parts.frame_sound import FRAME_S
+from engine.parts.pose_units import N_SPAN
 
 if TYPE_CHECKING:
     from engine.methods.talk2me.avatar import Talk2MeAvatar
@@ -43,6 +46,14 @@ class Talk2MeDriver:
             values[avatar.coefficient_columns] = share * (expression[:n] - avatar.rest)
             values[avatar.eye_columns] = share * avatar.eyes.shut(expression[n:]).clip(WIDE, SHUT)
         return Controls(self.schema, values)
+
+    def arkit(self, first: float) -> np.ndarray:
+        """What the generator makes of `N_SPAN` frames from a time on, as ARKit-52 scores `[N_SPAN, 52]`."""
+        avatar = self._avatar
+        said, meant, known = cues(*self._histories, first, N_SPAN)
+        with torch.no_grad():
+            made = in_stretches(avatar.generator, torch.from_numpy(said), torch.from_numpy(meant), self._style({}))
+        return known[:, None] * arkit_of(avatar.names, avatar.eyes, made.numpy())
 
     def _expression(self, time: float, inputs: DriverInputs):
         """The generated expression `[E + 2]` of a moment and how much of it is shown; None where nothing was heard."""

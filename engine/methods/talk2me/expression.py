@@ -8,7 +8,6 @@ from torch.nn import functional as F
 
 from engine.parts.kronecker import kronecker, sinusoids
 
-FRAME_S = 0.04
 EMOTION_FRAMES = 12
 """Frames to each side over which the emotional cue is averaged."""
 SMOOTHING_FRAMES = 5
@@ -131,6 +130,17 @@ class ExpressionGenerator(nn.Module):
     def _smoothed(self, made: Tensor) -> Tensor:
         around = SMOOTHING_FRAMES // 2
         return self.smoothing(F.pad(made.transpose(1, 2), (around, around), mode="replicate")).transpose(1, 2)
+
+
+def in_stretches(generator: ExpressionGenerator, phonetic: Tensor, emotion: Tensor, style: Tensor) -> Tensor:
+    """Expressions of a sound `[T, E]` by as few windows as there can be: for what need not be as a stream shows it.
+
+    Args:
+        phonetic: `[T, P]`; emotion: `[T, M]`; style: `[E]`.
+    """
+    n = generator.sizes.n_frames
+    parts = [slice(start, start + n) for start in range(0, len(phonetic), n)]
+    return torch.cat([generator(phonetic[None, part], emotion[None, part], style[None])[0] for part in parts])
 
 
 def shown_one_by_one(

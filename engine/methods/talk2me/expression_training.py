@@ -54,6 +54,7 @@ class ExpressionTraining:
                 f"{len(clean)} frames are too few to learn expressions from, at least {sizes.n_frames} are needed; "
                 "capture a longer video."
             )
+        self.clean = clean
         self._voices, self._rng, self._n = voices, rng, batch
         self._silence, self._silent_share = silence, silent_share
         self.generator = ExpressionGenerator(sizes)

@@ -11,6 +11,8 @@ from engine.errors import TrainingError
 from engine.head_motion import HeadMotion
 from engine.methods.talk2me.controls import (
     EARS,
+    EyeScale,
+    arkit_of,
     coefficient_specs,
     driver_settings,
     eye_scale,
@@ -70,7 +72,7 @@ def finish(training: "Talk2MeTraining", viewmats: Tensor) -> Finished:
         "eyes.open": torch.from_numpy(eyes.open), "eyes.span": torch.from_numpy(eyes.span),
         "pose_range": torch.stack([side(training._face[2][:n], dim=0) for side in (torch.amin, torch.amax)]).cpu(),
     }  # fmt: skip
-    moved = own_motion(training)
+    moved = own_motion(training, eyes, torch.from_numpy(styles[typical]))
     rows = {"names": list(names), "n_emotion": training.emotion_encoder.n_features}
     settings = driver_settings(len(styles), typical)
     if isinstance(moved, HeadMotion):
@@ -95,14 +97,18 @@ def finish(training: "Talk2MeTraining", viewmats: Tensor) -> Finished:
     return finish_filmed(clip, model, viewmats, training.reference)
 
 
-def own_motion(training: "Talk2MeTraining") -> HeadMotion | str:
-    """How the person's head moves with the voice (section 4.3.2), or why that cannot be learned from the film."""
+def own_motion(training: "Talk2MeTraining", eyes: EyeScale, style: Tensor) -> HeadMotion | str:
+    """How the person's head moves with the voice (section 4.3.2), or why that cannot be learned from the film.
+
+    The refiner learns with the expressions that the generator makes in the manner of `style` `[E + 2]`.
+    """
     clip, config = training.clip, training.config
     if not config.motion_steps:
         return "not asked for"
     try:
         heard, pose, arkit, row = heard_frames(clip.dataset, config.encoder)
-        lessons = HeadMotionTraining(heard, pose, arkit, HeadMotionConfig(config.encoder))
+        made = arkit_of(training.start.names, eyes, training.made(len(pose), style.to(training.device)))
+        lessons = HeadMotionTraining(heard, pose, arkit, HeadMotionConfig(config.encoder), made=made)
     except TrainingError as error:
         return str(error)
     lessons.motion.encoder = row

@@ -4,10 +4,8 @@ import numpy as np
 import torch
 
 from engine.audio.history import FeatureHistory
-from engine.methods.talk2me.expression import FRAME_S
 from engine.methods.talk2me.expression_training import Heard
-
-STEPS = 2  # of 20 ms in a frame
+from engine.parts.frame_sound import FRAME_S, STEPS_A_FRAME
 
 
 def cues(
@@ -22,10 +20,10 @@ def cues(
     Returns:
         Both steps side by side `[T, 2 F]`, the mean of both `[T, M]`, and which frames are known, bool `[T]`.
     """
-    said, known = phonetic.window(first - FRAME_S, STEPS * n_frames)
-    meant, also = emotion.window(first - FRAME_S, STEPS * n_frames)
-    known = (known & also).reshape(n_frames, STEPS).all(axis=1)
-    return said.reshape(n_frames, -1), meant.reshape(n_frames, STEPS, -1).mean(axis=1), known
+    said, known = phonetic.window(first - FRAME_S, STEPS_A_FRAME * n_frames)
+    meant, also = emotion.window(first - FRAME_S, STEPS_A_FRAME * n_frames)
+    known = (known & also).reshape(n_frames, STEPS_A_FRAME).all(axis=1)
+    return said.reshape(n_frames, -1), meant.reshape(n_frames, STEPS_A_FRAME, -1).mean(axis=1), known
 
 
 def heard_with(

@@ -1,6 +1,6 @@
 """All that is trained beside the Gaussians: place codes, deformation, Expression Generator, critic."""
 
-from torch import Tensor, nn
+from torch import nn
 
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.critic import PatchCritic
@@ -20,10 +20,6 @@ class Talk2MeNet(nn.Module):
         self.generator = generator
         if config.lambda_adversarial:
             self.critic = PatchCritic()
-
-    def offsets(self, means: Tensor, feature: Tensor, weights: Tensor, face: tuple[Tensor, Tensor, Tensor]):
-        """What a moment adds to the resting Gaussians; `face` is expression `[E]`, eye aspect ratios, pose `[6]`."""
-        return self.deformation(self.place(means), feature, weights, *face)
 
 
 def deformation_sizes(config: Talk2MeConfig, n_expression: int) -> DeformationSizes:

@@ -42,12 +42,18 @@ class PlaceCode(nn.Module):
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.register_buffer("index", torch.arange(n) * (INDEX_SPAN / n), persistent=False)
 
-    def forward(self, means: Tensor) -> Tensor:
-        """Codes of all Gaussians at rest, `[N, 3]` -> `[N, width]`."""
-        share = torch.sigmoid(self.share)
-        return self.project(means) + share * self.table + (1 - share) * self.waves()
+    def forward(self, means: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Codes of Gaussians at rest, `[N, 3]` -> `[N, width]`.
 
-    def waves(self) -> Tensor:
+        Args:
+            rows: of which Gaussians the means are, `[N]`; None for all.
+        """
+        share = torch.sigmoid(self.share)
+        table = self.table if rows is None else self.table.index_select(0, rows)
+        return self.project(means) + share * table + (1 - share) * self.waves(rows)
+
+    def waves(self, rows: Tensor | None = None) -> Tensor:
         """S(i), `[N, width]`."""
-        angles = self.index[:, None] * (self.rate * self.frequencies) + self.phase
+        index = self.index if rows is None else self.index[rows]
+        angles = index[:, None] * (self.rate * self.frequencies) + self.phase
         return torch.cat([torch.sin(angles), torch.cos(angles)], dim=1)

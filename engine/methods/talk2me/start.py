@@ -74,7 +74,7 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
     else:
         fitted = clip_head(clip.dataset, head)
         names, expression, error_px = fitted.face.names, fitted.expression, fitted.error_px
-        landmarks, lips = _fitted_landmarks(fitted, clip)
+        landmarks, lips = _fitted_landmarks(fitted)
         points, colors = _on_mesh(clip, fitted, landmarks, n_rest, rng)
     inside, dark = _mouth_points(lips, config.n_mouth, rng)
     points, colors = np.concatenate([points, inside]), np.concatenate([colors, dark])
@@ -121,7 +121,7 @@ def _seen_colors(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.ndarray
     return points[seen], colors[seen]
 
 
-def _fitted_landmarks(head: ClipHead, clip: Clip) -> tuple[np.ndarray, np.ndarray]:
+def _fitted_landmarks(head: ClipHead) -> tuple[np.ndarray, np.ndarray]:
     """The model's landmarks at rest in the dataset's world `[L, 3]`, and those of the lips."""
     fitted = head.fitted
     rest = np.zeros(len(fitted.rig.expression_names))
@@ -133,12 +133,13 @@ def _fitted_landmarks(head: ClipHead, clip: Clip) -> tuple[np.ndarray, np.ndarra
     nearest = cKDTree(posed.vertices).query(places)[1]
     places = places + fitted.offsets[nearest]
     places = np.concatenate([places, np.ones((len(places), 1))], axis=1) @ there
-    return places, _lips(clip, places, fitted.rig.numbers)
+    return places, places[np.isin(fitted.rig.numbers, OUTER_LIPS)]
 
 
 def _tracked_landmarks(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Landmarks laid on the surface `[L, 3]`: of the points seen near each in a frontal frame, the one in front."""
-    index = _front(clip)
+    """Landmarks laid on the surface `[L, 3]`, of the points seen near each in a frontal frame the one in front; and
+    those of the lips: MediaPipe's outline, of other landmarks those in the lips' box."""
+    index = frontal_index(clip.tracks["viewmats"][: clip.n_train])
     camera = clip.camera(index)
     seen = points @ camera.viewmat[:3, :3].T + camera.viewmat[:3, 3]
     pixels = (seen @ camera.k.T)[:, :2] / seen[:, 2:]
@@ -148,22 +149,11 @@ def _tracked_landmarks(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.n
     depth = seen[nearest[np.arange(len(marks)), front], 2]
     rays = np.concatenate([marks, np.ones((len(marks), 1))], axis=1) @ np.linalg.inv(camera.k).T
     places = (rays * depth[:, None] - camera.viewmat[:3, 3]) @ camera.viewmat[:3, :3]
-    return places, _lips(clip, places, np.arange(len(places)))
-
-
-def _lips(clip: Clip, places: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """The landmarks that lie on the lips: MediaPipe's outline; of others, those in the lips' box."""
-    marks = clip.tracks["landmarks"][_front(clip), :, :2]
     if len(marks) == N_LANDMARKS:
-        return places[np.isin(numbers, OUTER_LIPS)]
-    y0, y1, x0, x1 = clip.tracks["lip_boxes"][_front(clip)]
+        return places, places[list(OUTER_LIPS)]
+    y0, y1, x0, x1 = clip.tracks["lip_boxes"][index]
     x, y = marks.T
-    return places[(x >= x0 - 1) & (x <= x1 + 1) & (y >= y0 - 1) & (y <= y1 + 1)]
-
-
-def _front(clip: Clip) -> int:
-    """The training frame seen most from the front."""
-    return frontal_index(clip.tracks["viewmats"][: clip.n_train])
+    return places, places[(x >= x0 - 1) & (x <= x1 + 1) & (y >= y0 - 1) & (y <= y1 + 1)]
 
 
 def _mouth_points(lips: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

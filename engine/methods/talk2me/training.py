@@ -11,6 +11,7 @@ from engine.gaussians import Gaussians
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.controls import group_of, pose_codes
 from engine.methods.talk2me.deformation import deformed
+from engine.methods.talk2me.expression import in_stretches
 from engine.methods.talk2me.expression_training import ExpressionTraining, Heard
 from engine.methods.talk2me.finish import finish
 from engine.methods.talk2me.hearing import heard_with, silence_with
@@ -60,6 +61,8 @@ class Talk2MeTraining(Trainable):
         self.lessons = self._lessons(seed)
         n, n_expression = len(self.start.points), len(self.start.names)
         self.networks = Talk2MeNet(config, n, n_expression, self.lessons.generator).to(device)
+        if not self.poses.any():
+            self.networks.deformation.leave_pose()
         self.splats = self._start_splats()
         zones = face_zones(clip, self.start.points)
         self.tags = {name: torch.from_numpy(zones[name]).to(device) for name in ("upper", "lower")}
@@ -128,7 +131,6 @@ class Talk2MeTraining(Trainable):
             "l1": c.lambda_l1 * (image - target).abs().mean(),
             "ssim": c.lambda_ssim * (1 - ssim(image[crop], target[crop])),
             "image": c.lambda_image * self.perceptual(image[top:bottom, left:right], target[top:bottom, left:right]),
-            "expression": c.lambda_expression * self.lessons.loss(),
         }
         if c.lambda_lips:
             y0, y1, x0, x1 = sample.lip_box
@@ -136,15 +138,20 @@ class Talk2MeTraining(Trainable):
         if c.lambda_adversarial and at >= c.adversarial_from:
             fools, terms["critic"] = self.networks.critic.losses(image[crop], target[crop])
             terms["adversarial"] = c.lambda_adversarial * fools
-        if c.lambda_separate and self._last is not None:
-            terms["separate"] = c.lambda_separate * self._separation(self._last)
+        if self.n_picked % 2:  # by turns: each costs as much as the picture
+            terms["expression"] = c.lambda_expression * self.lessons.loss()
+        elif c.lambda_separate and self._last is not None:
+            terms["separate"] = 2 * c.lambda_separate * self._separation(self._last)
         return terms
 
-    def offsets(self, rows: Tensor, face: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
-        """What a moment adds to some Gaussians, before `deformed`."""
-        net, s = self.networks, self.splats
-        place = net.place(s["means"])[rows]
-        return net.deformation(place, s["features"][rows], self.tags["weights"][rows], *face)
+    def offsets(self, face: tuple[Tensor, Tensor, Tensor], rows: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """What a moment adds to the Gaussians, or to some of them, before `deformed`; products in half precision."""
+        net, weights = self.networks, self.tags["weights"]
+        means, features = self.splats["means"], self.splats["features"]
+        if rows is not None:
+            means, features, weights = (values.index_select(0, rows) for values in (means, features, weights))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
+            return net.deformation(net.place(means, rows), features, weights, *face)
 
     def moments(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Faces over the training frames and at the ends of single coefficients, for the range of motion."""
@@ -159,16 +166,22 @@ class Talk2MeTraining(Trainable):
             moments.append((pushed, ear.median(dim=0).values, pose[self.reference]))
         return [*moments, (rest, ear.amin(dim=0), pose[self.reference])]
 
+    def made(self, n: int, style: Tensor) -> np.ndarray:
+        """What the generator makes of the clip's own voice, for `n` frames at 25 a second, `[n, E + 2]`."""
+        clean = self.lessons.clean
+        with torch.no_grad():
+            made = in_stretches(self.networks.generator, *(c.to(self.device) for c in (clean.phonetic, clean.emotion)),
+                                style)  # fmt: skip
+        rows = np.minimum(np.arange(n), len(made) - 1)
+        return made.cpu().numpy()[rows]
+
     def finish(self, viewmats: Tensor) -> Finished:
         self.networks.eval()
         return finish(self, viewmats)
 
     def _shown(self, index: int) -> Gaussians:
-        s, net = self.splats, self.networks
-        face = tuple(track[index] for track in self._face)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
-            offsets = net.offsets(s["means"], s["features"], self.tags["weights"], face)
-        offsets = tuple(offset.float() for offset in offsets)
+        s = self.splats
+        offsets = self.offsets(tuple(track[index] for track in self._face))
         made = deformed(s["means"], s["quats"], s["scales"], s["opacities"], s["colors"], offsets)
         return Gaussians(made.means, made.quats, made.scales, made.opacities, made.colors)
 
@@ -187,7 +200,7 @@ class Talk2MeTraining(Trainable):
             if not len(rows):
                 continue
             rows = rows[torch.randint(len(rows), (SEPARATE_ROWS,), device=self.device)]
-            one, two = (self.offsets(rows, given) for given in ((expression, ear, pose), face))
+            one, two = (self.offsets(given, rows) for given in ((expression, ear, pose), face))
             total = total + sum((x - y).abs().mean() for x, y in zip(one, two, strict=True))
         return total
 

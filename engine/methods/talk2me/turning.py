@@ -13,6 +13,7 @@ from engine.methods.talk2me.driver import Talk2MeDriver
 
 SOURCES = ("generated", "retrieved", "track", "user")
 TEMPERATURES = ("0", "0.1", "0.3")
+SEEDS = ("0", "1", "2", "3", "4")
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ def turning_settings(n_units: int) -> tuple[SettingSpec, ...]:
         SettingSpec("pose_source", "choice", "generated", "Head moves",
                     "By the voice, refined or as retrieved from the film; as it was filmed; or not by itself.",
                     SOURCES, "driver"),
-        SettingSpec("pose_seed", "integer", 0, "Seed", "Another number, another motion that fits as well.", (),
-                    "driver"),
+        SettingSpec("pose_seed", "choice", SEEDS[0], "Seed", "Another number, another motion that fits as well.",
+                    SEEDS, "driver"),
         SettingSpec("pose_top_k", "integer", 5, "Choice of", "One of so many units that fit best is taken.", (),
                     "driver"),
         SettingSpec("pose_temperature", "choice", "0.1", "Variety", "0 always takes the unit that fits best.",
@@ -55,7 +56,10 @@ def turning_settings(n_units: int) -> tuple[SettingSpec, ...]:
 
 
 class TurningDriver:
-    """An avatar's driver whose head moves; what moves it is a setting, `pose_source`."""
+    """An avatar's driver whose head moves; what moves it is a setting, `pose_source`.
+
+    The refiner sees the expressions that the avatar's own generator makes (eq. 9).
+    """
 
     def __init__(self, driver: Talk2MeDriver, own: OwnMotion, history: FeatureHistory) -> None:
         self.schema = driver.schema
@@ -93,7 +97,7 @@ class TurningDriver:
         return self._moved.unit_at(time)
 
     def _begun(self) -> HeadMotionDriver:
-        return HeadMotionDriver(self._driver, self._own.motion, self._history, self._choice)
+        return HeadMotionDriver(self._driver, self._own.motion, self._history, self._choice, self._driver.arkit)
 
 
 def chosen(settings: dict[str, Any]) -> HeadMotionChoice:

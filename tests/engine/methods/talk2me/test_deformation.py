@@ -88,6 +88,18 @@ def test_gradients_reach_every_head_and_both_codes(head):
     assert place.grad.any() and feature.grad.any()
 
 
+@torch.no_grad()
+def test_a_head_that_never_turned_is_moved_by_its_expression_alone(head):
+    network, *given = head
+    weights = given[2]
+    network.leave_pose()
+    left = network(*given, *face())
+    assert moved(left, network(*given, *face()[:2], face()[2] + 0.5)).max() == 0
+    assert torch.stack([out[weights == 0].abs().max() for out in left]).max() == 0
+    cached = LiveDeformation(network, *given, torch.arange(N))
+    assert torch.allclose(cached(*face()), torch.cat(left, dim=1), atol=1e-4)
+
+
 def test_full_size_heads_cost_what_the_method_says():
     heads = Deformation().heads
     macs = {name: sum(layer.weight.numel() for layer in head.modules() if hasattr(layer, "weight")) / 1e3

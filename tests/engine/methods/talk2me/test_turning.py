@@ -5,6 +5,7 @@ import pytest
 
 from engine.audio.block import Features
 from engine.audio.history import FeatureHistory
+from engine.avatar import load_avatar
 from engine.controls import Controls, ControlSchema
 from engine.errors import AvatarError
 from engine.head_motion import HeadMotionDriver, read_head_motion
@@ -12,7 +13,11 @@ from engine.methods.base import DriverInputs
 from engine.methods.talk2me.turning import OwnMotion, TurningDriver, chosen, turning_settings
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.head_pose import pose_specs
+from engine.parts.pose_units import N_SPAN
+from engine.vocabulary import ARKIT_INDEX
+from tests.engine.methods.contract import driver_of
 from tests.fakes.motion import made_motion
+from tests.toy_head import make_toy_dataset, train_toy
 
 
 class StillDriver:
@@ -20,13 +25,18 @@ class StillDriver:
 
     schema = ControlSchema(tuple(pose_specs()))
     least_look_ahead_ms = 0.0
-    settings = None
+
+    def __init__(self):
+        self.asked = []
 
     def advance(self, budget_ms):
         pass
 
+    def arkit(self, first):
+        self.asked.append(first)
+        return np.full((N_SPAN, 52), 0.3, np.float32)
+
     def at(self, time, inputs):
-        self.settings = inputs.settings
         return Controls(self.schema, self.schema.rest().values)
 
 
@@ -76,6 +86,10 @@ def test_head_motion_from_a_file_takes_the_heads_place(driver):
     assert np.array_equal(outer.at(5.0, DriverInputs()).values, alone.at(5.0, DriverInputs()).values)
 
 
+def test_the_motion_is_fitted_to_the_expressions_of_the_avatars_own_generator(driver):
+    assert len(driver._driver.asked) >= 10 and np.allclose(np.diff(driver._driver.asked), 1.0)
+
+
 def test_settings_are_named_and_read(driver):
     names = [setting.name for setting in turning_settings(10)]
     assert names == ["pose_source", "pose_seed", "pose_top_k", "pose_temperature", "pose_unit"]
@@ -96,3 +110,36 @@ def test_head_motion_in_an_avatar_file_is_read_with_mistrust(tmp_path):
         spoilt = arrays | {name: arrays[name][:-1]}
         with pytest.raises(AvatarError, match=r"x\.avatar"):
             read_head_motion(AvatarTensors(spoilt, tmp_path / "x.avatar").beneath("motion."), motion.row())
+
+
+@pytest.fixture(scope="module")
+def swaying(tmp_path_factory):
+    """An avatar of a film long enough to learn from how its head sways."""
+    folder = tmp_path_factory.mktemp("swaying")
+    dataset = make_toy_dataset(folder / "toy.dataset", 32, 345, "plate", n=300)
+    config = {"n_points": 200, "n_mouth": 20, "motion_steps": 3, "lambda_adversarial": 0.0}
+    return train_toy(dataset, folder / "x.avatar", "talk2me", iterations=2, **config), dataset
+
+
+def test_an_avatar_of_a_film_whose_head_moves_carries_its_motion(swaying):
+    path, dataset = swaying
+    avatar = load_avatar(path)
+    assert avatar.manifest.statistics["head_motion"] == "learned"
+    driver = driver_of(avatar, dataset)
+    driver.advance(np.inf)
+    columns = avatar.schema.indices("pose")
+    ways = {
+        source: np.stack([driver.at(t, DriverInputs(160.0, {"pose_source": source})).values[columns]
+                          for t in np.arange(2, 10, 0.25)])
+        for source in ("generated", "retrieved", "track", "user")
+    }  # fmt: skip
+    assert not ways["user"].any() and all(ways[name][:, 0].std() > 0.5 for name in ("generated", "retrieved", "track"))
+
+
+def test_the_scores_it_gives_its_head_motion_are_those_of_the_face(swaying):
+    path, dataset = swaying
+    driver = driver_of(load_avatar(path), dataset)
+    scores = driver._driver.arkit(3.0)
+    assert scores.shape == (N_SPAN, 52) and scores[:, ARKIT_INDEX["jawOpen"]].std() > 0
+    assert not scores[:, ARKIT_INDEX["tongueOut"]].any()
+    assert not driver._driver.arkit(-20.0).any()
