@@ -103,6 +103,10 @@ class FilmView:
     left: int
     right: int
 
+    def is_of(self, avatar: FrameView) -> bool:
+        """Whether it is laid over this very picture."""
+        return self.avatar.header.picture_sequence == avatar.header.picture_sequence
+
     def pair(self) -> tuple[np.ndarray, np.ndarray]:
         """Both pictures, of what both show."""
         columns = slice(self.left, self.right)

@@ -1,4 +1,4 @@
-"""Live PSNR of A against B: three curves over the last ten seconds, and their newest figures."""
+"""Live PSNR of A against B or the training video: three curves over the last ten seconds, and their newest figures."""
 
 import time
 from collections import deque
@@ -36,7 +36,9 @@ class PsnrPanel(QFrame):
         line = QHBoxLayout(head)
         line.setContentsMargins(12, 0, 8, 0)
         line.setSpacing(12)
-        line.addWidget(Words(theme, "Live PSNR, A against B", TYPE.base, SEMIBOLD))
+        self.title = Words(theme, "", TYPE.base, SEMIBOLD)
+        self.show_second("B")
+        line.addWidget(self.title)
         for _, title, _, token in CURVES:
             line.addWidget(Key(theme, title, token))
         line.addStretch()
@@ -72,6 +74,10 @@ class PsnrPanel(QFrame):
         column.addLayout(row, 1)
         theme.changed.connect(self._recolor)
         self._recolor()
+
+    def show_second(self, side: str) -> None:
+        """What A is measured against: B, or T for the training video."""
+        self.title.setText(f"Live PSNR, A against {side}")
 
     def _make_figures(self) -> QWidget:
         box = QWidget()

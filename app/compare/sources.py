@@ -285,7 +285,8 @@ class FigureTable(QWidget):
     def show_row(self, name: str, values: list, form: str, best: Callable | None) -> None:
         """One row; `best` is min or max, None where neither is better."""
         known = [value for value in values if value is not None]
-        winner = best(known) if best is not None and len(known) == 2 and known[0] != known[1] else None
+        is_apart = len({form.format(value) for value in known}) == 2
+        winner = best(known) if best is not None and is_apart else None
         for cell, value in zip(self.cells[name], values, strict=True):
             cell.setText("–" if value is None else form.format(value))
             cell.setFont(self._theme.font(TYPE.base, SEMIBOLD if value is not None and value == winner else 400))

@@ -38,6 +38,7 @@ class CompareWorkspace(QObject):
         self._rival: tuple[Path, str | None] | None = None
         self._rival_is_here = False
         self._film: Film | None = None
+        self._film_shown: FilmView | None = None
         self._measured_at = self._tabled_at = 0.0
         self.is_active = False
         session.frame_ready.connect(self._on_frame)
@@ -91,7 +92,7 @@ class CompareWorkspace(QObject):
         if self._film is None:
             return
         self._film.close()
-        self._film = None
+        self._film = self._film_shown = None
         self._session.show_film(None)
         self.plot.clear()
         self.sources.show_film(None)
@@ -99,6 +100,7 @@ class CompareWorkspace(QObject):
 
     def _show_sides(self) -> None:
         self.panes.show_sides(self._rival is not None, self._film is not None)
+        self.plot.show_second(self.panes.second)
 
     def remove_rival(self) -> None:
         self._rival, self._rival_is_here = None, False
@@ -169,7 +171,7 @@ class CompareWorkspace(QObject):
             self._tabled_at = now
             self.sources.show_headers(a.header, b.header if b is not None else None)
         if self._film is not None:
-            if film is not None and now - self._measured_at >= MEASURE_EVERY_S:
+            if film is not None and film.is_of(a) and now - self._measured_at >= MEASURE_EVERY_S:
                 self._measured_at = now
                 self._measure_film(film, b)
             return
@@ -186,8 +188,13 @@ class CompareWorkspace(QObject):
         from app.compare.film import laid_over
 
         index = None if a is None or self._film is None else self._film.index_at(a.header.motion_sample_time)
-        picture = None if index is None else self._film.picture(index)
-        return None if picture is None else laid_over(picture, index, a)
+        if index is None:
+            self._film_shown = None
+            return None
+        picture = self._film.picture(index)
+        if picture is not None:  # else the last pair stays until this frame has been read
+            self._film_shown = laid_over(picture, index, a)
+        return self._film_shown
 
     def _measure_film(self, film: "FilmView", b: FrameView | None) -> None:
         from app.compare.film import FilmCamera

@@ -175,7 +175,7 @@ def test_the_training_video_stands_beside_the_avatar_frame_by_frame(filmed, data
 def test_avatar_and_b_are_measured_against_the_video(filmed, home, monkeypatch):
     compare = filmed.compare
     row = compare.plot._rows[-1]
-    assert compare.sources.against.isVisible()
+    assert compare.sources.against.isVisible() and compare.plot.title.text() == "Live PSNR, A against T"
     assert compare.sources.against.cells["PSNR"][0].text() == f"{row[1]:.1f} dB"
     view = compare._film_view(filmed.session.frames.newest())
     mine, film = view.pair()
