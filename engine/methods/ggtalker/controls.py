@@ -22,12 +22,12 @@ GAINS = (
 
 
 def face_specs(names: tuple[str, ...], tracks: np.ndarray, head: str) -> list[ControlSpec]:
-    """Controls for the head model's coefficients, those of the mouth first, and the blink of both lids last.
+    """Controls for the head model's coefficients, those of the mouth first, by how much the film uses them.
 
     Args:
         names: of the coefficients; tracks: their values in training `[T, E]`; head: the model's name, for tooltips.
     """
-    specs = []
+    specs, spread = [], dict(zip(names, tracks.std(axis=0), strict=True))
     for name, (low, high) in zip(names, np.quantile(tracks, [0.005, 0.995], axis=0).T, strict=True):
         group = "lip" if name.startswith(LIP_PARTS) else "au" if name.startswith(EYE_PARTS) else "expression"
         mirror = name.replace("Left", "Right") if "Left" in name else name.replace("Right", "Left")
@@ -39,7 +39,7 @@ def face_specs(names: tuple[str, ...], tracks: np.ndarray, head: str) -> list[Co
     blink = ACTION_UNIT[BLINK]
     words = f"{blink.description}; the more closed of voice and you counts."
     specs.append(ControlSpec(BLINK, "au", blink.label, words))
-    return sorted(specs, key=lambda spec: spec.group != "lip")
+    return sorted(specs, key=lambda spec: -spread[spec.name] if spec.group == "lip" else 1)
 
 
 def settings(speakers: tuple[str, ...], has_inpainter: bool, live_steps: int) -> tuple[SettingSpec, ...]:
@@ -66,6 +66,7 @@ def settings(speakers: tuple[str, ...], has_inpainter: bool, live_steps: int) ->
 
 
 def plain_label(name: str) -> str:
-    """`mouthSmileLeft` as a person reads it: Mouth smile left."""
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    """`mouthSmileLeft` as a person reads it: Smile left. What says no more without its first word keeps it."""
+    first, *rest = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().split(" ")
+    words = " ".join(rest if first == "mouth" and rest not in (["left"], ["right"]) else [first, *rest])
     return words[:1].upper() + words[1:]
