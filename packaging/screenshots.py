@@ -1,6 +1,6 @@
 """Takes the pictures of the documentation: the real program on a virtual display, at 100 and 150 %.
 
-    python packaging/screenshots.py [--avatar FILE] [--voice FILE] [--out docs/screens] [NAME ...]
+    python packaging/screenshots.py [--avatar FILE] [--voice FILE] [--film DATASET] [--out docs/screens] [NAME ...]
 
 Each picture is a run of its own with a home of its own, so that nothing of the user's shows.
 """
@@ -43,6 +43,8 @@ SHOTS = (
     Shot("inspect-light", (1440, 900), "light", "select"),
     Shot("compare", (1440, 900), do="compare"),
     Shot("compare-1280", (1280, 720), "light", "compare"),
+    Shot("film", (1440, 900), do="film"),
+    Shot("make", (1440, 900), do="make"),
     Shot("edit", (1440, 900), do="edit"),
     Shot("edit-light", (1440, 900), "light", "edit"),
     Shot("edit-export", (1440, 900), do="edit-export"),
@@ -60,6 +62,8 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"of {', '.join(shot.name for shot in SHOTS)}")
     parser.add_argument("--avatar", type=Path)
     parser.add_argument("--voice", type=Path)
+    parser.add_argument("--film", type=Path, help="the dataset the avatar was made from, for the picture of that name")
+    parser.add_argument("--scale", type=float, action="append", help=f"of {SCALES} (default: all)")
     parser.add_argument("--out", type=Path, default=CHECKOUT / "docs" / "screens")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="from the start to the picture")
     options = parser.parse_args()
@@ -67,7 +71,7 @@ def main() -> int:
     wanted = [shot for shot in SHOTS if not options.names or shot.name in options.names]
     failed = 0
     for shot in wanted:
-        for scale in SCALES:
+        for scale in options.scale or SCALES:
             path = options.out / f"{shot.name}{'' if scale == 1 else f'-{scale * 100:.0f}'}.png"
             failed += run_shot(shot, scale, path, options)
             print(path if path.exists() else f"{path}: was not made")
@@ -78,6 +82,7 @@ def run_shot(shot: Shot, scale: float, path: Path, options: argparse.Namespace) 
     """One run under a virtual display just large enough; returns its exit code."""
     home = Path(tempfile.mkdtemp(prefix="mouthpiece-screens-"))
     environment = os.environ | {"QT_SCALE_FACTOR": f"{scale:g}"}
+    environment["MOUTHPIECE_SCREENS_FILM"] = str(options.film.resolve()) if options.film else ""
     environment |= {f"MOUTHPIECE_{name}": str(home / name.lower()) for name in ("DATA", "CONFIG")}
     width, height = (round(side * scale) for side in shot.size)
     command = ["xvfb-run", "-a", "-s", f"-screen 0 {width}x{height}x24", sys.executable, __file__,
@@ -88,9 +93,22 @@ def run_shot(shot: Shot, scale: float, path: Path, options: argparse.Namespace) 
     if options.voice:
         command += ["--voice", str(options.voice)]
     try:
-        return subprocess.run(command, cwd=CHECKOUT, env=environment, timeout=options.seconds + 120).returncode
+        code = subprocess.run(command, cwd=CHECKOUT, env=environment, timeout=options.seconds + 120).returncode
+        if code == 0:
+            _shrink(path)
+        return code
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _shrink(path: Path) -> None:
+    """Down to 256 colours, dithered, so that skin shows no steps; half the bytes hold them."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        picture = image.convert("RGB")
+    colors = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE)
+    picture.quantize(palette=colors, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
 def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
@@ -120,6 +138,8 @@ def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
         "inspect": lambda: _inspect(studio),
         "select": lambda: _select(studio),
         "compare": lambda: _compare(studio),
+        "film": lambda: _film(studio),
+        "make": lambda: studio.sheets.open_make_avatar(Path("Vera talks.mp4")),
         "edit": lambda: _edit(studio),
         "edit-export": lambda: _edit(studio, studio.sheets.open_export),
         "mixer": lambda: window.right.tabs.setCurrentIndex(1),
@@ -177,8 +197,8 @@ def _edit(studio, then=lambda: None) -> None:
         for part, right, up in ((0.5, 0.0, 0.0), (2.0, -0.7, -0.7), (3.0, 0.0, 0.0), (4.4, 1.0, 0.0)):
             model.add_gaze(part * third, right, up)
         model.use_ready_path("arc")
-        model.check_lips()
-        model.seek(3.2 * third)
+        model.lips.check()
+        model.transport.seek(3.2 * third)
         then()
 
     model.take_changed.connect(dress)
@@ -191,6 +211,18 @@ def _compare(studio) -> None:
     others = [e.path for e in studio.window.library.avatar_entries if e.path != studio.session.avatar_path]
     studio.window.workspaces.show("compare")
     studio.compare.choose_rival(*((others[0], None) if others else (studio.session.avatar_path, "opengl")))
+
+
+def _film(studio) -> None:
+    """The training video beside its avatar and the avatar by the other rasterizer, in four panes."""
+    studio.window.workspaces.show("compare")
+    compare = studio.compare
+    compare.strip.panes.set_current("4")
+    compare.strip.panes.chosen.emit("4")
+    film = os.environ.get("MOUTHPIECE_SCREENS_FILM")
+    if film:
+        compare.show_film(Path(film))
+    compare.choose_rival(studio.session.avatar_path, "opengl")
 
 
 def _close_notes(window) -> None:

@@ -40,13 +40,13 @@ class EditCanvas(QWidget):
         self.setMouseTracking(True)
         self.setAccessibleName("Lanes of the take")
         theme.changed.connect(self.update)
-        for signal in (model.performance_changed, model.selection_changed, model.curves_changed, model.lips_changed):
+        for signal in (model.performance_changed, model.selection_changed, model.curves_changed, model.lips.changed):
             signal.connect(self.update)
         model.take_changed.connect(self._on_take)
-        model.playhead_moved.connect(self._on_playhead)
+        model.transport.moved.connect(self._on_playhead)
 
     def set_zoom(self, zoom: float) -> None:
-        self.layout_.set_zoom(zoom, self._model.playhead)
+        self.layout_.set_zoom(zoom, self._model.transport.playhead)
         self.zoomed.emit(self.layout_.zoom)
         self.update()
 
@@ -67,7 +67,7 @@ class EditCanvas(QWidget):
 
     def _on_playhead(self, at: float) -> None:
         first, last = self.layout_.shown
-        if self._model.speed and not first <= at <= last - 0.04 * (last - first):
+        if self._model.transport.speed and not first <= at <= last - 0.04 * (last - first):
             self.layout_.start = max(0.0, at - 0.1 * (last - first))
         self.update()
 
@@ -120,7 +120,7 @@ class EditCanvas(QWidget):
         elif lane.kind == "gaze":
             model.add_gaze(time, 0.0, 0.0)
         elif lane.kind == "camera":
-            model.seek(model.snapped(time))
+            model.transport.seek(model.snapped(time))
             model.add_camera_key()
 
     def keyPressEvent(self, event) -> None:
@@ -149,10 +149,13 @@ class EditCanvas(QWidget):
             for name, time in (("first", edit.first or 0.0), ("last", last)):
                 if abs(layout.x(time) - at.x()) <= HIT:
                     return _Drag(partial(self._drag_end, name))
-        was_playing = model.speed != 0
+        was_playing = model.transport.speed != 0
         if was_playing:
-            model.pause()
-        return _Drag(lambda p: model.seek(model.snapped(layout.time(p.x()))), model.play if was_playing else None)
+            model.transport.pause()
+        return _Drag(
+            lambda p: model.transport.seek(model.snapped(layout.time(p.x()))),
+            model.transport.play if was_playing else None,
+        )
 
     def _drag_end(self, name: str, p: QPointF) -> None:
         self._model.set_end(name, self._end_at(name, p))
@@ -179,7 +182,7 @@ class EditCanvas(QWidget):
             else:
                 model.select(Selected("layer", layer.id))
         elif lane.kind == "voice" and at.x() > HEADER - 34:
-            model.set_volume(0.0 if model.volume > 0 else 1.0)
+            model.transport.set_volume(0.0 if model.transport.volume > 0 else 1.0)
             self.update()
         elif lane.kind == "curves":
             index = int((at.y() - lane.rect.top() - 12) // 21)
@@ -192,7 +195,7 @@ class EditCanvas(QWidget):
         model, layout = self._model, self.layout_
         time = layout.time(at.x())
         if self.tool == "cut" and lane.kind in ("raw", "voice"):
-            model.seek(model.snapped(time))
+            model.transport.seek(model.snapped(time))
             model.split()
             return None
         if self.tool == "range" or modifiers & Qt.KeyboardModifier.AltModifier or lane.kind == "voice":
@@ -217,7 +220,7 @@ class EditCanvas(QWidget):
 
         def end() -> None:
             if model.range is None:
-                model.seek(model.snapped(begin))
+                model.transport.seek(model.snapped(begin))
 
         return _Drag(move, end)
 
@@ -339,10 +342,10 @@ class EditCanvas(QWidget):
         return _Drag(move)
 
     def _press_lips(self, lane: Lane, at: QPointF) -> None:
-        flag = next((f for f in self._model.lip_flags if 0 <= at.x() - self.layout_.x(f.start) <= 170), None)
+        flag = next((f for f in self._model.lips.flags if 0 <= at.x() - self.layout_.x(f.start) <= 170), None)
         if flag is not None:
-            self._model.seek(flag.at)
-            self._model.show_flag(flag)
+            self._model.transport.seek(flag.at)
+            self._model.lips.show(flag)
 
     # What lies under the mouse
 
@@ -423,7 +426,7 @@ class EditCanvas(QWidget):
             menu.addAction("Move up", lambda: model.raise_layer(lane.layer, 1))
             menu.addAction("Move down", lambda: model.raise_layer(lane.layer, -1))
             menu.addAction("Delete", lambda: (model.select(Selected("layer", lane.layer)), model.delete_selected()))
-        menu.addAction("Split here", lambda: (model.seek(model.snapped(time)), model.split()))
+        menu.addAction("Split here", lambda: (model.transport.seek(model.snapped(time)), model.split()))
         menu.addAction("Trim to the in and out points", model.trim)
         menu.popup(where)
 

@@ -89,7 +89,13 @@ class LanePainter:
                 p.setFont(theme.font(TYPE.caption, MEDIUM))
                 p.drawText(box, FLAGS.AlignCenter, letter)
         elif lane.kind in ("voice", "raw"):
-            icon = "lock-outline" if lane.kind == "raw" else "volume-high" if self._model.volume > 0 else "volume-off"
+            icon = (
+                "lock-outline"
+                if lane.kind == "raw"
+                else "volume-high"
+                if self._model.transport.volume > 0
+                else "volume-off"
+            )
             draw_glyph(p, QRectF(HEADER - 26, rect.center().y() - 8, 16, 16), icon, theme.color("t2"))
 
     def _paint_curve_names(self, p: QPainter, rect: QRectF) -> None:
@@ -105,7 +111,7 @@ class LanePainter:
             label = self._label(control)
             words = p.fontMetrics().elidedText(label, Qt.TextElideMode.ElideRight, HEADER - 80)
             p.drawText(QRectF(23, y, HEADER - 76, 18), FLAGS.AlignVCenter, words)
-            value = f"{model.value_at(control, model.playhead):.2f}".replace("-", "−")
+            value = f"{model.value_at(control, model.transport.playhead):.2f}".replace("-", "−")
             p.drawText(QRectF(HEADER - 60, y, 53, 18), FLAGS.AlignVCenter | FLAGS.AlignRight, value)
         y = rect.top() + 12 + 21 * len(model.shown)
         if y + 18 <= rect.bottom():
@@ -141,15 +147,15 @@ class LanePainter:
             p.drawLine(QPointF(layout.x(begin), lane.rect.top()), QPointF(layout.x(begin), lane.rect.bottom()))
 
     def _paint_phones(self, p: QPainter, lane: Lane) -> None:
-        theme, layout, marks = self._theme, self._layout, self._model.phones
+        theme, layout, marks = self._theme, self._layout, self._model.lips.phones
         if not marks:
-            words = self._model.phones_words
+            words = self._model.lips.words
             p.setFont(theme.font(TYPE.secondary))
             p.setPen(theme.color("t3"))
             p.drawText(QRectF(HEADER + 10, lane.rect.top(), 700, lane.rect.height()), FLAGS.AlignVCenter, words)
             return
         p.setFont(theme.font(TYPE.caption, MEDIUM))
-        failed = {flag.phone_at for flag in self._model.lip_flags}
+        failed = {flag.phone_at for flag in self._model.lips.flags}
         for phone in marks:
             box = QRectF(
                 layout.x(phone.start) + 0.5, lane.rect.top() + 3, (phone.end - phone.start) * layout.zoom - 1, 17
@@ -166,16 +172,16 @@ class LanePainter:
                 p.drawText(box, FLAGS.AlignCenter, phone.name)
 
     def _paint_lips(self, p: QPainter, lane: Lane) -> None:
-        theme, layout, flags = self._theme, self._layout, self._model.lip_flags
+        theme, layout, flags = self._theme, self._layout, self._model.lips.flags
         p.setFont(theme.font(TYPE.secondary, MEDIUM))
-        for at in self._model.lips_fine:
+        for at in self._model.lips.fine:
             if all(abs(layout.x(at) - layout.x(flag.at)) > 14 for flag in flags):
                 draw_glyph(p, QRectF(layout.x(at) - 7, lane.rect.top() + 3, 14, 14), "check", theme.color("voice"))
         for i, flag in enumerate(flags):
             x, words = layout.x(flag.start), flag.words
             width = p.fontMetrics().horizontalAdvance(words) + 30
             others = [layout.x(flags[i + 1].start)] if i + 1 < len(flags) else []
-            others += [layout.x(at) - 9 for at in self._model.lips_fine if at > flag.at]
+            others += [layout.x(at) - 9 for at in self._model.lips.fine if at > flag.at]
             if any(x < other < x + width for other in others):
                 width, words = 22, ""  # no room for words before the next mark
             box = QRectF(x, lane.rect.top() + 1, width, 17)
@@ -389,7 +395,7 @@ class LanePainter:
             p.drawLine(QPointF(x, RULER - 8), QPointF(x, RULER - 1))
             half = round(layout.x(seconds + step / 2)) + 0.5
             p.drawLine(QPointF(half, RULER - 4), QPointF(half, RULER - 1))
-            if not -46 < layout.x(model.playhead) - x < 34:
+            if not -46 < layout.x(model.transport.playhead) - x < 34:
                 p.setPen(theme.color("t3"))
                 p.drawText(QRectF(x + 4, 4, 60, RULER - 8), FLAGS.AlignVCenter, ruler_text(seconds))
             index += 1
@@ -407,7 +413,7 @@ class LanePainter:
             p.drawLine(QPointF(x, RULER), QPointF(x, height))
 
     def _paint_playhead(self, p: QPainter, height: int) -> None:
-        x = round(self._layout.x(self._model.playhead)) + 0.5
+        x = round(self._layout.x(self._model.transport.playhead)) + 0.5
         if x < HEADER or self._model.opened is None:
             return
         color = self._theme.color("t1")
@@ -418,7 +424,7 @@ class LanePainter:
         p.drawPolygon(QPolygonF([QPointF(x + dx, dy) for dx, dy in ((-6, 5), (6, 5), (6, 14), (0, 20), (-6, 14))]))
         p.setFont(self._theme.font(TYPE.caption, MEDIUM))
         p.setPen(color)
-        p.drawText(QRectF(x + 9, 4, 60, RULER - 8), FLAGS.AlignVCenter, f"{self._model.playhead:.2f}")
+        p.drawText(QRectF(x + 9, 4, 60, RULER - 8), FLAGS.AlignVCenter, f"{self._model.transport.playhead:.2f}")
 
     def _diamond(self, p: QPainter, at: QPointF, r: float, token: str) -> None:
         p.setPen(QPen(self._theme.color("panel"), 1.5))

@@ -1,6 +1,5 @@
 """What the Edit workspace works on: the open take, its performance, the playhead and what is selected."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,30 +9,28 @@ import numpy as np
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.document import Document
-from app.edit.phones import heard_phones, moved_phones
-from app.edit.track import PEAKS_HZ, RATE_HZ, OpenTake, Performance, open_take, worked_out, write_track
+from app.edit.lips import Lips
+from app.edit.other_takes import OtherTakes
+from app.edit.track import RATE_HZ, OpenTake, Performance, open_take, worked_out, write_track
+from app.edit.transport import Transport
 from app.timeline.track import lip_index
 from app.windows.file_tasks import FileTasks
 from engine.camera import Orbit
 from engine.controls import ControlSchema
 from engine.parts.common_fit import CommonFit
 from engine.performance.camera_path import CameraKey, ready_path
-from engine.performance.carry import Carrier, read_fit
+from engine.performance.carry import read_fit
 from engine.performance.clean_up import reduced, smoothed
-from engine.performance.clips import source_times
 from engine.performance.curve import Curve, Key
 from engine.performance.eyes import Blink, Gaze, found_blinks
 from engine.performance.layers import EditLayer, LayerKind
-from engine.performance.lip_check import LipFlag, Phone, check_lips, lip_opening, mend
 from engine.performance.take_edit import TakeEdit
-from engine.take import Take, load_take, orbit_of_row, rows_at
+from engine.take import Take, orbit_of_row
 
 WORK_OUT_MS = 40
 SNAPS = {"frame": 0.04, "tenth": 0.1, "off": 0.0}
-SPEEDS = (1.0, 2.0, 4.0)
 KEYED = (LayerKind.ADD, LayerKind.OVERRIDE, LayerKind.SCALE)
 FADE_S = 0.12
-NOT_CHECKED = "Check lips hears the phones of the voice."
 
 
 @dataclass(frozen=True)
@@ -49,23 +46,20 @@ class Selected:
 class EditModel(QObject):
     """No widget; panels and lanes follow its signals.
 
+    Attributes:
+        transport: the playhead. lips: the lip check. fit: the take's avatar to the common vocabulary, if it is here.
+
     Signals:
         take_changed: another take is open. performance_changed: the edit or what follows from it is another one.
-        playhead_moved, playing_changed, selection_changed, curves_changed: as they say.
-            view_changed: the Orbit that the standing picture shows.
-        lips_changed: the lip check found something else. flag_shown: a LipFlag to be dealt with.
+        selection_changed, curves_changed: as they say. view_changed: the Orbit that the standing picture shows.
         file_wanted: save or load, of a camera path. failed: one sentence.
     """
 
     take_changed = Signal()
     performance_changed = Signal()
-    playhead_moved = Signal(float)
-    playing_changed = Signal(float)
     selection_changed = Signal()
     curves_changed = Signal()
     view_changed = Signal(object)
-    lips_changed = Signal()
-    flag_shown = Signal(object)
     file_wanted = Signal(str)
     failed = Signal(str)
 
@@ -77,25 +71,20 @@ class EditModel(QObject):
         self.selected = Selected()
         self.shown: list[str] = []
         self.range: tuple[float, float] | None = None
-        self.is_loop, self.snap, self.tangent = True, "frame", "auto"
+        self.snap, self.tangent = "frame", "auto"
         self.follows_camera = True
-        self.volume = 1.0
         self.is_active = False
-        self.phones: tuple[Phone, ...] = ()
-        self.phones_words = NOT_CHECKED
-        self.lip_flags: list[LipFlag] = []
-        self.lips_fine: list[float] = []
-        self._fit: CommonFit | None = None
-        self._others: dict[str, Take] = {}
-        self._raw_phones: tuple[Phone, ...] = ()
-        self._is_checked = False
-        self._speed, self._at, self._since = 0.0, 0.0, 0.0
+        self.fit: CommonFit | None = None
+        self.transport = Transport(lambda: self.seconds, self._ends, self._tell, self)
+        self.transport.rested.connect(self._show_view)
+        self.lips = Lips(self, tasks)
+        self._others = OtherTakes(self, tasks)
+        self._others.failed.connect(self.failed)
         self._n_tracks = 0
         self._opening = ""
         self._timer = QTimer(self, interval=WORK_OUT_MS, singleShot=True)
         self._timer.timeout.connect(self._work_out)
-        self._clock = QTimer(self, interval=16)
-        self._clock.timeout.connect(self._tick)
+        self._others.loaded.connect(self._timer.start)
         document.changed.connect(self._on_document)
 
     # The take
@@ -136,7 +125,7 @@ class EditModel(QObject):
         self._send_track()
 
     def leave(self) -> None:
-        self.pause()
+        self.transport.pause()
         self.is_active = False
         self._session.play_take(None)
 
@@ -160,16 +149,16 @@ class EditModel(QObject):
         take = self.document.take
         if take is None or answer.key != take.key:
             return
-        self.pause()
-        self.opened, self.selected, self.range, self._at = answer, Selected(), None, 0.0
-        self._raw_phones, self._is_checked, self.phones_words = (), False, NOT_CHECKED
+        self.transport.begin_again()
+        self.opened, self.selected, self.range = answer, Selected(), None
+        self.lips.forget()
         path = answer.take.info.avatar.get("path")
-        self._fit = read_fit(Path(path)) if path else None
+        self.fit = read_fit(Path(path)) if path else None
         self.shown = self._first_curves()
         self._work_out()
         self.take_changed.emit()
         self.curves_changed.emit()
-        self.playhead_moved.emit(0.0)
+        self.transport.moved.emit(0.0)
 
     def _first_curves(self) -> list[str]:
         schema, names = self.schema, []
@@ -187,10 +176,10 @@ class EditModel(QObject):
     def _work_out(self) -> None:
         if self.opened is None:
             return
-        self.performance = worked_out(self.opened, self.edit, self._regions())
-        self._at = min(self._at, self.seconds)
+        self.performance = worked_out(self.opened, self.edit, self._others.regions())
+        self.transport.keep_inside()
         self._send_track()
-        self._find_flags()
+        self.lips.find()
         self.performance_changed.emit()
 
     def _send_track(self) -> None:
@@ -200,93 +189,22 @@ class EditModel(QObject):
         path = self._session.folder / f"track{self._n_tracks}.safetensors"
         write_track(path, self.performance, self.follows_camera)
         self._session.play_take(path, self.opened.path, {**TakeEdit().to_json(), "clips": self.edit.to_json()["clips"]})
-        self._tell()
+        self.transport.tell()
 
-    # The playhead
-
-    @property
-    def playhead(self) -> float:
-        if self._speed == 0:
-            return self._at
-        there = self._at + self._speed * (time.perf_counter() - self._since)
-        first, last = self._ends()
-        if self.is_loop and self._speed > 0 and there > last > first:
-            return first + (there - first) % (last - first)
-        return min(max(there, 0.0), self.seconds)
-
-    @property
-    def speed(self) -> float:
-        return self._speed
-
-    def play(self, speed: float = 1.0) -> None:
-        at = self.playhead
-        first, last = self._ends()
-        if speed > 0 and at >= last - 1e-3:
-            at = first
-        self._at, self._since, self._speed = at, time.perf_counter(), speed
-        self._clock.start()
-        self._tell()
-        self.playing_changed.emit(speed)
-
-    def pause(self) -> None:
-        if self._speed:
-            self._at, self._speed = self.playhead, 0.0
-            self._clock.stop()
-            self._tell()
-            self._show_view()
-            self.playing_changed.emit(0.0)
-
-    def toggle(self) -> None:
-        self.pause() if self._speed else self.play()
-
-    def shuttle(self, way: int) -> None:
-        """J and L: backwards and forwards, faster with each press; K is `pause`."""
-        now = self._speed * way
-        faster = next((s for s in SPEEDS if s > now + 1e-6), SPEEDS[-1]) if now > 0 else SPEEDS[0]
-        self.play(way * faster)
-
-    def seek(self, at: float) -> None:
-        self._at, self._since = min(max(at, 0.0), self.seconds), time.perf_counter()
-        self._tell()
-        self.playhead_moved.emit(self._at)
-        if not self._speed:
-            self._show_view()
-
-    def step(self, seconds: float) -> None:
-        self.pause()
-        self.seek(self._at + seconds)
-
-    def set_loop(self, on: bool) -> None:
-        self.is_loop = on
-        self._tell()
-
-    def set_volume(self, volume: float) -> None:
-        self.volume = volume
-        self._tell()
+    # Times
 
     def snapped(self, at: float) -> float:
         """A time on the grid, or on the playhead where that is near."""
         step = SNAPS[self.snap]
         return round(at / step) * step if step else at
 
+    def _tell(self, playhead: dict) -> None:
+        if self.is_active and self.opened is not None:
+            self._session.move_playhead(**playhead)
+
     def _ends(self) -> tuple[float, float]:
         edit = self.edit
         return edit.first or 0.0, edit.last if edit.last is not None else self.seconds
-
-    def _tick(self) -> None:
-        at = self.playhead
-        _, last = self._ends()
-        ended = (self._speed > 0 and at >= last and not self.is_loop) or (self._speed < 0 and at <= 0)
-        if ended:
-            self.pause()
-        self.playhead_moved.emit(at)
-
-    def _tell(self) -> None:
-        if self.is_active and self.opened is not None:
-            first, last = self._ends()
-            self._session.move_playhead(time=self._at, speed=self._speed, at=time.perf_counter() if not self._speed
-                                        else self._since, first=first, last=last, is_loop=self.is_loop,
-                                        volume=self.volume)  # fmt: skip
 
     # Editing
 
@@ -299,7 +217,7 @@ class EditModel(QObject):
         return self.document.edit_take(words, change, merge)
 
     def split(self) -> None:
-        at = self.playhead
+        at = self.transport.playhead
         self.change("Split", lambda edit: edit.split(self.raw_seconds, at))
 
     def cut_range(self, is_ripple: bool = True) -> None:
@@ -314,7 +232,7 @@ class EditModel(QObject):
             done = self.change("Lift", lambda edit: edit.lift(seconds, first, last))
         if done:
             self.set_range(None)
-            self.seek(first)
+            self.transport.seek(first)
 
     def trim(self) -> None:
         """Keeps what lies between in and out point."""
@@ -323,7 +241,7 @@ class EditModel(QObject):
             "Trim", lambda edit: replace(edit.trim(self.raw_seconds, first, last), first=None, last=None)
         )
         if cleared:
-            self.seek(0.0)
+            self.transport.seek(0.0)
 
     def retime(self, speed: float) -> None:
         first, last = self.range or (0.0, self.seconds)
@@ -341,7 +259,10 @@ class EditModel(QObject):
 
     def add_layer(self, kind: LayerKind, name: str = "", **fields) -> str:
         """A layer over the chosen stretch, else two seconds round the playhead; it becomes the selected one."""
-        first, last = self.range or (max(0.0, self.playhead - 1.0), min(self.seconds, self.playhead + 1.0))
+        first, last = self.range or (
+            max(0.0, self.transport.playhead - 1.0),
+            min(self.seconds, self.transport.playhead + 1.0),
+        )
         identity = self.edit.free_id()
         title = name or {LayerKind.ADD: "Addition", LayerKind.OVERRIDE: "Override", LayerKind.SCALE: "Scale",
                          LayerKind.SMOOTH: "Smooth", LayerKind.REGION: "From another take"}[kind]  # fmt: skip
@@ -431,99 +352,11 @@ class EditModel(QObject):
 
     def add_region(self, region: str, path: Path) -> None:
         """A layer with a part of the face from another take, which joins the project's files."""
-        self._tasks.run(partial(self._other_take, path), partial(self._on_other_take, region))
 
-    def _other_take(self, path: Path) -> tuple[str, Take]:
-        key, _ = self.document.project.store_take(path)
-        return key, load_take(self.document.project.take_path(key), with_voice=False)
+        def add(key: str, take: Take) -> None:
+            self.add_layer(LayerKind.REGION, f"{region.capitalize()}, {take.info.name}", region=region, source=key)
 
-    def _on_other_take(self, region: str, answer: object) -> None:
-        if not isinstance(answer, tuple):
-            self.failed.emit(str(answer))
-            return
-        key, take = answer
-        self._others[key] = take
-        self.add_layer(LayerKind.REGION, f"{region.capitalize()}, {take.info.name}", region=region, source=key)
-
-    def _regions(self) -> dict[str, np.ndarray]:
-        """What the other takes of region layers do on the edited line."""
-        regions, schema = {}, self.schema
-        times = np.arange(0, self.edit.seconds(self.opened.seconds) + 1 / RATE_HZ, 1 / RATE_HZ)
-        for layer in self.edit.layers:
-            if layer.kind is not LayerKind.REGION:
-                continue
-            other = self._others.get(layer.source)
-            if other is None:
-                self._tasks.run(partial(self._load_other, layer.source), self._on_loaded_other)
-                continue
-            if not len(other.times):
-                continue
-            theirs, ours = other.info.avatar, self.opened.take.info.avatar
-            is_same = other.schema.names == schema.names and theirs.get("hash") == ours.get("hash")
-            fit = None if is_same or not theirs.get("path") else read_fit(Path(theirs["path"]))
-            carrier = Carrier(other.schema, schema, fit, self._fit, is_same)
-            regions[layer.id] = carrier.values(rows_at(other.times, other.result, times + layer.source_offset))
-        return regions
-
-    def _load_other(self, key: str) -> tuple[str, Take]:
-        return key, load_take(self.document.project.take_path(key), with_voice=False)
-
-    def _on_loaded_other(self, answer: object) -> None:
-        if isinstance(answer, tuple) and answer[0] not in self._others:
-            self._others[answer[0]] = answer[1]
-            self._timer.start()
-
-    # Lips
-
-    def check_lips(self) -> None:
-        """Looks for lips that stay open on p, b and m and that move in silence; phones are heard by a job."""
-        if self.opened is None:
-            return
-        self._is_checked = True
-        self.phones_words = "Listening for phones…"
-        self._find_flags()
-        self.lips_changed.emit()
-        self._tasks.run(partial(heard_phones, self.opened.path), partial(self._on_phones, self.opened.key))
-
-    def _on_phones(self, key: str, answer: object) -> None:
-        if self.opened is None or key != self.opened.key:
-            return
-        if isinstance(answer, tuple):
-            self._raw_phones = answer
-            self.phones_words = "" if answer else "No speech was heard."
-        else:
-            self.phones_words = f"Silences are checked; p, b and m are not: {answer}"
-        self._find_flags()
-        self.lips_changed.emit()
-
-    def _find_flags(self) -> None:
-        p = self.performance
-        if p is None or not self._is_checked:
-            self.lip_flags, self.lips_fine, self.phones = [], [], ()
-            return
-        clips, seconds = self.edit.clips, self.raw_seconds
-        self.phones = moved_phones(self._raw_phones, p.times, p.source)
-        at = np.arange(0, self.seconds, 1 / PEAKS_HZ)
-        source = np.nan_to_num(source_times(clips, at, seconds), nan=-1.0)
-        index = np.clip((source * PEAKS_HZ).astype(int), 0, max(0, len(self.opened.peaks) - 1))
-        peaks = np.where(source >= 0, self.opened.peaks[index], 0.0) if len(self.opened.peaks) else np.zeros(len(at))
-        opening = lip_opening(self.schema, p.values, self._fit)
-        self.lip_flags, self.lips_fine = check_lips(
-            p.times, opening, self.phones, peaks, PEAKS_HZ, self.edit.ignored_lips
-        )
-
-    def show_flag(self, flag: LipFlag) -> None:
-        self.flag_shown.emit(flag)
-
-    def mend(self, flag: LipFlag) -> None:
-        """One click: a layer that closes or stills the lips."""
-        p = self.performance
-        layer = mend(flag, self.edit.free_id(), self.schema, p.times, p.values, self._fit)
-        if layer.curves:
-            self.change(layer.name, lambda edit: edit.with_layer(layer))
-
-    def ignore(self, flag: LipFlag) -> None:
-        self.change("Let lips pass", lambda edit: replace(edit, ignored_lips=(*edit.ignored_lips, flag.at)))
+        self._others.add(path, add)
 
     # Curves and layers
 
@@ -584,10 +417,10 @@ class EditModel(QObject):
 
     def add_camera_key(self, orbit: Orbit | None = None) -> None:
         """The viewport's camera becomes a key at the playhead."""
-        orbit = orbit or self._session.orbit or self.view_at(self.playhead)
+        orbit = orbit or self._session.orbit or self.view_at(self.transport.playhead)
         if orbit is None:
             return
-        key = CameraKey(self.snapped(self.playhead), orbit)
+        key = CameraKey(self.snapped(self.transport.playhead), orbit)
         if self.change("Add a camera key", lambda edit: replace(edit, camera=edit.camera.with_key(key))):
             self.select(Selected("camera", time=key.time))
 
@@ -599,7 +432,7 @@ class EditModel(QObject):
         return orbit_of_row(p.orbits[min(len(p.orbits) - 1, round(at * RATE_HZ))])
 
     def _show_view(self) -> None:
-        view = self.view_at(self._at)
+        view = self.view_at(self.transport.playhead)
         if view is not None and self.is_active:
             self.view_changed.emit(view)
 

@@ -44,8 +44,8 @@ class EditTimeline(QFrame):
         column.addWidget(self._build_strip())
         column.addWidget(rule())
         column.addWidget(self.canvas, 1)
-        model.playhead_moved.connect(self._show_time)
-        model.playing_changed.connect(self._show_playing)
+        model.transport.moved.connect(self._show_time)
+        model.transport.playing_changed.connect(self._show_playing)
         model.take_changed.connect(self._show_take)
         model.selection_changed.connect(self._show_tangent)
         model.performance_changed.connect(self._show_length)
@@ -66,11 +66,12 @@ class EditTimeline(QFrame):
         self.to_end = IconButton(theme, "skip-next", "To the end", "End")
         self.loop = IconButton(theme, "repeat", "Over and over", "", "Between in and out point.")
         self.loop.setCheckable(True)
-        self.loop.setChecked(model.is_loop)
-        self.loop.toggled.connect(model.set_loop)
-        for button, act in ((self.to_start, lambda: model.seek(0.0)), (self.back, lambda: model.step(-FRAME_S)),
-                            (self.play, model.toggle), (self.forward, lambda: model.step(FRAME_S)),
-                            (self.to_end, lambda: model.seek(model.seconds))):  # fmt: skip
+        self.loop.setChecked(model.transport.is_loop)
+        self.loop.toggled.connect(model.transport.set_loop)
+        transport = model.transport
+        for button, act in ((self.to_start, lambda: transport.seek(0.0)), (self.back, lambda: transport.step(-FRAME_S)),
+                            (self.play, transport.toggle), (self.forward, lambda: transport.step(FRAME_S)),
+                            (self.to_end, lambda: transport.seek(model.seconds))):  # fmt: skip
             button.clicked.connect(act)
         for button in (self.to_start, self.back, self.play, self.forward, self.to_end, self.loop):
             line.addWidget(button)
@@ -113,7 +114,7 @@ class EditTimeline(QFrame):
         line.addStretch()
         why = "Marks p, b and m that stay open, and silences in which the lips move."
         self.check = TextButton(theme, "Check lips", "check-circle-outline", kind="small", why=why)
-        self.check.clicked.connect(model.check_lips)
+        self.check.clicked.connect(model.lips.check)
         self.layers = TextButton(theme, "Add layer", "layers-plus", kind="small", why="Over the chosen stretch.")
         self.layers.setMenu(self._layer_menu())
         self.camera_key = IconButton(
@@ -178,7 +179,7 @@ class EditTimeline(QFrame):
         for button in (*transport, self.check, self.layers, self.camera_key, self.tangents, *self._tools.values()):
             button.setEnabled(there)
         self._show_length()
-        self._show_time(self._model.playhead)
+        self._show_time(self._model.transport.playhead)
 
     def _show_tangent(self) -> None:
         key = self._model.selected_key()

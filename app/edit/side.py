@@ -174,13 +174,13 @@ class LipCard(QFrame):
             buttons.addWidget(button)
         buttons.addStretch()
         column.addLayout(buttons)
-        model.flag_shown.connect(self._show)
-        model.lips_changed.connect(self._refresh)
+        model.lips.flag_shown.connect(self._show)
+        model.lips.changed.connect(self._refresh)
         model.performance_changed.connect(self._refresh)
         self.hide()
 
     def _refresh(self) -> None:
-        flags = self._model.lip_flags
+        flags = self._model.lips.flags
         still = next((f for f in flags if self._flag is not None and abs(f.at - self._flag.at) < 0.05), None)
         self._show(still or (flags[0] if flags else None))
 
@@ -194,19 +194,19 @@ class LipCard(QFrame):
         self._words.setText("They need to close for about 60 ms. The fix adds keys to a new layer." if is_open else
                             "Nobody speaks here. The fix rests the mouth in a new layer.")  # fmt: skip
         self.mend.setText(" Close the lips" if is_open else " Still the lips")
-        self.next.setVisible(len(self._model.lip_flags) > 1)
+        self.next.setVisible(len(self._model.lips.flags) > 1)
 
     def _mend(self) -> None:
-        self._model.mend(self._flag)
+        self._model.lips.mend(self._flag)
 
     def _ignore(self) -> None:
-        self._model.ignore(self._flag)
+        self._model.lips.ignore(self._flag)
 
     def _next(self) -> None:
-        flags = self._model.lip_flags
+        flags = self._model.lips.flags
         index = next((i for i, f in enumerate(flags) if abs(f.at - self._flag.at) < 1e-6), -1)
         flag = flags[(index + 1) % len(flags)]
-        self._model.seek(flag.at)
+        self._model.transport.seek(flag.at)
         self._show(flag)
 
 

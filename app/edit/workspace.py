@@ -46,18 +46,18 @@ class EditWorkspace:
         """What this part carries out of the table of actions."""
         model = self.model
         return {
-            "edit.play": model.toggle,
-            "edit.shuttle_back": lambda: model.shuttle(-1),
-            "edit.shuttle_stop": model.pause,
-            "edit.shuttle_on": lambda: model.shuttle(1),
-            "edit.frame_back": lambda: model.step(-FRAME_S),
-            "edit.frame_on": lambda: model.step(FRAME_S),
-            "edit.second_back": lambda: model.step(-1.0),
-            "edit.second_on": lambda: model.step(1.0),
-            "edit.start": lambda: model.seek(0.0),
-            "edit.end": lambda: model.seek(model.seconds),
-            "edit.in": lambda: model.set_end("first", model.playhead),
-            "edit.out": lambda: model.set_end("last", model.playhead),
+            "edit.play": model.transport.toggle,
+            "edit.shuttle_back": lambda: model.transport.shuttle(-1),
+            "edit.shuttle_stop": model.transport.pause,
+            "edit.shuttle_on": lambda: model.transport.shuttle(1),
+            "edit.frame_back": lambda: model.transport.step(-FRAME_S),
+            "edit.frame_on": lambda: model.transport.step(FRAME_S),
+            "edit.second_back": lambda: model.transport.step(-1.0),
+            "edit.second_on": lambda: model.transport.step(1.0),
+            "edit.start": lambda: model.transport.seek(0.0),
+            "edit.end": lambda: model.transport.seek(model.seconds),
+            "edit.in": lambda: model.set_end("first", model.transport.playhead),
+            "edit.out": lambda: model.set_end("last", model.transport.playhead),
             "edit.key": self._add_key,
             "edit.split": model.split,
             "edit.delete": model.delete_selected,
@@ -154,7 +154,7 @@ class EditWorkspace:
         model = self.model
         control = model.selected.control or (model.shown[0] if model.shown else "")
         if control:
-            model.add_key(control, model.playhead)
+            model.add_key(control, model.transport.playhead)
 
     def _choose_region(self, region: str) -> None:
         names = "Takes (*.take)"

@@ -6,7 +6,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QUndoStack
 
 from app.document import Document
-from app.edit import model as editing
+from app.edit import lips as checking
 from app.edit.model import EditModel, Selected
 from app.edit.phones import moved_phones
 from engine.camera import Orbit
@@ -108,7 +108,7 @@ def test_a_lifted_stretch_rests(model):
 def test_the_camera_key_is_the_viewports_camera(model):
     seen = []
     model.view_changed.connect(seen.append)
-    model.seek(0.4)
+    model.transport.seek(0.4)
     assert seen[-1].distance == 4  # the take's own camera
     model.add_camera_key()
     assert model.edit.camera.at(0.4) == Orbit(azimuth_deg=12)
@@ -118,17 +118,17 @@ def test_the_camera_key_is_the_viewports_camera(model):
 
 def test_shuttle_grows_faster_and_turns_round(model):
     for expected in (1.0, 2.0, 4.0, 4.0):
-        model.shuttle(1)
-        assert model.speed == expected
-    model.shuttle(-1)
-    assert model.speed == -1.0
-    model.pause()
-    assert model.speed == 0 and model._session.playheads[-1]["speed"] == 0
+        model.transport.shuttle(1)
+        assert model.transport.speed == expected
+    model.transport.shuttle(-1)
+    assert model.transport.speed == -1.0
+    model.transport.pause()
+    assert model.transport.speed == 0 and model._session.playheads[-1]["speed"] == 0
 
 
 def test_seeking_stays_inside_and_snaps_to_frames(model):
-    model.seek(99)
-    assert model.playhead == model.seconds
+    model.transport.seek(99)
+    assert model.transport.playhead == model.seconds
     assert model.snapped(0.455) == pytest.approx(0.44)
     model.snap = "off"
     assert model.snapped(0.455) == 0.455
@@ -142,29 +142,29 @@ def test_clean_up_turns_a_curve_into_few_keys_within_the_error(model):
 
 
 def test_lips_are_checked_and_mended_with_one_click(model, monkeypatch):
-    monkeypatch.setattr(editing, "heard_phones", lambda path: (Phone(0.4, 0.5, "pp"),))
+    monkeypatch.setattr(checking, "heard_phones", lambda path: (Phone(0.4, 0.5, "pp"),))
     model.add_key("lip.00", 0.0, 1.0)
     model.add_key("lip.00", 0.2, -2.0)
     model.add_key("lip.00", 0.45, 1.5)
     worked_out(model)
-    model.check_lips()
-    flag = next(flag for flag in model.lip_flags if flag.kind == "open")
-    model.mend(flag)
+    model.lips.check()
+    flag = next(flag for flag in model.lips.flags if flag.kind == "open")
+    model.lips.mend(flag)
     worked_out(model)
-    assert not [flag for flag in model.lip_flags if flag.kind == "open"]
+    assert not [flag for flag in model.lips.flags if flag.kind == "open"]
     model.document.undo_stack.undo()
-    model.ignore(flag)
+    model.lips.ignore(flag)
     worked_out(model)
-    assert not [flag for flag in model.lip_flags if flag.kind == "open"]
+    assert not [flag for flag in model.lips.flags if flag.kind == "open"]
 
 
 def test_without_the_encoder_the_reason_is_said_and_silences_are_checked(model, monkeypatch):
     def missing(path):
         raise TakeError("phones.safetensors is not there.")
 
-    monkeypatch.setattr(editing, "heard_phones", missing)
-    model.check_lips()
-    assert "is not there" in model.phones_words
+    monkeypatch.setattr(checking, "heard_phones", missing)
+    model.lips.check()
+    assert "is not there" in model.lips.words
 
 
 def test_phones_move_with_cuts_and_go_with_what_was_cut():
@@ -186,7 +186,7 @@ def test_deleting_takes_whatever_is_selected(model):
 
 
 def test_leaving_gives_the_face_back(model):
-    model.play()
+    model.transport.play()
     model.leave()
-    assert model.speed == 0
+    assert model.transport.speed == 0
     assert model._session.tracks[-1] is None

@@ -86,11 +86,11 @@ def test_a_chosen_stretch_is_cut_with_backspace(editing):
 def test_space_plays_and_a_click_on_the_ruler_seeks(editing):
     model, canvas = editing.edit.model, editing.edit.timeline.canvas
     editing.window.commands.run("edit.play")
-    assert model.speed == 1.0
+    assert model.transport.speed == 1.0
     editing.window.commands.run("edit.shuttle_stop")
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier,
                      QPoint(round(canvas.layout_.x(0.4)), 16))  # fmt: skip
-    assert model.playhead == pytest.approx(0.4, abs=0.03)
+    assert model.transport.playhead == pytest.approx(0.4, abs=0.03)
 
 
 def test_mute_and_solo_of_a_layer_are_clicked_in_its_header(editing):
