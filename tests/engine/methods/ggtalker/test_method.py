@@ -97,6 +97,24 @@ def test_the_map_learns_while_the_fit_holds_still_and_then_both(toy_dataset, tmp
     assert model.networks["fits"].moves.any()
 
 
+def test_a_rendered_picture_reaches_every_channel_of_the_map(toy_dataset, tmp_path):
+    """Acceptance check 3."""
+    model = in_training(toy_dataset)
+    run = run_of(model, tmp_path)
+    run.enter(MAP, PLACES[MAP])
+    with torch.no_grad():  # round Gaussians do not tell how they are turned
+        for value in model.splats.values():
+            value.add_(0.2 * torch.randn(value.shape, generator=torch.Generator().manual_seed(0)))
+    sample = model.clip.sample(5)
+    image, _ = run.render(model.gaussians(sample, PLACES[MAP]), sample)
+    (image - sample.target).abs().mean().backward()
+    reached = torch.cat([value.grad.abs().sum(dim=0) for value in model.splats.values()])
+    assert len(reached) == 14 and (reached > 0).all()
+    assert (
+        len(model.binding) == model.n_gaussians == int(model.binding.scattered(torch.ones(model.n_gaussians, 1)).sum())
+    )
+
+
 def test_a_jaw_fitted_three_degrees_wrong_moves_back(toy_dataset, tmp_path):
     """Acceptance check 10: the joint stages move the head model's numbers to where the pictures were made with them."""
     model = in_training(toy_dataset, mouth_open_every=0)
