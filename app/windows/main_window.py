@@ -75,6 +75,7 @@ class MainWindow(QMainWindow):
         self.stage_panel = StagePanel(theme, viewport)
         self.stage_panel.hide()
         self.toasts = Toasts(theme, viewport, settings.reduce_motion)
+        self.toasts.keep_beside(self.stage_panel)
         self.jobs = JobsPopover(theme, self)
         self.sheet: Sheet | None = None
         ground = QWidget()

@@ -124,11 +124,17 @@ class Toasts(QObject):
         self._theme, self._over = theme, over
         self._reduce_motion = reduce_motion
         self._shown: list[Toast] = []
+        self._beside: QWidget | None = None
         self.kept: list[Notice] = []
         over.installEventFilter(self)
 
     def set_reduce_motion(self, on: bool) -> None:
         self._reduce_motion = on
+
+    def keep_beside(self, widget: QWidget) -> None:
+        """Leaves room for a widget at the left, while it is visible."""
+        self._beside = widget
+        widget.installEventFilter(self)
 
     @property
     def shown(self) -> list[Toast]:
@@ -166,7 +172,7 @@ class Toasts(QObject):
         return kept
 
     def eventFilter(self, watched, event) -> bool:
-        if event.type() == QEvent.Type.Resize:
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide):
             self._place()
         return False
 
@@ -182,12 +188,14 @@ class Toasts(QObject):
             self._place()
 
     def _place(self) -> None:
-        bottom = self._over.height() - 10
+        bottom, left = self._over.height() - 10, 10
+        if self._beside is not None and self._beside.isVisible():
+            left = self._beside.geometry().right() + 9
         for toast in reversed(self._shown):
-            toast.setFixedWidth(min(WIDTH, max(240, self._over.width() - 20)))
+            toast.setFixedWidth(min(WIDTH, max(240, self._over.width() - left - 10)))
             toast.setFixedHeight(max(toast.heightForWidth(toast.width()), 48))
             bottom -= toast.height()
-            toast.move(10, bottom)
+            toast.move(left, bottom)
             bottom -= 8
 
     def _fade_in(self, toast: Toast) -> None:

@@ -149,3 +149,13 @@ def test_an_error_nobody_caught_is_logged_and_said(studio, home):
     logs = list(log_dir().glob("crash-*.log"))
     assert len(logs) == 1 and "the strip fell off" in logs[0].read_text()
     assert "Something in the window failed" in titles(studio)
+
+
+def test_a_note_leaves_room_for_the_stages_of_the_delay(studio):
+    window = studio.window
+    window.show_stage_panel(True)
+    studio.session.note.emit("info", "Something", "It is said beside what is shown.")
+    toast = window.toasts.shown[-1]
+    assert not toast.geometry().intersects(window.stage_panel.geometry())
+    window.show_stage_panel(False)
+    assert toast.x() == 10
