@@ -6,16 +6,22 @@ from scipy.spatial import Delaunay
 from engine.training.clip import Clip
 
 N_FRAMES = 6
-HULL_GROWTH = 1.18  # of the landmarks' hull, for cheeks, chin and hairline
-NECK = 0.45  # of the face's height, how far the hull reaches down
+HULL_GROWTH = {True: 1.18, False: 1.05}  # of the landmarks' hull, for cheeks, chin and hairline
+NECK = {True: 0.45, False: 0.15}  # of the face's height, how far the hull reaches down
+SHARE = {True: 0.0, False: 0.5}  # of the looked-at frames that must see a moving point inside the hull
 LEAST_LOOSE = -8.0  # logit of a point that follows the head entirely
 BEHIND = 0.2  # head heights behind the head's centre where the moving part of the surface ends
 
 
 def face_zones(clip: Clip, points: np.ndarray) -> dict[str, np.ndarray]:
-    """Bool `[P]` each: `active` may move with the face, `upper` lies above the nose's root, `lower` round the lips."""
+    """Bool `[P]` each: `active` may move with the face, `upper` lies above the nose's root, `lower` round the lips.
+
+    Where a studio knows what moved each frame, hair and neck round the face may move with it. A filmed clip is short,
+    and the inputs of each frame are one of a kind: hair that could follow them would learn the frames by heart.
+    """
     ids = _frames_facing(clip)
-    active = np.zeros(len(points), dtype=bool)
+    exact = clip.info.exact
+    inside = np.zeros(len(points))
     upper, lower = np.zeros(len(points)), np.zeros(len(points))
     for index in ids:
         camera = clip.camera(int(index))
@@ -23,11 +29,12 @@ def face_zones(clip: Clip, points: np.ndarray) -> dict[str, np.ndarray]:
         pixels = seen @ camera.k.T
         xy = pixels[:, :2] / np.maximum(pixels[:, 2:], 1e-6)
         near = seen[:, 2] < camera.viewmat[2, 3] + BEHIND
-        active |= near & (_hull(clip.tracks["landmarks"][index, :, :2]).find_simplex(xy) >= 0)
+        inside += near & (_hull(clip.tracks["landmarks"][index, :, :2], exact).find_simplex(xy) >= 0)
         y0, y1, x0, x1 = clip.tracks["lip_boxes"][index]
         side = max(y1 - y0, x1 - x0)
         upper += xy[:, 1] < y0 - 0.35 * side
         lower += (np.abs(xy[:, 1] - (y0 + y1) / 2) < 0.6 * side) & (np.abs(xy[:, 0] - (x0 + x1) / 2) < 0.6 * side)
+    active = inside > SHARE[exact] * len(ids)
     if not active.any():
         active[:] = True
     return {"active": active, "upper": active & (upper > len(ids) / 2), "lower": active & (lower > len(ids) / 2)}
@@ -58,8 +65,8 @@ def _frames_facing(clip: Clip) -> np.ndarray:
     return best[np.linspace(0, len(best) - 1, N_FRAMES).astype(int)]
 
 
-def _hull(landmarks: np.ndarray) -> Delaunay:
+def _hull(landmarks: np.ndarray, exact: bool) -> Delaunay:
     centre = landmarks.mean(axis=0)
-    grown = centre + (landmarks - centre) * HULL_GROWTH
-    lower = grown + np.array([0.0, NECK * np.ptp(landmarks[:, 1])])
+    grown = centre + (landmarks - centre) * HULL_GROWTH[exact]
+    lower = grown + np.array([0.0, NECK[exact] * np.ptp(landmarks[:, 1])])
     return Delaunay(np.concatenate([grown, lower]))

@@ -20,9 +20,11 @@ class EmbedTalkConfig:
         prune_opacity, max_gaussians: what is pruned, and the cap.
         lambda_*: weights of the loss terms. `lambda_image` weighs the perceptual term of the whole picture (LPIPS
             0.01 in the paper), `lambda_mouth` that of the mouth crop; `lambda_ssim` (a crop of the
-            head) and `lambda_lips` (L1 in the lip box) are ours.
+            head), `lambda_lips` (L1 in the lip box) and `lambda_square` (squared differences: of strands that never lie
+            alike twice they ask for the mean) are ours.
         lambda_silence: pulls the code of silence to the code of the resting mouth (ours: pauses stay still).
         lambda_separate: keeps voice out of the upper face and lids out of the mouth (ours: short clips leak).
+        lambda_motion: keeps still what need not move, in tracked clips (ours: short clips are learnt by heart).
         neighbours, neighbour_falloff: K and the factor of the embedding smoothness loss (eq. 11).
         mouth_open_every: one iteration in so many draws from the fifth of frames with the widest mouth, another one
             from those with shut lids (ours: a blink is a few frames of a clip).
@@ -56,10 +58,12 @@ class EmbedTalkConfig:
     lambda_mouth: float = 0.002
     lambda_ssim: float = 0.1
     lambda_lips: float = 0.1
+    lambda_square: float = 0.0
     lambda_embedding: float = 0.01
     lambda_opacity: float = 1e-4
     lambda_silence: float = 1e-2
     lambda_separate: float = 1e-2
+    lambda_motion: float = 2e-3
     neighbours: int = 20
     neighbour_falloff: float = 2000.0
     neighbours_every: int = 1000

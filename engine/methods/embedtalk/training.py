@@ -68,6 +68,7 @@ class EmbedTalkTraining(Trainable):
         self._neighbours: tuple[Tensor, Tensor] | None = None
         self._neighbours_at = self._range_at = -1e9
         self._last: tuple[Tensor, Tensor] | None = None
+        self._moved_by: tuple[Tensor, Tensor] | None = None
 
     def splat_rates(self, at: float) -> dict[str, float]:
         c = self.config
@@ -119,6 +120,8 @@ class EmbedTalkTraining(Trainable):
         c = self.config
         target = sample.target
         terms = {"l1": (image - target).abs().mean()}
+        if c.lambda_square:
+            terms["square"] = c.lambda_square * (image - target).square().mean()
         y0, y1, x0, x1 = sample.lip_box
         lips, lips_target = image[y0:y1, x0:x1], target[y0:y1, x0:x1]
         terms["lips"] = c.lambda_lips * (lips - lips_target).abs().mean()
@@ -129,6 +132,8 @@ class EmbedTalkTraining(Trainable):
         crop = slice(y, y + SSIM_SIDE), slice(x, x + SSIM_SIDE)
         terms["ssim"] = c.lambda_ssim * (1 - ssim(image[crop], target[crop]))
         terms["opacity"] = c.lambda_opacity * torch.sigmoid(self.splats["opacities"]).mean()
+        if self._moved_by is not None and not self.clip.info.exact:
+            terms["motion"] = c.lambda_motion * self._motion()
         if self._neighbours is not None and self._neighbours_at > -1e9:
             terms["embedding"] = c.lambda_embedding * self._smoothness()
         if at >= c.warm_up and self._last is not None:
@@ -171,7 +176,7 @@ class EmbedTalkTraining(Trainable):
     def _moved(self, sample: Sample, at: float) -> Gaussians:
         c = self.config
         if at < c.warm_up:
-            self._last = None
+            self._last = self._moved_by = None
             return self._canonical()
         code = self.hearing.by_chance(sample.time)
         units = self._chance_units(sample.index)
@@ -182,6 +187,7 @@ class EmbedTalkTraining(Trainable):
         """mu' = mu + dmu, alpha' = sigmoid(logit + dalpha); rotations, scales and colours untouched (eq. 10)."""
         rows = self.tags["active"].nonzero()[:, 0]
         shift, logit = self.raw_motion(code, units, rows)
+        self._moved_by = shift, logit
         still = self._canonical()
         means = still.means.index_add(0, rows, gain * shift)
         logits = self.splats["opacities"].index_add(0, rows, gain * logit)
@@ -242,6 +248,14 @@ class EmbedTalkTraining(Trainable):
         neighbours, weights = self._neighbours
         rows = torch.randint(len(neighbours), (min(SMOOTHNESS_ROWS, len(neighbours)),), device=self.device)
         return embedding_smoothness(self.splats["embeddings"], rows, neighbours[rows], weights[rows])
+
+    def _motion(self) -> Tensor:
+        """Mean motion of the active Gaussians in pixels and logits (ours): where a picture gains nothing by it skin and
+        hair stay still, or a short clip's frames are learnt by heart. The mouth pays a tenth."""
+        shift, logit = self._moved_by
+        lower = self.tags["lower"][self.tags["active"]]
+        amount = shift.square().sum(dim=-1).add(1e-12).sqrt() / self.clip.pixel() + logit.abs()
+        return (amount * torch.where(lower, 0.1, 1.0)).mean()
 
     def _separation(self) -> Tensor:
         """Voice should leave brows and lids alone, brows and lids the mouth (ours): swapped inputs change nothing."""

@@ -54,6 +54,30 @@ def test_training_passes_canonical_rotations_scales_and_colours_on(toy_bust):
     assert not torch.equal(splats.means, model.splats["means"])
 
 
+def test_motion_costs_something_in_a_tracked_clip_and_nothing_where_its_cause_is_known(toy_dataset):
+    from engine.audio.encoders import make_encoder
+    from engine.capture.dataset import Dataset
+    from engine.methods.embedtalk import Config, begin
+    from engine.training.clip import Clip
+    from engine.training.trainer import configured
+
+    cost = {}
+    for exact in (False, True):
+        dataset = Dataset(toy_dataset)
+        dataset.info = dataset.info.model_copy(update={"exact": exact})
+        clip = Clip(dataset, make_encoder({"name": "mel"}), 1)
+        for _ in clip.load():
+            pass
+        model = begin(clip, configured(Config(), TOY_CONFIG), torch.device("cpu"))
+        sample = clip.sample(3)
+        splats = model.gaussians(sample, 40_000.0)
+        cost[exact] = model.losses(sample.target, sample, 40_000.0).get("motion")
+        moved = (splats.means - model.splats["means"]).norm(dim=1) / clip.pixel()
+    assert cost[True] is None and moved.max() > 0
+    cost[False].backward()
+    assert float(cost[False]) > 0
+
+
 def test_the_cached_first_layer_equals_the_whole_network(net):
     torch.manual_seed(1)
     embeddings, means, logits = torch.randn(300, 32), torch.randn(300, 3), torch.randn(300)
