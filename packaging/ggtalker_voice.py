@@ -53,7 +53,7 @@ def main() -> None:
         part = (time.monotonic() - begun) / (60 * chosen.minutes)
         if time.monotonic() - told > REPORT_EVERY_S:
             told = time.monotonic()
-            print(f"{100 * part:.0f} %  {progress.values}", flush=True)
+            print(f"{100 * min(part, 1):.0f} %  {progress.values}", flush=True)
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     save_prior(chosen.out, training.prior)
     print(f"{chosen.out}: {chosen.out.stat().st_size / 1e6:.1f} MB", flush=True)

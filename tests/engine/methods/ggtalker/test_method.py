@@ -276,6 +276,7 @@ def test_a_jump_of_the_sound_begins_afresh_at_once(avatar):
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_the_voice_of_half_a_minute_moves_the_jaw_of_what_was_not_heard(tmp_path):
     """Acceptance check 6, of the driver, live and with sound ahead."""
     dataset = make_toy_dataset(tmp_path / "talk.dataset", 32, 825, "plate", n=200)
