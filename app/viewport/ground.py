@@ -1,6 +1,7 @@
 """What stands behind a face in the viewport: studio ground, checker, a colour or a picture, as one ready image."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from engine.errors import MouthpieceError
 
 CENTRE = (0.5, 0.42)
 """Where the radial ground is lightest, as parts of width and height."""
+SIZE_STEP_PX = 64
 CHECK_PX = 12
 MAX_PICTURE_BYTES = 64 << 20
 
@@ -65,7 +67,17 @@ def ground_image(ground: Ground, width: int, height: int, scale: float, tokens) 
 
 
 def _radial(width: int, height: int, centre: str, edge: str) -> QImage:
-    """An ellipse of light that reaches the edge colour in the farthest corner."""
+    """An ellipse of light that reaches the edge colour in the farthest corner.
+
+    It is the middle of one whose sides are whole steps, so that a viewport being resized makes few of them.
+    """
+    whole_width, whole_height = (-(-side // SIZE_STEP_PX) * SIZE_STEP_PX for side in (width, height))
+    whole = _whole_radial(whole_width, whole_height, centre, edge)
+    return whole.copy((whole_width - width) // 2, (whole_height - height) // 2, width, height)
+
+
+@lru_cache(maxsize=4)
+def _whole_radial(width: int, height: int, centre: str, edge: str) -> QImage:
     x = (np.arange(width, dtype=np.float32) + 0.5) / width - CENTRE[0]
     y = (np.arange(height, dtype=np.float32) + 0.5) / height - CENTRE[1]
     reach_x, reach_y = np.sqrt(2) * max(CENTRE[0], 1 - CENTRE[0]), np.sqrt(2) * max(CENTRE[1], 1 - CENTRE[1])
