@@ -1,5 +1,9 @@
 """The clip writer: picture and sound stay together in every container, alpha survives, a failure is one sentence."""
 
+import json
+import shutil
+import subprocess
+
 import av
 import numpy as np
 import pytest
@@ -80,6 +84,31 @@ def test_a_clip_has_every_frame_its_length_and_says_its_colours(tmp_path, kind):
         assert abs(float(file.duration) / av.time_base - N / FPS) < 0.05
         assert float(video.average_rate) == pytest.approx(FPS)
     assert len(pictures(path, kind)) == N
+
+
+@pytest.mark.skipif(shutil.which("ffprobe") is None, reason="ffprobe is not installed (Debian: ffmpeg)")
+@pytest.mark.parametrize("kind", VIDEOS, ids=lambda kind: kind.name)
+def test_another_program_counts_the_same_frames_length_and_colours(tmp_path, kind):
+    path = tmp_path / f"clip{kind.suffix}"
+    write_clip(path, kind, dark=disc() if kind.has_alpha else None)
+    asked = "stream=nb_read_frames,color_space,color_primaries,color_transfer:format=duration"
+    command = [
+        "ffprobe",
+        "-v",
+        "error",
+        "-count_frames",
+        "-select_streams",
+        "v:0",
+        "-show_entries",
+        asked,
+        "-of",
+        "json",
+    ]
+    said = json.loads(subprocess.run([*command, str(path)], capture_output=True, text=True, check=True).stdout)
+    [video] = said["streams"]
+    assert int(video["nb_read_frames"]) == N
+    assert {video[f"color_{name}"] for name in ("space", "primaries", "transfer")} == {"bt709"}
+    assert abs(float(said["format"]["duration"]) - N / FPS) < 0.05
 
 
 @pytest.mark.parametrize("kind", [kind for kind in VIDEOS if kind.has_alpha], ids=lambda kind: kind.name)
