@@ -4,7 +4,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QPainter, QPen, QPixmap, QRadialGradient
 from PySide6.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
@@ -15,6 +15,8 @@ from app.theme.tokens import SEMIBOLD, SIZES, TYPE
 
 CHOICE_WIDTH, CHOICE_HEIGHT = 396, 56
 DOT = 0.8
+SLOW_AFTER_MS = 8_000
+SLOW_WORDS = "The first start on a machine takes a minute or two, once."
 
 
 class EmptyStage(QWidget):
@@ -28,7 +30,9 @@ class EmptyStage(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._shipped: Path | None = None
-        self._opening = ""
+        self._opening, self._is_slow = "", False
+        self._slow = QTimer(self, interval=SLOW_AFTER_MS, singleShot=True)
+        self._slow.timeout.connect(self._say_slow)
         self._head = QPixmap()
         self._head_key: tuple = ()
         self.setAccessibleName("Empty stage")
@@ -63,14 +67,24 @@ class EmptyStage(QWidget):
 
     def show_opening(self, name: str) -> None:
         """While an avatar is being read the choices wait; an empty name ends that."""
-        self._opening = name
+        self._opening, self._is_slow = name, False
+        if name:
+            self._slow.start()
+        else:
+            self._slow.stop()
+        self._show()
+
+    def _say_slow(self) -> None:
+        self._is_slow = True
         self._show()
 
     def _show(self) -> None:
         busy = bool(self._opening)
         self._title.setText(f"Opening {self._opening}" if busy else "Put a face on stage")
         self._sentence.setText(
-            "It takes a few seconds." if busy else "Open an avatar and talk. Its mouth moves with yours."
+            (SLOW_WORDS if self._is_slow else "It takes a few seconds.")
+            if busy
+            else "Open an avatar and talk. Its mouth moves with yours."
         )
         self.meet.setVisible(not busy and self._shipped is not None)
         self.open.setVisible(not busy)

@@ -249,3 +249,14 @@ def test_undo_takes_a_moved_control_back(studio):
     press(studio.window, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert studio.session.controls.values.get("lip.00", 0.0) == 0.0
     assert studio.window.top_bar.redo.isEnabled()
+
+
+def test_an_opening_that_takes_long_says_why(make_studio):
+    stage = make_studio(with_avatar=False).window.empty_stage
+    stage.show_opening("Noa")
+    assert stage._sentence.text() == "It takes a few seconds."
+    stage._slow.timeout.emit()
+    assert stage._sentence.text().startswith("The first start on a machine")
+    assert stage._sentence.sizeHint().width() <= stage.width(), "in one line"
+    stage.show_opening("")
+    assert not stage._slow.isActive() and stage._sentence.text().startswith("Open an avatar")
