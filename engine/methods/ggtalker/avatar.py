@@ -75,8 +75,9 @@ class GGTalkerAvatar(FilmedAvatar):
         self._lids = np.array([i for i, name in enumerate(read.names) if name.startswith("eyeBlink")], dtype=int)
         self._jaw = np.array([i for i, name in enumerate(read.names) if name == "jawOpen"], dtype=int)
         self._blink, self._jaw_gain = self.columns((BLINK, JAW_GAIN))
+        self._colored = torch.from_numpy(file.indices("colored", below=n)).to(device)
         with torch.no_grad():
-            self._still = self.colors.still(self.harmonics)
+            self._still = self.colors.still(self.harmonics)[self._colored]
         self._overlays = {"none": None, "triangles": _triangle_colors(self.binding), "map": _map_colors(self.binding)}
 
     def driver(self, histories: list[FeatureHistory]) -> VoiceDriver:
@@ -108,8 +109,9 @@ class GGTalkerAvatar(FilmedAvatar):
         with torch.no_grad():
             vertices = self.face(coefficients).numpy()
             harmonics = self.harmonics
-            if settings.get("colors", True):
-                harmonics = self.colors(harmonics, coefficients.to(self.device), self._still)
+            if settings.get("colors", True) and len(self._colored):
+                changed = self.colors(harmonics[self._colored], coefficients.to(self.device), self._still)
+                harmonics = harmonics.index_copy(0, self._colored, changed)
             overlay = self._overlays.get(str(settings.get("overlay", "none")))
             colors = (0.5 + C0 * harmonics).clamp(min=0) if overlay is None else overlay.to(self.device)
         means, quats, scales = (torch.from_numpy(a).to(self.device) for a in

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from engine.heads.binding import follow
 from engine.methods.ggtalker.controls import GAINS, face_specs, settings
 from engine.parts.code_hull import CodeHull, fit_hull
+from engine.parts.harmonics import C0
 from engine.training.filmed_avatar import FilmedModel, finish_filmed
 from engine.training.trainable import Finished
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from engine.methods.ggtalker.training import GGTalkerTraining
 
 N_MOMENTS = 32
+UNSEEN = 0.5 / 255  # change of a colour that no screen shows
 MOVES = 1e-4  # head heights, from which on a Gaussian counts as moving
 LEAST_SPREAD = 0.02  # of a coefficient, where the film hardly used it
 
@@ -34,6 +36,7 @@ def finish(training: "GGTalkerTraining", viewmats: Tensor) -> Finished:
         local = training.local()
         coefficients = torch.stack([training.coefficients(i) for i in range(n)])
         rest, motion = _moves(training, coefficients)
+        harmonics, colored = _settled_colors(training, local.harmonics, coefficients)
     voice, used = training.voice, np.unique(binding.corners)
     face = training.head.face.of(used)
     tracks = coefficients.cpu().numpy()
@@ -43,6 +46,7 @@ def finish(training: "GGTalkerTraining", viewmats: Tensor) -> Finished:
     kept = {name: net[name] for name in ("voice", "colors", *(("inpainter",) if has_inpainter else ()))}
     tensors = {
         **face.tensors(),
+        "colored": torch.nonzero(colored.cpu())[:, 0].to(torch.int32),
         "unheard": torch.from_numpy(_unheard(names, voice.names, tracks)),
         "binding.corners": torch.from_numpy(np.searchsorted(used, binding.corners).astype(np.int32)),
         "binding.triangles": torch.from_numpy(binding.triangles),
@@ -51,7 +55,7 @@ def finish(training: "GGTalkerTraining", viewmats: Tensor) -> Finished:
     splats = {
         "means": rest, "offsets": local.offsets.cpu(), "quats": local.quats.cpu().half(),
         "log_scales": local.scales.log().cpu().half(), "opacities": local.opacities.cpu().half(),
-        "harmonics": local.harmonics.cpu().half(),
+        "harmonics": harmonics.cpu().half(),
     }  # fmt: skip
     read = {"names": list(names), "heard": list(voice.names), "voice": asdict(voice.net.size), "n_vertices": len(used),
             "n_triangles": len(binding.corners), "n_steps": voice.diffusion.n_steps}  # fmt: skip
@@ -85,6 +89,20 @@ def _moves(training: "GGTalkerTraining", coefficients: Tensor) -> tuple[Tensor, 
     rest = means(torch.zeros_like(coefficients[0]))
     gone = torch.stack([(means(coefficients[i]) - rest).norm(dim=1) for i in ids]).amax(dim=0)
     return rest.cpu(), gone.cpu()
+
+
+def _settled_colors(training: "GGTalkerTraining", harmonics: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+    """The Gaussians' own harmonics `[N, 3]`, and which of them the expression colours visibly, bool `[N]`; the others
+    take what it adds to them on average as their own."""
+    colors = training.networks["colors"]
+    still = colors.still(harmonics)
+    ids = np.unique(np.linspace(0, len(coefficients) - 1, N_MOMENTS).astype(int))
+    mean = torch.stack([colors(harmonics, coefficients[i], still) for i in ids]).mean(dim=0)
+    apart = torch.zeros(len(harmonics), device=harmonics.device)
+    for i in ids:
+        apart = torch.maximum(apart, (colors(harmonics, coefficients[i], still) - mean).abs().amax(dim=1))
+    colored = C0 * apart > UNSEEN
+    return torch.where(colored[:, None], harmonics, mean), colored
 
 
 def _unheard(names: tuple[str, ...], heard: tuple[str, ...], tracks: np.ndarray) -> np.ndarray:

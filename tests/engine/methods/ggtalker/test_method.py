@@ -146,11 +146,35 @@ def test_colours_change_colours_only(avatar, toy_dataset):
     driven = contract.controls(avatar, contract.driven_moment(avatar, toy_dataset))
     with torch.no_grad():
         avatar.colors.last.weight.add_(0.1)
+    avatar._colored = torch.arange(len(avatar.harmonics))
+    avatar._still = avatar.colors.still(avatar.harmonics)
     camera = contract.front(avatar)
     on, off = (avatar.deform(avatar.animate(driven, {"colors": c}), camera)[0] for c in (True, False))
     for name in ("means", "quats", "scales", "opacities"):
         assert torch.equal(getattr(on, name), getattr(off, name)), name
     assert not torch.equal(on.colors, off.colors)
+
+
+def test_only_colours_that_change_visibly_are_worked_out_alive_and_look_as_in_training(toy_dataset, tmp_path):
+    model = in_training(toy_dataset)
+    model.enter(JOINT)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        net = model.networks["colors"]
+        net.codes.normal_(generator=generator)
+        net.codes[::2] = 0
+        net.last.weight.normal_(0, 0.05, generator=generator)
+        net.first.weight[:, 19:] *= 0.2
+    finished = model.finish(torch.from_numpy(model.clip.tracks["viewmats"][: model.clip.n_train]))
+    save_avatar(tmp_path / "colours.avatar", finished.manifest, finished.tensors)
+    avatar = load_avatar(tmp_path / "colours.avatar")
+    controls, index = avatar.schema.rest(), 9
+    for name, value in zip(model.head.face.names, model.coefficients(index).detach(), strict=True):
+        controls[name] = float(value)
+    with torch.no_grad():
+        trained = model.gaussians(model.clip.sample(index), PLACES[JOINT]).colors[:, 0]
+    shown = avatar.animate(controls).colors
+    assert (shown - (0.5 + 0.28209479 * trained).clamp(min=0)).abs().max() < 2 / 255
 
 
 def test_the_rim_is_mended_only_where_the_film_stands_behind_and_nothing_far_from_the_head_changes(avatar):
