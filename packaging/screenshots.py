@@ -16,7 +16,7 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SCALES = (1.0, 1.5)
-SECONDS = 25
+SECONDS, LONGEST_S = 20, 300
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ def main() -> int:
     parser.add_argument("--film", type=Path, help="the dataset the avatar was made from, for the picture of that name")
     parser.add_argument("--scale", type=float, action="append", help=f"of {SCALES} (default: all)")
     parser.add_argument("--out", type=Path, default=CHECKOUT / "docs" / "screens")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="from the start to the picture")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="from the avatar's first picture to the one that is taken"
+    )
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     wanted = [shot for shot in SHOTS if not options.names or shot.name in options.names]
@@ -93,7 +95,9 @@ def run_shot(shot: Shot, scale: float, path: Path, options: argparse.Namespace) 
     if options.voice:
         command += ["--voice", str(options.voice)]
     try:
-        code = subprocess.run(command, cwd=CHECKOUT, env=environment, timeout=options.seconds + 120).returncode
+        code = subprocess.run(
+            command, cwd=CHECKOUT, env=environment, timeout=options.seconds + LONGEST_S + 60
+        ).returncode
         if code == 0:
             _shrink(path)
         return code
@@ -114,7 +118,7 @@ def _shrink(path: Path) -> None:
 def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
     """Inside the virtual display: opens the program, brings it into a state, saves what the window shows."""
     sys.path.insert(0, str(CHECKOUT))
-    from PySide6.QtCore import QTimer
+    from PySide6.QtCore import Qt, QTimer
     from PySide6.QtWidgets import QApplication
 
     import app.application as application
@@ -146,10 +150,19 @@ def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
         "gaze": lambda: window.right.tabs.setCurrentIndex(2),
         "network": lambda: studio.sheets.open_preferences("network"),
     }
-    QTimer.singleShot(int(seconds * 1000 * 0.55), lambda: _close_notes(window))
-    QTimer.singleShot(int(seconds * 1000 * 0.6), states.get(do, lambda: None))
     saved = []
-    QTimer.singleShot(int(seconds * 1000), lambda: (saved.append(window.grab().save(str(path))), window.close()))
+
+    def begin() -> None:
+        """Once the avatar is there, however long that took."""
+        QTimer.singleShot(int(seconds * 1000 * 0.55), lambda: _close_notes(window))
+        QTimer.singleShot(int(seconds * 1000 * 0.6), states.get(do, lambda: None))
+        QTimer.singleShot(int(seconds * 1000), lambda: (saved.append(window.grab().save(str(path))), window.close()))
+
+    if do == "empty":
+        begin()
+    else:
+        studio.session.avatar_opened.connect(lambda _: begin(), Qt.ConnectionType.SingleShotConnection)
+        QTimer.singleShot(LONGEST_S * 1000, window.close)
     program.exec()
     studio.close()
     return 0 if saved == [True] else 1
