@@ -92,9 +92,9 @@ class PerformerProcess:
         """Goes round until the window is gone."""
         self._lines.say("ready", pid=os.getpid())
         while not self._lines.is_closed:
-            for request in self._lines.take():
-                self._obey(request)
             self._hear()
+            for request in self._lines.take():  # what a hand moved while sound was heard is in this round's picture
+                self._obey(request)
             self._let_enter()
             self._rival.let_enter(self.stage, self._rasterizer)
             self._head.take_news()
