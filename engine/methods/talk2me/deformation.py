@@ -16,6 +16,7 @@ SLOPE = 0.01
 POSE_OCTAVES, EAR_OCTAVES = 4, 4
 N_POSE, N_EAR = 6, 2
 POSITION_SCALE, ATTRIBUTE_SCALE = 0.3, 0.2
+LEAST_SPREAD = 0.05  # of a coefficient: what the clip hardly used must not be magnified
 N_ATTRIBUTES = 8  # three log scales, four of rotation, one of opacity
 
 
@@ -35,6 +36,9 @@ class SkipMlp(nn.Module):
             nn.Linear(sizes[i] + (n_in if i == self.skip else 0), sizes[i + 1]) for i in range(len(widths))
         )
         self.out = nn.Linear(widths[-1], n_out)
+        for layer in self.layers:  # PyTorch's own start loses nine tenths of what goes in
+            nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, code: Tensor, condition: Tensor) -> Tensor:
         x = code[:, :0]
@@ -86,7 +90,8 @@ class DeformationSizes:
 class Deformation(nn.Module):
     """Six heads over a Gaussian's place code z and its feature code c = tanh(h) + z.
 
-    Every head starts near zero, so that the resting Gaussians are what is drawn at first.
+    Every head starts near zero, so that the resting Gaussians are what is drawn at first. Expressions are standardised
+    by the training clip's statistics.
     """
 
     def __init__(self, sizes: DeformationSizes = DeformationSizes()) -> None:
@@ -106,7 +111,14 @@ class Deformation(nn.Module):
         for head in self.heads.values():
             nn.init.normal_(head.out.weight, std=1e-3)
             nn.init.zeros_(head.out.bias)
+        self.register_buffer("centre", torch.zeros(s.n_expression))
+        self.register_buffer("spread", torch.ones(s.n_expression))
         self.pose_is_left = False
+
+    def standardise(self, expressions: Tensor) -> None:
+        """Takes the statistics of a clip's expressions `[T, E]`."""
+        self.centre.copy_(expressions.median(dim=0).values)
+        self.spread.copy_(expressions.std(dim=0).clamp(min=LEAST_SPREAD))
 
     def leave_pose(self) -> None:
         """The head of this film never turns: the pose's heads would learn what lies in the resting Gaussians. They say
@@ -123,7 +135,7 @@ class Deformation(nn.Module):
         The pose is a rotation vector in radians and a translation in head heights.
         """
         return {
-            "exp": torch.cat([expression, encode_position(ear, EAR_OCTAVES)]),
+            "exp": torch.cat([(expression - self.centre) / self.spread, encode_position(ear, EAR_OCTAVES)]),
             "pose": encode_position(pose, POSE_OCTAVES),
         }
 

@@ -5,6 +5,8 @@ import torch
 from torch import Tensor, nn
 
 MORTON_BITS = 20
+PUBLISHED_HEAD = 2.5
+"""Units a head is tall in the published world; in head heights places would be drowned by the waves of the index."""
 INDEX_SPAN = 512.0
 """Indices are rescaled to this many steps: raw ones, times their frequencies, would swamp the learned scale."""
 
@@ -34,6 +36,8 @@ class PlaceCode(nn.Module):
     def __init__(self, n: int, width: int = 128) -> None:
         super().__init__()
         self.project = nn.Linear(3, width)
+        with torch.no_grad():
+            self.project.weight.mul_(PUBLISHED_HEAD)
         self.table = nn.Parameter(torch.zeros(n, width))
         self.share = nn.Parameter(torch.tensor(-2.0))
         self.rate = nn.Parameter(torch.ones(()))

@@ -37,12 +37,28 @@ DARK = np.array([0.25, 0.1, 0.1])
 
 
 @dataclass(frozen=True)
+class MeshMotion:
+    """How the fitted mesh moves the Gaussians that start on it.
+
+    Attributes:
+        rows: of these Gaussians, int64 `[M]`.
+        moves: what a unit of each coefficient of the head model adds, float32 `[A, M, 3]`.
+        expression: all of the model's coefficients in every frame, float32 `[T, A]`.
+    """
+
+    rows: np.ndarray
+    moves: np.ndarray
+    expression: np.ndarray
+
+
+@dataclass(frozen=True)
 class Start:
     """Attributes:
     points, colors: of the Gaussians in Morton order, float32 `[N, 3]`.
     landmarks: at rest, `[L, 3]` in the dataset's world.
     names: of the expression's coefficients that the clip uses, blinks left out; expression: float32 `[T, E]`.
     head: the head model, or `tracked`; error_px: of its landmarks, 0 for none.
+    mesh: how the head model moves; None where there is none.
     """
 
     points: np.ndarray
@@ -52,6 +68,7 @@ class Start:
     expression: np.ndarray
     head: str
     error_px: float = 0.0
+    mesh: MeshMotion | None = None
 
 
 def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
@@ -68,23 +85,26 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
     head = head_of(config)
     n_rest = max(1, config.n_points - config.n_mouth)
     if head == "tracked":
-        names, expression, error_px = ARKIT_52, clip.tracks["arkit"], 0.0
+        names, expression, error_px, moves = ARKIT_52, clip.tracks["arkit"], 0.0, None
         points, colors = start_points(clip, n_rest, seed)
         landmarks, lips = _tracked_landmarks(clip, points)
     else:
         fitted = clip_head(clip.dataset, head)
         names, expression, error_px = fitted.face.names, fitted.expression, fitted.error_px
         landmarks, lips = _fitted_landmarks(fitted)
-        points, colors = _on_mesh(clip, fitted, landmarks, n_rest, rng)
+        points, colors, moves = _on_mesh(clip, fitted, landmarks, n_rest, rng)
     inside, dark = _mouth_points(lips, config.n_mouth, rng)
     points, colors = np.concatenate([points, inside]), np.concatenate([colors, dark])
     used = _used(names, expression[: clip.n_train])
     if not len(used):
         raise TrainingError(f"{clip.info.name}: no coefficient of the face moves in this film; choose another one.")
     order = morton_order(points)
+    mesh = None
+    if moves is not None:
+        mesh = MeshMotion(np.argsort(order)[: moves.shape[1]], moves, expression.astype(np.float32))
     return Start(
         points[order].astype(np.float32), np.clip(colors[order], 0, 1).astype(np.float32), landmarks,
-        tuple(names[i] for i in used), expression[:, used].astype(np.float32), head, error_px,
+        tuple(names[i] for i in used), expression[:, used].astype(np.float32), head, error_px, mesh,
     )  # fmt: skip
 
 
@@ -95,30 +115,26 @@ def _used(names: tuple[str, ...], expression: np.ndarray) -> np.ndarray:
 
 def _on_mesh(
     clip: Clip, head: ClipHead, landmarks: np.ndarray, n: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Points spread over the mesh's triangles, densest where the face moves, and surface points of the dataset off
-    it."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Points spread over the mesh's triangles, densest where the face moves, and after them surface points of the
+    dataset off it; and how each coefficient moves the former, `[A, M, 3]`."""
     vertices, faces = head.face.rest.astype(np.float64), head.fitted.faces
     corners = vertices[faces]
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     areas *= np.where(region_weights(corners.mean(axis=1), landmarks) == 1, FACE_DENSITY, 1.0)
-    chosen = corners[rng.choice(len(faces), int(MESH_SHARE * n), p=areas / areas.sum())]
+    chosen = rng.choice(len(faces), int(MESH_SHARE * n), p=areas / areas.sum())
     u = rng.dirichlet((1.0, 1.0, 1.0), len(chosen))
-    on_mesh = (u[:, :, None] * chosen).sum(axis=1)
-    on_mesh, colors = _seen_colors(clip, on_mesh)
+    on_mesh = (u[:, :, None] * corners[chosen]).sum(axis=1)
+    colors, seen = picture_colors(clip, on_mesh)
+    on_mesh, colors, chosen, u = on_mesh[seen], colors[seen], chosen[seen], u[seen].astype(np.float32)
+    moves = sum(head.face.moves[:, faces[chosen, k]] * u[:, k, None] for k in range(3))
     others, other_colors = start_points(clip, 4 * n)
     off = cKDTree(vertices).query(others)[0] > OFF_MESH
     others, other_colors = others[off].astype(np.float64), other_colors[off].astype(np.float64)
     if len(others):
         others, other_colors = filled(others, other_colors, n - len(on_mesh), rng)
         others, other_colors = thinned(others, other_colors, n - len(on_mesh))
-    return np.concatenate([on_mesh, others]), np.concatenate([colors, other_colors])
-
-
-def _seen_colors(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The points that lie inside the masks, with their colours in the pictures."""
-    colors, seen = picture_colors(clip, points)
-    return points[seen], colors[seen]
+    return np.concatenate([on_mesh, others]), np.concatenate([colors, other_colors]), moves
 
 
 def _fitted_landmarks(head: ClipHead) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from engine.device import has_half_products
 from engine.gaussians import Gaussians
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.controls import group_of, pose_codes
-from engine.methods.talk2me.deformation import deformed
+from engine.methods.talk2me.deformation import POSITION_SCALE, deformed
 from engine.methods.talk2me.expression import in_stretches
 from engine.methods.talk2me.expression_training import ExpressionTraining, Heard
 from engine.methods.talk2me.finish import finish
@@ -29,6 +29,7 @@ from engine.training.voice import hear
 
 START_OPACITY = 0.3
 SEPARATE_ROWS = 768
+MESH_ROWS, MESH_FRAMES = 2048, 2
 RANGE_FRAMES = 48
 PHASES_S = 0.02
 """Altered voices are learned up to so long after the film's own frames: live moments fall between them."""
@@ -61,6 +62,7 @@ class Talk2MeTraining(Trainable):
         self.lessons = self._lessons(seed)
         n, n_expression = len(self.start.points), len(self.start.names)
         self.networks = Talk2MeNet(config, n, n_expression, self.lessons.generator).to(device)
+        self.networks.deformation.standardise(self._face[0][: clip.n_train])
         if not self.poses.any():
             self.networks.deformation.leave_pose()
         self.splats = self._start_splats()
@@ -80,6 +82,13 @@ class Talk2MeTraining(Trainable):
         self.n_picked = 0
         self._half_products = has_half_products(device)
         self._last: int | None = None
+        if self.start.mesh is not None:
+            self._mesh_rows, self._mesh_moves, self._mesh_expression = (
+                torch.from_numpy(getattr(self.start.mesh, name)).to(device) for name in ("rows", "moves", "expression")
+            )
+            some = self._mesh_expression[:: max(1, clip.n_train // RANGE_FRAMES)]
+            moved = torch.einsum("ta,amc->tmc", some, self._mesh_moves)
+            self._mesh_variance = float(moved.square().mean()) + 1e-12
 
     def splat_rates(self, at: float) -> dict[str, float]:
         c = self.config
@@ -114,6 +123,19 @@ class Talk2MeTraining(Trainable):
     def tidy(self, at: float) -> None:
         """Nothing is kept between iterations."""
 
+    def blind(self, at: float) -> dict[str, Tensor] | None:
+        """The mesh stage: where the head model's mesh moves the Gaussians that start on it."""
+        c, mesh = self.config, self.start.mesh
+        if mesh is None or at >= c.mesh_until:
+            return None
+        total = torch.zeros((), device=self.device)
+        for index in self.rng.integers(self.clip.n_train, size=MESH_FRAMES):
+            some = torch.from_numpy(self.rng.integers(len(mesh.rows), size=MESH_ROWS)).to(self.device)
+            position = self.offsets(tuple(track[index] for track in self._face), self._mesh_rows[some], held=True)[0]
+            true = torch.einsum("a,amc->mc", self._mesh_expression[index], self._mesh_moves[:, some])
+            total = total + (POSITION_SCALE * position - true).square().mean() / MESH_FRAMES
+        return {"mesh": total / self._mesh_variance, "expression": c.lambda_expression * self.lessons.loss()}
+
     def gaussians(self, sample: Sample, at: float) -> Gaussians:
         self._last = sample.index
         return self._shown(sample.index)
@@ -144,10 +166,16 @@ class Talk2MeTraining(Trainable):
             terms["separate"] = 2 * c.lambda_separate * self._separation(self._last)
         return terms
 
-    def offsets(self, face: tuple[Tensor, Tensor, Tensor], rows: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-        """What a moment adds to the Gaussians, or to some of them, before `deformed`; products in half precision."""
+    def offsets(
+        self, face: tuple[Tensor, Tensor, Tensor], rows: Tensor | None = None, held: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What a moment adds to the Gaussians, or to some of them, before `deformed`; products in half precision.
+
+        Args:
+            held: the Gaussians themselves are given no gradient.
+        """
         net, weights = self.networks, self.tags["weights"]
-        means, features = self.splats["means"], self.splats["features"]
+        means, features = (self.splats[n].detach() if held else self.splats[n] for n in ("means", "features"))
         if rows is not None:
             means, features, weights = (values.index_select(0, rows) for values in (means, features, weights))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
