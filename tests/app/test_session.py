@@ -362,7 +362,7 @@ def test_closing_leaves_no_process_behind(qtbot):
 
 
 def test_nothing_of_the_window_imports_torch_or_a_compiler():
-    children = {"stage", "voice_line", "file_source", "control_records", "recording"}  # of the other processes
+    children = {"stage", "voice_line", "file_source", "control_records", "recording", "head_moving"}  # other processes
     names = [
         info.name
         for info in pkgutil.walk_packages([str(ROOT / "app")], "app.")

@@ -366,7 +366,7 @@ def test_z_goes_past_a_view_the_avatar_cannot_give(view, live_session):
     view.set_view_mode("embedding")
     view.next_view_mode()
     assert view.view_mode == "attention"
-    for refused in ("attention", "attention_audio", "attention_eye", "attention_view", "attention_null"):
+    for refused in ("attention", "attention_audio", "attention_eye", "attention_view", "attention_null", "regions"):
         assert view.view_mode == refused
         live_session.performer_said.emit({"event": "view_refused", "mode": "color", "refused": refused})
     assert view.view_mode == "motion"
