@@ -372,7 +372,9 @@ class EditCanvas(QWidget):
         keys = layer.curves[s.control].keys
         centre = QPointF(self.layout_.x(key.time), self._painter.key_y(layer, s.control, key.time, key.value, lane))
         points = self._painter.handle_points(layer, s.control, keys.index(key), centre, lane)
-        return next((i for i, p in enumerate(points) if (p - at).manhattanLength() <= HIT), None)
+        away = [(p - at).manhattanLength() for p in points]
+        nearest = min(away)  # handles lie over their key when the line is zoomed out: the key itself comes first
+        return away.index(nearest) if nearest <= HIT and nearest < (centre - at).manhattanLength() else None
 
     def _curve_at(self, lane: Lane, at: QPointF) -> str:
         time, model = self.layout_.time(at.x()), self._model

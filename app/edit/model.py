@@ -249,7 +249,10 @@ class EditModel(QObject):
             self.set_range(None)
 
     def set_range(self, chosen: tuple[float, float] | None) -> None:
+        """Chooses a stretch; it is what Backspace means then, whatever was selected before."""
         self.range = None if chosen is None else (min(chosen), max(chosen))
+        if chosen is not None:
+            self.selected = replace(self.selected, kind="")
         self.selection_changed.emit()
 
     def set_end(self, which: str, at: float | None) -> None:

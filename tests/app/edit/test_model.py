@@ -76,6 +76,15 @@ def test_a_key_makes_its_layer_and_moves_the_face(model):
     assert model.edit.is_empty
 
 
+def test_a_stretch_chosen_after_a_layer_is_what_backspace_cuts(model):
+    model.add_layer(LayerKind.SMOOTH)
+    assert model.selected.kind == "layer"
+    model.set_range((0.2, 0.5))
+    model.delete_selected()
+    assert len(model.edit.layers) == 1
+    assert model.seconds == pytest.approx(model.raw_seconds - 0.3, abs=1e-6)
+
+
 def test_dragging_a_key_is_one_step(model):
     model.add_key("lip.00", 0.5, 0.5)
     n = model.document.undo_stack.count()

@@ -74,6 +74,18 @@ def test_a_double_click_makes_a_key_a_drag_moves_it_and_undo_takes_both_back(edi
     assert model.edit.is_empty
 
 
+def test_a_key_is_dragged_by_its_middle_however_far_one_has_zoomed_out(editing):
+    model, canvas = editing.edit.model, editing.edit.timeline.canvas
+    canvas.set_zoom(20.0)  # both handles lie within a hand's reach of the key
+    QTest.mouseDClick(
+        canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(editing, "curves", 0.48, 0.3)
+    )
+    key, lane = model.selected_key(), canvas.layout_.lane("curves").rect
+    begin = canvas.layout_.point(model.selected.control, key.time, key.value, lane).toPoint()
+    drag(canvas, begin, begin + QPoint(8, 0))
+    assert model.selected_key().time > key.time + 0.2
+
+
 def test_a_chosen_stretch_is_cut_with_backspace(editing):
     model, canvas = editing.edit.model, editing.edit.timeline.canvas
     before = model.seconds
