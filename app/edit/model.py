@@ -319,6 +319,7 @@ class EditModel(QObject):
             return
         layer = self.edit.layer(s.layer)
         curve = layer.curves[s.control].without({old.time}).with_key(key)
+        layer = replace(layer, start=min(layer.start, key.time), end=max(layer.end, key.time))  # a key has its say
         if self.change(
             "Move a key",
             lambda edit: edit.with_layer(layer.with_curve(s.control, curve)),

@@ -1,5 +1,7 @@
 """The Edit workspace's model: what is asked of it becomes steps of one history and a performance that follows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PySide6.QtCore import QObject
@@ -83,6 +85,14 @@ def test_a_stretch_chosen_after_a_layer_is_what_backspace_cuts(model):
     model.delete_selected()
     assert len(model.edit.layers) == 1
     assert model.seconds == pytest.approx(model.raw_seconds - 0.3, abs=1e-6)
+
+
+def test_a_key_dragged_out_of_its_layer_takes_the_layer_along(model):
+    model.add_key("lip.00", 0.3, 0.5)
+    layer = model.edit.layers[0]
+    model.change_layer("Trim a layer", layer.id, end=0.4)
+    model.move_key(replace(model.selected_key(), time=0.8))
+    assert model.edit.layers[0].end == 0.8
 
 
 def test_dragging_a_key_is_one_step(model):
