@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtGui import QImage, QPixmap
 from PySide6.QtWidgets import QFileDialog
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MEASURE_EVERY_S, TABLE_EVERY_S = 0.1, 0.25
 SAME_MOMENT_S = 0.02
+READ_MS = 25
 BOTTOM, RIGHT = 172, 340
 
 
@@ -192,7 +193,9 @@ class CompareWorkspace(QObject):
             self._film_shown = None
             return None
         picture = self._film.picture(index)
-        if picture is not None:  # else the last pair stays until this frame has been read
+        if picture is None:  # the last pair stays until this frame has been read
+            QTimer.singleShot(READ_MS, self, self._on_frame)
+        else:
             self._film_shown = laid_over(picture, index, a)
         return self._film_shown
 

@@ -195,6 +195,14 @@ def test_avatar_and_b_are_measured_against_the_video(filmed, home, monkeypatch):
     assert compare.sources.against.cells["PSNR"][1].font().weight() > 500
 
 
+def test_a_frame_that_is_read_late_is_shown_without_another_picture_of_the_avatar(filmed, qtbot):
+    compare = filmed.compare
+    film, compare._film_shown = compare._film, None
+    film._cache.clear()
+    filmed.session.frame_ready.emit()
+    qtbot.waitUntil(lambda: compare.panes._film is not None)
+
+
 def test_four_panes_stand_in_two_rows(filmed, home, monkeypatch):
     monkeypatch.setattr("app.compare.workspace.read_manifest", lambda path: fake_manifest("Iris", n_gaussians=30_000))
     compare, panes = filmed.compare, filmed.compare.panes
