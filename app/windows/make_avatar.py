@@ -19,7 +19,7 @@ from app.windows.sheet import Sheet
 from engine.methods.catalog import PAPER, MethodEntry, Preset
 from engine.paths import cache_dir
 
-WIDTH, FOOT = 600, 59
+WIDTH, FOOT = 720, 59
 FIRST_METHOD = "embedtalk"
 LENGTHS = (("20", "20 min"), ("40", "40 min"), ("120", "2 h"), ("0", "In full"))
 LENGTH_WORDS = {
