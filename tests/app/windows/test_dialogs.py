@@ -262,18 +262,6 @@ def test_a_dropped_motion_moves_the_head_now_and_at_the_next_start(studio, make_
     assert again.session.controls.head == head
 
 
-def test_a_dropped_motion_moves_the_head_now_and_at_the_next_start(studio, make_studio, home):
-    studio.library.open_paths([home / "Mara.motion"])
-    head = studio.session.controls.head
-    assert (head.path, head.is_on) == (
-        home / "Mara.motion",
-        True,
-    ) and studio.undo_stack.undoText() == "Head motion Mara"
-    studio.window.close()
-    again = make_studio()
-    assert again.session.controls.head == head
-
-
 @pytest.fixture
 def making(studio, home, qtbot):
     """The window with a video dropped on it, the methods known."""
