@@ -5,9 +5,11 @@ import random
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 
@@ -56,6 +58,30 @@ for i in range(100_000):
     project.autosave() if i % 3 else project.save()
     print(i, flush=True)
 """
+PERFORM = """
+import sys
+from pathlib import Path
+from PySide6.QtCore import QCoreApplication
+from app.session import Session
+application = QCoreApplication([])
+session = Session(performer_arguments=("--loader", "tests.fakes.avatar:load",
+                                       "--rasterizer", "tests.fakes.rasterizer:DotRasterizer"))
+session.start()
+session.open_avatar(Path(sys.argv[1]))
+session.use_file(Path(sys.argv[2]))
+def look():
+    view = session.frames.newest()
+    if view is not None and view.header.driven[0] > 1.0 and not session.is_recording:
+        session.start_recording()
+        print("recording", flush=True)
+session.frame_ready.connect(look)
+application.exec()
+"""
+SECONDS_A_LINE = 0.01
+PATIENCE_S = 120.0
+RATE_HZ = 44_100
+CONTROLS_SHARE = 0.1
+"""Of the voice's bytes, what the controls of 60 pictures a second add at most."""
 
 
 def killed(script: str, *arguments: object, lines: int) -> list[str]:
@@ -106,7 +132,65 @@ def kill_saving(folder: Path, lines: int) -> None:
     assert number >= told
 
 
-@pytest.mark.parametrize("kill", [kill_export, kill_recording, kill_saving], ids=lambda kill: kill.__name__)
+def kill_window(folder: Path, lines: int) -> None:
+    """The window alone: its children see that it is gone, save what they have and end."""
+    _kill_while_performing(folder, lines, lambda window, children: window.kill())
+
+
+def kill_program(folder: Path, lines: int) -> None:
+    """The window and all its children at once, as a power cut does."""
+    _kill_while_performing(folder, lines, lambda window, children: [each.kill() for each in (window, *children)])
+
+
+def kill_performer(folder: Path, lines: int) -> None:
+    """The performer while a take is recorded: another one takes over, the take goes on; then the window."""
+
+    def kill(window: subprocess.Popen, children: list[psutil.Process]) -> None:
+        [performer] = [child for child in children if "_performer" in child.cmdline()]
+        performer.kill()
+        _wait_for_voice(folder / "data", _voice_seconds(folder / "data") + 0.5)
+        window.kill()
+
+    _kill_while_performing(folder, lines, kill)
+
+
+def _kill_while_performing(folder: Path, lines: int, kill) -> None:
+    avatar, voice, data = fake.save(folder / "a.avatar"), folder / "v.wav", folder / "data"
+    tone = 0.4 * np.sin(2 * np.pi * 220 * np.arange(2 * RATE_HZ) / RATE_HZ)
+    soundfile.write(voice, tone.astype(np.float32), RATE_HZ, subtype="FLOAT")
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "MOUTHPIECE_DATA": str(data)}
+    window = subprocess.Popen([sys.executable, "-c", PERFORM, str(avatar), str(voice)], cwd=CHECKOUT, env=environment,
+                              stdout=subprocess.PIPE, text=True)  # fmt: skip
+    assert window.stdout.readline().strip() == "recording"
+    _wait_for_voice(data, lines * SECONDS_A_LINE)
+    told = _voice_seconds(data)
+    children = psutil.Process(window.pid).children(recursive=True)
+    kill(window, children)
+    window.wait()
+    _, living = psutil.wait_procs(children, timeout=PATIENCE_S)
+    assert not living
+    left = [path for run in (data / "recording").iterdir() for path in recover_journals(run)]
+    [path] = left + list((data / "takes").glob("*.take"))
+    assert load_take(path).seconds > told - 1.0
+    assert not list(data.rglob("*.damaged")) and not list(data.rglob("*.journal"))
+
+
+def _voice_seconds(data: Path) -> float:
+    """Seconds of voice that a recording's journal holds at least; it also holds the controls of each picture."""
+    size = sum(path.stat().st_size for path in data.rglob("*.journal"))
+    return size / (4 * RATE_HZ * (1 + CONTROLS_SHARE))
+
+
+def _wait_for_voice(data: Path, seconds: float) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while _voice_seconds(data) < seconds:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    "kill", [kill_export, kill_recording, kill_saving, kill_window], ids=lambda kill: kill.__name__
+)
 def test_a_kill_in_the_middle_loses_nothing(tmp_path, kill):
     kill(tmp_path, 40)
 
@@ -115,5 +199,5 @@ def test_a_kill_in_the_middle_loses_nothing(tmp_path, kill):
 @pytest.mark.parametrize("seed", range(50))
 def test_fifty_kills_at_random_moments_lose_nothing(tmp_path, seed):
     chance = random.Random(seed)
-    kill = chance.choice([kill_export, kill_recording, kill_saving])
+    kill = chance.choice([kill_export, kill_recording, kill_saving, kill_window, kill_program, kill_performer])
     kill(tmp_path, chance.randint(1, 300))
