@@ -67,7 +67,13 @@ class AudioAttention(nn.Module):
 
 
 class AudioCoder(nn.Module):
-    """A window of features in, the audio code out; features are normalised with the training clip's statistics."""
+    """A window of features in, the audio code out; features are normalised with the training clip's statistics.
+
+    Attributes:
+        head: what a subclass puts behind the code, linear layers with ReLUs between; None hands out the code itself.
+    """
+
+    head: nn.Sequential | None
 
     def __init__(self, n_features: int, n_code: int = 32) -> None:
         super().__init__()
@@ -76,15 +82,17 @@ class AudioCoder(nn.Module):
         self.attention = AudioAttention(n_code)
         self.register_buffer("feature_mean", torch.zeros(n_features))
         self.register_buffer("feature_scale", torch.ones(n_features))
+        self.head = None
 
     def forward(self, windows: Tensor, known: Tensor) -> Tensor:
-        """`windows [B, 16, F]` raw features, `known [B, 16]` -> codes `[B, n_code]`."""
+        """`windows [B, 16, F]` raw features, `known [B, 16]` -> codes `[B, n_code]`, or what the head makes of them."""
         known = known.to(windows.dtype)[..., None]
         steps = (windows - self.feature_mean) * self.feature_scale * known
         steps = torch.cat([steps, known], dim=-1)  # [B, 16, F + 1]
         n_batch = steps.shape[0]
         pairs = steps.reshape(n_batch * N_PAIRS, 2, -1).transpose(1, 2)
-        return self.attention(self.net(pairs).reshape(n_batch, N_PAIRS, -1))
+        codes = self.attention(self.net(pairs).reshape(n_batch, N_PAIRS, -1))
+        return codes if self.head is None else self.head(codes)
 
 
 def window_start(time: float) -> float:

@@ -6,6 +6,7 @@ millisecond for it, of which the modules' calls alone would take two.
 """
 
 import numpy as np
+from torch import nn
 
 from engine.parts.audio_net import N_PAIRS, AudioCoder
 
@@ -30,9 +31,15 @@ class LiveCoder:
             for layer in scoring
         ]  # fmt: skip
         self._weighing = _array(coder.attention.linear.weight), _array(coder.attention.linear.bias)
+        behind = [layer for layer in coder.head or () if isinstance(layer, nn.Linear)]
+        self._head = [(_array(layer.weight), _array(layer.bias)) for layer in behind]
 
     def __call__(self, window: np.ndarray, known: np.ndarray) -> np.ndarray:
-        """The code `[n_code]` of raw features `[16, F]`, of which the steps `known`, bool `[16]`, are heard."""
+        """The code `[n_code]` of raw features `[16, F]`, or what the coder's head makes of it.
+
+        Args:
+            known: which of the steps are heard, bool `[16]`.
+        """
         known = known.astype(np.float32)[:, None]
         steps = np.concatenate([(window - self._mean) * self._scale * known, known], axis=1)
         codes = steps.reshape(N_PAIRS, -1)
@@ -47,7 +54,10 @@ class LiveCoder:
             scores = _leaky(taps @ weight + bias)
         scores = self._weighing[0] @ scores[:, 0] + self._weighing[1]
         weights = np.exp(scores - scores.max())
-        return (weights / weights.sum()) @ codes
+        code = (weights / weights.sum()) @ codes
+        for number, (weight, bias) in enumerate(self._head):
+            code = weight @ (np.maximum(code, 0) if number else code) + bias
+        return code
 
 
 def _leaky(values: np.ndarray) -> np.ndarray:

@@ -120,7 +120,7 @@ def _blur_column(rows, y, taps, out):
                 out[i] += tap * rows[y + t, i]
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(parallel=True, cache=True)  # rounded as written: where a is b, their products are blurred alike
 def _blur_products(a, b, taps, out):
     height, width = a.shape
     for y in prange(height):
@@ -141,10 +141,11 @@ def _blur_products(a, b, taps, out):
             _blur_row(row, taps, out[k, y])
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(parallel=True, cache=True)  # rounded as written, too: a is like a by exactly 1
 def _compare(across, taps, c1, c2, slopes, sums):
     """The similarity's sum in each row, and its slope by the blurred a, a a and a b."""
     height, width = across.shape[1:]
+    one, two = np.float32(1), np.float32(2)  # whole numbers would make doubles of everything
     for y in prange(height):
         blurred = np.empty((5, width), dtype=np.float32)
         for k in range(5):
@@ -153,14 +154,14 @@ def _compare(across, taps, c1, c2, slopes, sums):
         for i in range(width):
             ma, mb = blurred[0, i], blurred[1, i]
             va, vb, cov = blurred[2, i] - ma * ma, blurred[3, i] - mb * mb, blurred[4, i] - ma * mb
-            a1, a2 = 2 * ma * mb + c1, 2 * cov + c2
+            a1, a2 = two * ma * mb + c1, two * cov + c2
             b1, b2 = ma * ma + mb * mb + c1, va + vb + c2
-            part = 1 / (b1 * b2)
-            value = a1 * a2 * part
+            part = one / (b1 * b2)
+            value = (a1 / b1) * (a2 / b2)
             total += value
-            slopes[0, y, i] = 2 * mb * (a2 - a1) * part + 2 * ma * value * (1 / b2 - 1 / b1)
+            slopes[0, y, i] = two * mb * (a2 - a1) * part + two * ma * value * (one / b2 - one / b1)
             slopes[1, y, i] = -value / b2
-            slopes[2, y, i] = 2 * a1 * part
+            slopes[2, y, i] = two * a1 * part
         sums[y] = total
 
 
@@ -177,12 +178,13 @@ def _blur_slopes(slopes, taps, out):
 @njit(parallel=True, fastmath=True, cache=True)
 def _gather(across, taps, a, b, weight, gradient):
     height, width = a.shape
+    two = np.float32(2)
     for y in prange(height):
         blurred = np.empty((3, width), dtype=np.float32)
         for k in range(3):
             _blur_column(across[k], y, taps, blurred[k])
         for i in range(width):
-            gradient[y, i] = weight * (blurred[0, i] + 2 * a[y, i] * blurred[1, i] + b[y, i] * blurred[2, i])
+            gradient[y, i] = weight * (blurred[0, i] + two * a[y, i] * blurred[1, i] + b[y, i] * blurred[2, i])
 
 
 @njit(parallel=True, fastmath=True, cache=True)

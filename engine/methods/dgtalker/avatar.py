@@ -25,6 +25,7 @@ from engine.parts.audio_net import N_STEPS, heard_until, window_start
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.code_basis import CodeBasis
 from engine.parts.coded_avatar import CodedAvatar, CodeDriver
+from engine.parts.live_coder import LiveCoder
 from engine.parts.stylegan import FoldedStyles, FrozenSynthesis, SynthesisSize
 from engine.raster.reference import sh_colors
 
@@ -122,7 +123,7 @@ class DGTalkerDriver(CodeDriver):
 
     def __init__(self, avatar: DGTalkerAvatar, history: FeatureHistory) -> None:
         super().__init__(avatar, history)
-        self._avatar = avatar
+        self._avatar, self._expression = avatar, LiveCoder(avatar.network.expression)
         self._held: np.ndarray | None = None
         self._other: tuple[str, FeatureHistory, float] | None = None
 
@@ -138,11 +139,7 @@ class DGTalkerDriver(CodeDriver):
         window, known = history.window(window_start(at), N_STEPS)
         known &= heard_until(look_ahead_ms).numpy()
         if known.any():
-            with torch.no_grad():
-                windows = torch.from_numpy(window)[None].to(self._device)
-                mask = torch.from_numpy(known)[None].to(self._device)
-                code = self._avatar.network.expression(windows, mask)[0].cpu().numpy()
-            controls.values[columns] = self._avatar.expression_basis.coordinates(code)
+            controls.values[columns] = self._avatar.expression_basis.coordinates(self._expression(window, known))
         self._held = controls.values[columns].copy()
         return controls
 

@@ -72,12 +72,10 @@ class LipEncoder(AudioCoder):
         super().__init__(n_features, n_hidden)
         self.head = _head((n_hidden, n_hidden, n_hidden, n_out))
 
-    def forward(self, windows: Tensor, known: Tensor) -> Tensor:
-        return self.head(super().forward(windows, known))
-
 
 class ExpressionEncoder(AudioCoder):
-    """E_e: voice and eye action to expression coefficients, with an audio net of its own (3.4).
+    """E_e: voice and eye action to expression coefficients, with an audio net of its own (3.4); called, it gives the
+    voice's part.
 
     Ours: voice and eye action are two summands, each with a hidden layer, rather than one network over both, and the
     open eye adds nothing. So the blink control does live exactly what it did in training, whatever is being said.
@@ -88,10 +86,6 @@ class ExpressionEncoder(AudioCoder):
         self.eye_octaves = eye_octaves
         self.head = _head((n_hidden, n_hidden, n_out))
         self.eye_head = _head((encoded_width(1, eye_octaves), n_hidden, n_out), has_last_bias=False)
-
-    def forward(self, windows: Tensor, known: Tensor) -> Tensor:
-        """The voice's part `[B, n_out]`."""
-        return self.head(super().forward(windows, known))
 
     def of_eye(self, eye: Tensor) -> Tensor:
         """What the eye action `[B]` (AU45, 0 to 1) adds: `[B, n_out]`, exactly 0 for an open eye."""

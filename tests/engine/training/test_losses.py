@@ -28,6 +28,7 @@ def pictures(size: int = 64):
 
 def test_ssim_is_one_for_equal_pictures_and_falls_with_noise():
     a, b = pictures()
+    assert float(ssim(torch.zeros_like(a), torch.zeros_like(a))) == 1.0
     assert ssim(a, a) == pytest.approx(1.0, abs=1e-6)
     assert 0.3 < ssim(a, b) < 0.99
 
