@@ -536,6 +536,8 @@ def test_a_scaled_row_keeps_the_driven_bar_on_the_controls_own_scale(panel, live
         return abs((result - middle) - (driven - middle) / 2) <= 2
 
     qtbot.waitUntil(result_is_half_of_what_is_driven)  # the bars follow a few times a second
+    y = rows.rect_of("lip.00", "strip").center().y()
+    assert pixel(rows, (middle + rows._marks[2, 0]) / 2, y).name() == panel._theme.color("voice_bar").name()
 
 
 def test_the_keys_equals_and_star_change_how_the_value_joins(panel, live_session):
