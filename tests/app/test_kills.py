@@ -146,7 +146,7 @@ def kill_performer(folder: Path, lines: int) -> None:
     """The performer while a take is recorded: another one takes over, the take goes on; then the window."""
 
     def kill(window: subprocess.Popen, children: list[psutil.Process]) -> None:
-        [performer] = [child for child in children if "_performer" in child.cmdline()]
+        [performer] = [child for child in children if _is_performer(child)]
         performer.kill()
         _wait_for_voice(folder / "data", _voice_seconds(folder / "data") + 0.5)
         window.kill()
@@ -173,6 +173,13 @@ def _kill_while_performing(folder: Path, lines: int, kill) -> None:
     [path] = left + list((data / "takes").glob("*.take"))
     assert load_take(path).seconds > told - 1.0
     assert not list(data.rglob("*.damaged")) and not list(data.rglob("*.journal"))
+
+
+def _is_performer(process: psutil.Process) -> bool:
+    try:
+        return "_performer" in process.cmdline()
+    except psutil.Error:  # one that has just ended
+        return False
 
 
 def _voice_seconds(data: Path) -> float:
