@@ -58,25 +58,6 @@ for i in range(100_000):
     project.autosave() if i % 3 else project.save()
     print(i, flush=True)
 """
-PERFORM = """
-import sys
-from pathlib import Path
-from PySide6.QtCore import QCoreApplication
-from app.session import Session
-application = QCoreApplication([])
-session = Session(performer_arguments=("--loader", "tests.fakes.avatar:load",
-                                       "--rasterizer", "tests.fakes.rasterizer:DotRasterizer"))
-session.start()
-session.open_avatar(Path(sys.argv[1]))
-session.use_file(Path(sys.argv[2]))
-def look():
-    view = session.frames.newest()
-    if view is not None and view.header.driven[0] > 1.0 and not session.is_recording:
-        session.start_recording()
-        print("recording", flush=True)
-session.frame_ready.connect(look)
-application.exec()
-"""
 SECONDS_A_LINE = 0.01
 PATIENCE_S = 120.0
 RATE_HZ = 44_100
@@ -159,8 +140,8 @@ def _kill_while_performing(folder: Path, lines: int, kill) -> None:
     tone = 0.4 * np.sin(2 * np.pi * 220 * np.arange(2 * RATE_HZ) / RATE_HZ)
     soundfile.write(voice, tone.astype(np.float32), RATE_HZ, subtype="FLOAT")
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "MOUTHPIECE_DATA": str(data)}
-    window = subprocess.Popen([sys.executable, "-c", PERFORM, str(avatar), str(voice)], cwd=CHECKOUT, env=environment,
-                              stdout=subprocess.PIPE, text=True)  # fmt: skip
+    command = [sys.executable, "-m", "tests.fakes.recording_window", str(avatar), str(voice)]
+    window = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True)
     assert window.stdout.readline().strip() == "recording"
     _wait_for_voice(data, lines * SECONDS_A_LINE)
     told = _voice_seconds(data)

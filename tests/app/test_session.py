@@ -289,7 +289,7 @@ def test_a_take_cut_short_with_the_whole_program_is_recovered_at_the_next_start(
     qtbot, tmp_path, avatar_file, voice_file, monkeypatch
 ):
     monkeypatch.setenv("MOUTHPIECE_DATA", str(tmp_path / "data"))
-    command = [sys.executable, "-c", RECORDING_WINDOW, str(avatar_file), str(voice_file)]
+    command = [sys.executable, "-m", "tests.fakes.recording_window", str(avatar_file), str(voice_file)]
     window = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert window.stdout.readline().strip() == "recording"
     started = time.perf_counter()
@@ -314,27 +314,6 @@ def test_a_take_cut_short_with_the_whole_program_is_recovered_at_the_next_start(
         qtbot.waitUntil(lambda: not list(journal.rglob("*.journal")), timeout=PATIENCE_MS)
     finally:
         session.close()
-
-
-RECORDING_WINDOW = """
-import sys
-from pathlib import Path
-from PySide6.QtCore import QCoreApplication
-from app.session import Session
-application = QCoreApplication([])
-session = Session(performer_arguments=("--loader", "tests.fakes.avatar:load",
-                                       "--rasterizer", "tests.fakes.rasterizer:DotRasterizer"))
-session.start()
-session.open_avatar(Path(sys.argv[1]))
-session.use_file(Path(sys.argv[2]))
-def look():
-    view = session.frames.newest()
-    if view is not None and view.header.driven[0] > 1.0 and not session.is_recording:
-        session.start_recording()
-        print("recording", flush=True)
-session.frame_ready.connect(look)
-application.exec()
-"""
 
 
 def test_the_run_folder_goes_when_the_session_closes_and_dead_ones_are_swept(qtbot, tmp_path):
