@@ -19,9 +19,9 @@ from app.session import Session
 from engine.audio.wav import write_wav
 from engine.camera import Orbit
 from engine.take import load_take
+from tests.fakes.recording_window import FAKES
 
 ROOT = Path(__file__).resolve().parents[2]
-FAKES = ("--loader", "tests.fakes.avatar:load", "--rasterizer", "tests.fakes.rasterizer:DotRasterizer")
 PATIENCE_MS = 60_000
 
 
