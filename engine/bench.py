@@ -29,6 +29,8 @@ EXACT_PIXELS = 512
 EXACT_PIXELS_OF_AVATAR = 4096
 EXACT_PRODUCTS = 2**22
 TURN_DEG = 15.0
+LEAST_WIDTH = 150
+"""Columns of text that the widest table needs; a narrower terminal breaks its lines, which keeps every figure whole."""
 SLOW_FRAME_S = 0.25
 """Frames slower than this are repeated five times only."""
 
@@ -168,7 +170,7 @@ def print_rows(rows: Sequence[Row], title: str, console: Console | None = None) 
         table.add_column(name.replace("_", " "), justify="right")
     for row in rows:
         table.add_row(*(_cell(value) for value in row.values()))
-    (console or Console()).print(table)
+    (console or Console(width=max(Console().width, LEAST_WIDTH))).print(table)
 
 
 def _rasterizers(names: Sequence[str] | None) -> list[Rasterizer]:

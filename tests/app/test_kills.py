@@ -142,12 +142,15 @@ def _kill_while_performing(folder: Path, lines: int, kill) -> None:
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "MOUTHPIECE_DATA": str(data)}
     command = [sys.executable, "-m", "tests.fakes.recording_window", str(avatar), str(voice)]
     window = subprocess.Popen(command, cwd=CHECKOUT, env=environment, stdout=subprocess.PIPE, text=True)
-    assert window.stdout.readline().strip() == "recording"
-    _wait_for_voice(data, lines * SECONDS_A_LINE)
-    told = _voice_seconds(data)
-    children = psutil.Process(window.pid).children(recursive=True)
-    kill(window, children)
-    window.wait()
+    try:
+        assert window.stdout.readline().strip() == "recording"
+        _wait_for_voice(data, lines * SECONDS_A_LINE)
+        told = _voice_seconds(data)
+        children = psutil.Process(window.pid).children(recursive=True)
+        kill(window, children)
+    finally:
+        window.kill()  # whatever went wrong, no window stays
+        window.wait()
     _, living = psutil.wait_procs(children, timeout=PATIENCE_S)
     assert not living
     left = [path for run in (data / "recording").iterdir() for path in recover_journals(run)]
