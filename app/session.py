@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from app.children import Child
-from app.jobs import Jobs, JobState
+from app.jobs.queue import Jobs
 from app.recordings import Recordings
 from app.run_folder import make_run_folder, remove_run_folder
 from app.user_controls import UserControls
@@ -47,7 +47,7 @@ class Session(QObject):
         avatar_opened: its Manifest; avatar_failed: a sentence.
         process_changed: name (performer, sound, recorder), state (starting, running, lost, stopped), a sentence.
         source_changed: SourceState. devices_changed: list of AudioDevice. controls_changed: see `controls`.
-        recording_changed: bool. take_saved: Path. job_changed: JobState.
+        recording_changed: bool. take_saved: Path.
         performer_said: an event that concerns one part of the window only, see `ask`.
         note: level (info, good, warn, err), title, sentence.
     """
@@ -61,7 +61,6 @@ class Session(QObject):
     controls_changed = Signal()
     recording_changed = Signal(bool)
     take_saved = Signal(object)
-    job_changed = Signal(object)
     performer_said = Signal(dict)
     note = Signal(str, str, str)
 
@@ -98,7 +97,7 @@ class Session(QObject):
         self._make_children(performer_arguments)
         self._source = VoiceSource(self._sound, self._performer, *self._rings, fallback_voice, parent=self)
         self._recordings = Recordings(self._recorder, takes_folder, parent=self)
-        self._jobs = Jobs(cache_dir() / "jobs", parent=self)
+        self.jobs = Jobs(cache_dir() / "jobs", parent=self)
         self._connect()
 
     def start(self) -> None:
@@ -109,13 +108,13 @@ class Session(QObject):
     def close(self) -> None:
         """Ends everything: a take being recorded is completed, jobs are stopped. Takes moments, at most seconds."""
         self._recordings.close()
-        self._jobs.close()
+        self.jobs.close()
         children = (self._performer, self._sound, self._recorder)
         for child in children:
             child.close()
         for child in children:
             child.wait_closed()
-        self._jobs.wait_closed()
+        self.jobs.wait_closed()
         for ring in self._rings:
             ring.close()
         remove_run_folder(self.folder)
@@ -354,7 +353,7 @@ class Session(QObject):
         """The newest list of AudioDevice."""
         return self._source.devices
 
-    # Recording and jobs
+    # Recording
 
     def start_recording(self) -> None:
         self._recordings.start(self._take_info(), self._avatar_number)
@@ -378,17 +377,6 @@ class Session(QObject):
     @property
     def takes_folder(self) -> Path:
         return self._recordings.takes_folder
-
-    def start_job(self, kind: str, order: dict[str, Any], title: str) -> str:
-        """Queues a render, capture or training; `order` holds what the command takes. Returns the job's id."""
-        return self._jobs.start(kind, order, title)
-
-    def stop_job(self, identity: str) -> None:
-        self._jobs.stop(identity)
-
-    @property
-    def jobs(self) -> list[JobState]:
-        return self._jobs.states
 
     def process_ids(self) -> dict[str, int]:
         """Process id of each child, 0 where it does not run."""
@@ -414,7 +402,6 @@ class Session(QObject):
         self._recordings.changed.connect(self.recording_changed)
         self._recordings.take_saved.connect(self.take_saved)
         self._recordings.note.connect(self.note)
-        self._jobs.changed.connect(self.job_changed)
 
     def _tell_performer(self) -> None:
         """Everything a performer must know, said in one go when it starts (again)."""

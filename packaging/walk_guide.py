@@ -287,7 +287,7 @@ class Walk:
         output = sheet.output
         QTest.mouseClick(sheet.go, LEFT)
         jobs: list = []
-        self.studio.session.job_changed.connect(jobs.append)
+        self.studio.session.jobs.changed.connect(jobs.append)
         self.trial.wait(lambda: jobs and jobs[-1].stage == "Rendering", 600, "the job to render")
         assert not output.exists(), "a clip appears under its name only when it is whole"
         self.trial.wait(lambda: jobs[-1].state not in ("queued", "running"), 1_800, "the clip")

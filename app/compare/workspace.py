@@ -310,7 +310,7 @@ class CompareWorkspace(QObject):
     def _run_report(self, folder: str) -> None:
         avatar = self._session.avatar_path
         order = {"avatar": str(avatar), "dataset": folder}
-        self._session.start_job("evaluate", order, f"Test {self._session.manifest.name}")
+        self._session.jobs.start("evaluate", order, f"Test {self._session.manifest.name}")
 
 
 def _side(manifest: Manifest, path: Path | None, backend: str) -> Side:

@@ -86,7 +86,7 @@ class EditWorkspace:
             output = output.with_name(f"{safe_name(voice.stem)} {number}.take")
             number += 1
         order = {"avatar": self._session.avatar_path, "voice": voice, "output": output}
-        self._session.start_job("speak", order, f"Speak {voice.name}")
+        self._session.jobs.start("speak", order, f"Speak {voice.name}")
 
     def _edit_selected(self) -> None:
         entry = self._window.library.takes.selected_entry

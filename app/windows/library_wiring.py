@@ -27,7 +27,7 @@ class LibraryWiring(QObject):
     """What is on stage, what lies in the folders, and the ways to bring more.
 
     Signals:
-        export_wanted: of a TakeEntry. video_dropped: a path, to make an avatar of. motion_dropped: a path.
+        export_wanted: of a TakeEntry. video_dropped: a video or dataset to make an avatar of. motion_dropped: a path.
     """
 
     export_wanted = Signal(object)
@@ -76,6 +76,9 @@ class LibraryWiring(QObject):
         """Opens dropped or chosen files, each as what it is."""
         for path in paths:
             suffix = path.suffix.lower()
+            if path.is_dir() and (path / "dataset.json").is_file():
+                self.video_dropped.emit(path)
+                continue
             if suffix in AVATAR_SUFFIXES:
                 self.open_avatar(path)
             elif suffix in SOUND_SUFFIXES:

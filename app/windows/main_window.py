@@ -7,7 +7,7 @@ from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QUndoStack
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
-from app.panels.jobs import JobsPopover
+from app.jobs.cards import JobsPopover
 from app.panels.latency import StagePanel
 from app.panels.library import LibraryPanel
 from app.panels.library_files import takes_dir

@@ -1,23 +1,20 @@
-"""Making an avatar from the window: a video is captured, a head fitted where it is needed, then trained, as jobs."""
+"""Asks how an avatar is to be made: of which video or dataset, with which method, for how long, and what then."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QObject, Signal
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QLineEdit, QVBoxLayout, QWidget
 
-from app.panels.library_files import avatars_dir
+from app.jobs.making import AvatarPlan, is_dataset
+from app.panels.library_files import VIDEO_SUFFIXES
 from app.theme.buttons import ElidedWords, Segments, TextButton, Words
 from app.theme.scroll import OverlayScrollArea
 from app.theme.theme import Theme
 from app.theme.tokens import SIZES, TYPE
 from app.windows.form import Form, beside
 from app.windows.method_choice import MethodRows, MethodsQuestion
-from app.windows.orders import safe_name
 from app.windows.sheet import Sheet
 from engine.methods.catalog import PAPER, MethodEntry, Preset
-from engine.paths import cache_dir
 
 WIDTH, FOOT = 720, 59
 FIRST_METHOD = "embedtalk"
@@ -27,38 +24,33 @@ LENGTH_WORDS = {
     "40": "Enough for a short clip of a person, on an ordinary computer.",
     "120": "For a video of several minutes.",
 }
+SIDES = (("256", "256 px"), ("384", "384 px"), ("512", "512 px"))
+SIDE_WORDS = {"256": "Four times as quick as 512; for a try.", "512": "What the published methods use."}
 PRESET_TITLES = {"cpu": "This computer", PAPER: "As published"}
 PRESET_WORDS = {"cpu": "Sizes and rates for a computer without a strong GPU.", PAPER: "The paper's sizes: for a GPU."}
 
 
-@dataclass(frozen=True)
-class AvatarPlan:
-    """How an avatar is to be made.
+class MakeAvatarSheet(Sheet):
+    """Asks for a source, a name, a method and how long to train; `asked` carries the source and an AvatarPlan.
 
-    Attributes:
-        minutes: of training, 0 in full.
-        heads: head models to be fitted to the film first.
-        settings: of the method, on top of the preset.
+    Args:
+        source: a video or the folder of a dataset; None while it is to be chosen here.
+        folder: where choosing begins.
     """
 
-    name: str
-    method: str
-    preset: str
-    minutes: int
-    heads: tuple[str, ...] = ()
-    settings: dict[str, Any] = field(default_factory=dict)
+    asked = Signal(object, object)
 
-
-class MakeAvatarSheet(Sheet):
-    """Asks for a name, a method and how long to train; `asked` carries an AvatarPlan."""
-
-    asked = Signal(object)
-
-    def __init__(self, theme: Theme, host: QWidget, video: Path) -> None:
+    def __init__(self, theme: Theme, host: QWidget, source: Path | None, folder: Path | None = None) -> None:
         super().__init__(theme, host, "Make an avatar", (WIDTH, 0))
-        self._form = form = Form(theme, 72)
-        form.add_row("Video", ElidedWords(theme, str(video), middle=True))
-        self.name = QLineEdit(video.stem)
+        self._folder = folder or Path.home()
+        self._form = form = Form(theme, 80)
+        self._from = ElidedWords(theme, "", middle=True)
+        self.video = TextButton(theme, "Video…", "video-plus-outline", "small", why="One to five minutes of a person.")
+        self.video.clicked.connect(self._choose_video)
+        self.dataset = TextButton(theme, "Dataset…", "folder-open-outline", "small", why="A video captured before.")
+        self.dataset.clicked.connect(self._choose_dataset)
+        form.add_row("From", beside(self._from, self.video, self.dataset, stretch=0))
+        self.name = QLineEdit()
         self.name.setFont(theme.font())
         self.name.setMaxLength(60)
         self.name.textChanged.connect(self._show)
@@ -69,6 +61,11 @@ class MakeAvatarSheet(Sheet):
         self.preset = Segments(theme, (), "Settings")
         self.preset.chosen.connect(lambda _: self._show())
         form.add_row("Settings", beside(self.preset))
+        self.size = Segments(theme, SIDES, "Pictures")
+        self.size.set_current("512")
+        for side, words in SIDE_WORDS.items():
+            self.size.set_tip(side, words)
+        form.add_row("Pictures", beside(self.size))
         self.length = Segments(theme, LENGTHS, "Training")
         self.length.set_current("40")
         self.length.chosen.connect(lambda _: self._show())
@@ -77,6 +74,12 @@ class MakeAvatarSheet(Sheet):
         self.needs = Words(theme, "", TYPE.secondary, tone="t2", wrap=True)
         form.add_row("", self.meaning)
         form.add_row("", self.needs)
+        self.report, self.to_stage = QCheckBox("Test it on frames it has not seen"), QCheckBox("Put it on stage")
+        self.report.setChecked(True)
+        self.report.setToolTip("A page beside the avatar tells how like the film it is.")
+        for box in (self.report, self.to_stage):
+            box.setFont(theme.font())
+        form.add_row("Then", beside(self.report, self.to_stage))
         words = "Only make avatars of people who agreed to it. One to five minutes, face in view, even light."
         self._inside = inside = QWidget()
         column = QVBoxLayout(inside)
@@ -98,7 +101,8 @@ class MakeAvatarSheet(Sheet):
         self.go.clicked.connect(self._ask)
         foot.addWidget(cancel)
         foot.addWidget(self.go)
-        self._show()
+        self.source: Path | None = None
+        self._choose(source)
         self._question = MethodsQuestion(self)
         self._question.answered.connect(self.show_methods)
         self._question.failed.connect(self._show_failure)
@@ -114,7 +118,43 @@ class MakeAvatarSheet(Sheet):
         return next((p for p in entry.presets if p.name == self.preset.current), None) if entry else None
 
     def _first_focus(self) -> QWidget:
-        return self.name
+        return self.video if self.source is None else self.name
+
+    def _choose(self, source: Path | None) -> None:
+        """Takes a video or a dataset; a name that nobody typed follows it."""
+        if self.name.text() in ("", self.source.stem if self.source is not None else ""):
+            self.name.setText(source.stem if source is not None else "")
+        self.source = source
+        self._from.setText(str(source) if source is not None else "A video, or what a video was captured to")
+        self._from.set_tone("" if source is not None else "t3")
+        self._show()
+
+    def _choose_video(self) -> None:
+        patterns = " ".join(f"*{suffix}" for suffix in VIDEO_SUFFIXES)
+        dialog = self._dialog("A video of someone talking", f"Videos ({patterns});;All files (*)")
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        dialog.fileSelected.connect(lambda name: self._choose(Path(name)))
+        dialog.open()
+
+    def _choose_dataset(self) -> None:
+        dialog = self._dialog("The folder of a dataset", "")
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly, True)
+        dialog.fileSelected.connect(lambda name: self.use_dataset(Path(name)))
+        dialog.open()
+
+    def use_dataset(self, folder: Path) -> None:
+        """Takes the folder of a dataset; says so where it is none."""
+        if is_dataset(folder):
+            self._choose(folder)
+        else:
+            self.needs.set_tone("err")
+            self.needs.setText(f"{folder.name} is no dataset: it has no dataset.json. Choose one made by a capture.")
+
+    def _dialog(self, title: str, names: str) -> QFileDialog:
+        dialog = QFileDialog(self, title, str(self._folder), names)
+        dialog.finished.connect(dialog.deleteLater)
+        return dialog
 
     def _show_failure(self, sentence: str) -> None:
         self.needs.set_tone("err")
@@ -131,7 +171,9 @@ class MakeAvatarSheet(Sheet):
 
     def _show(self) -> None:
         preset = self.chosen_preset
-        self.go.setEnabled(bool(self.name.text().strip()) and preset is not None and not _lacking(preset))
+        can = self.source is not None and bool(self.name.text().strip())
+        self.go.setEnabled(can and preset is not None and not _lacking(preset))
+        self.size.setEnabled(self.source is None or not is_dataset(self.source))
         if preset is not None:
             self.meaning.setText(LENGTH_WORDS.get(self.length.current) or full_length(preset))
             self.needs.setText("\n".join(need.words for need in preset.needs) or "It needs nothing but the video.")
@@ -152,57 +194,17 @@ class MakeAvatarSheet(Sheet):
         missing = [need for need in preset.needs if not need.is_here]
         settings = {key: value for need in missing for key, value in need.without.items()}
         heads = tuple(need.head for need in preset.needs if need.kind == "fit")
-        plan = AvatarPlan(name, self.methods.current.name, preset.name, int(self.length.current), heads, settings)
+        plan = AvatarPlan(
+            name, self.methods.current.name, preset.name, int(self.length.current), heads, settings,
+            int(self.size.current), self.report.isChecked(), self.to_stage.isChecked(),
+        )  # fmt: skip
+        source = self.source
         self.close()
-        self.asked.emit(plan)
+        self.asked.emit(source, plan)
 
     def closeEvent(self, event) -> None:
         self._question.close()
         super().closeEvent(event)
-
-
-class AvatarMaking(QObject):
-    """Follows a capture with the fits its method needs, and these with the training."""
-
-    def __init__(self, session, parent: QObject) -> None:
-        super().__init__(parent)
-        self._session = session
-        self._waiting: dict[str, tuple[AvatarPlan, Path, tuple[str, ...]]] = {}
-        session.job_changed.connect(self._on_job)
-
-    def start(self, video: Path, plan: AvatarPlan) -> None:
-        """Queues the capture; the rest follows when it is done."""
-        folder = cache_dir() / "datasets"
-        folder.mkdir(parents=True, exist_ok=True)
-        dataset = folder / f"{safe_name(plan.name)}.dataset"
-        order = {"video": str(video), "output": str(dataset)}
-        self._wait("capture", order, f"Capture {plan.name}", plan, dataset, plan.heads)
-
-    def _wait(self, kind: str, order: dict, title: str, plan: AvatarPlan, dataset: Path, heads: tuple) -> None:
-        self._waiting[self._session.start_job(kind, order, title)] = (plan, dataset, heads)
-
-    def _on_job(self, job) -> None:
-        if job.state in ("queued", "running") or job.id not in self._waiting:
-            return
-        plan, dataset, heads = self._waiting.pop(job.id)
-        if job.state != "done":
-            return
-        if heads:
-            order = {"dataset": str(dataset), "head": heads[0]}
-            self._wait("fit", order, f"Fit a head to {plan.name}", plan, dataset, heads[1:])
-            return
-        order = {"dataset": str(dataset), "output": str(self._output(plan.name)), "method": plan.method,
-                 "preset": plan.preset, "minutes": plan.minutes or None, "set": plan.settings or None}  # fmt: skip
-        self._session.start_job("train", {k: v for k, v in order.items() if v is not None}, f"Train {plan.name}")
-
-    @staticmethod
-    def _output(name: str) -> Path:
-        path = avatars_dir() / f"{safe_name(name)}.avatar"
-        number = 2
-        while path.exists():
-            path = path.with_name(f"{safe_name(name)} {number}.avatar")
-            number += 1
-        return path
 
 
 def full_length(preset: Preset) -> str:

@@ -83,7 +83,7 @@ class SessionWiring(QObject):
 
     def export(self, order: dict, title: str) -> None:
         """Sends a render order to a job."""
-        self._session.start_job("render", order, title)
+        self._session.jobs.start("render", order, title)
 
     # The session tells
 
@@ -96,7 +96,7 @@ class SessionWiring(QObject):
         session.devices_changed.connect(self._window.live_bar.show_devices)
         session.recording_changed.connect(self._on_recording)
         session.take_saved.connect(self._on_take_saved)
-        session.job_changed.connect(self._on_job)
+        session.jobs.changed.connect(self._on_job)
         session.performer_said.connect(self._on_performer_said)
         session.note.connect(self._on_note)
 
@@ -228,7 +228,7 @@ class SessionWiring(QObject):
 
     def _join_jobs(self) -> None:
         window = self._window
-        window.jobs.stop_wanted.connect(self._session.stop_job)
+        window.jobs.stop_wanted.connect(self._session.jobs.stop)
         window.jobs.show_wanted.connect(self._show_result)
         window.jobs.log_wanted.connect(show_file)
         window.jobs.count_changed.connect(window.top_bar.show_jobs)

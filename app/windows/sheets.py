@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QFileDialog, QWidget
 
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 
 
 class Sheets(QObject):
-    """One sheet at a time over the window."""
+    """One sheet at a time over the window.
+
+    Signals: `making_began` when an avatar was asked for.
+    """
+
+    making_began = Signal()
 
     def __init__(self, window: MainWindow, session, wiring: SessionWiring, library: LibraryWiring) -> None:
         super().__init__(window)
@@ -31,7 +36,6 @@ class Sheets(QObject):
         wiring.preferences_wanted.connect(self.open_preferences)
         library.export_wanted.connect(self.open_export)
         library.video_dropped.connect(self.open_make_avatar)
-        self._making = None
         self.edited = lambda: None
         self.external = ExternalDrive(session, self._settings.network, self)
         session.frame_ready.connect(self._on_frame)
@@ -68,13 +72,24 @@ class Sheets(QObject):
         sheet.closed.connect(self._forget_sound_page)
         self._window.show_sheet(sheet)
 
-    def open_make_avatar(self, video: Path) -> None:
-        from app.windows.make_avatar import AvatarMaking, MakeAvatarSheet
+    def open_make_avatar(self, source: Path | None = None) -> None:
+        """Asks how an avatar is to be made of a video or a dataset; without one it is chosen there."""
+        from app.windows.make_avatar import MakeAvatarSheet
 
-        self._making = self._making or AvatarMaking(self._session, self)
-        sheet = MakeAvatarSheet(self._theme, self._window, video)
-        sheet.asked.connect(partial(self._making.start, video))
+        sheet = MakeAvatarSheet(
+            self._theme, self._window, source if isinstance(source, Path) else None, self._settings.last_folder
+        )
+        sheet.asked.connect(self._make_avatar)
         self._window.show_sheet(sheet)
+
+    def _make_avatar(self, source: Path, plan) -> None:
+        from app.jobs.making import orders_of
+
+        jobs = self._session.jobs
+        self._settings.last_folder = source.parent
+        first, *then = orders_of(source, plan, jobs.states)
+        jobs.start(first.kind, first.order, first.title, then, plan.to_stage)
+        self.making_began.emit()
 
     def open_keys(self) -> None:
         from app.windows.keys_sheet import KeysSheet

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from app.jobs.queue import Jobs
 from app.user_controls import HeadMoves
 from app.workers.frames import STAGES, FrameHeader, FrameView
 from engine.camera import Orbit
@@ -95,21 +96,6 @@ class AudioDevice:
     is_default: bool = False
 
 
-@dataclass(frozen=True)
-class JobState:
-    id: str
-    kind: str
-    title: str
-    state: str = "running"
-    stage: str = ""
-    done: int = 0
-    total: int = 0
-    seconds_left: float | None = None
-    message: str = ""
-    result: Path | None = None
-    log: Path = Path("job.log")
-
-
 @dataclass
 class UserControls:
     values: dict[str, float] = field(default_factory=dict)
@@ -125,6 +111,34 @@ class UserControls:
     head: HeadMoves = field(default_factory=HeadMoves)
 
 
+class FakeJobs(Jobs):
+    """The window's jobs without processes: all run at once, and a test says how each goes on."""
+
+    def __init__(self, session: "FakeSession") -> None:
+        super().__init__(session.folder / "jobs", at_once=99, parent=session)
+        self._calls = session.calls
+
+    def _start(self, wanted, then, to_stage, before) -> str:
+        self._calls.append(("start_job", wanted.kind, wanted.order, wanted.title))
+        return super()._start(wanted, then, to_stage, before)
+
+    def _start_next(self) -> None:
+        for job in list(self._jobs.values()):
+            if job.state.state == "queued":
+                job.change(state="running", stage="Rendering", total=100, began=time.time())
+
+    def _leave(self, identity: str, state: str) -> None:
+        self._calls.append((f"{state}_job", identity))
+        self.change(identity, state=state)
+
+    def change(self, identity: str, **changes) -> None:
+        """The job goes on to this state."""
+        self._jobs[identity].change(**changes)
+
+    def close(self) -> None:
+        self._is_closing = True
+
+
 class FakeSession(QObject):
     """Talks by itself: `start()` begins frames at about 30 a second, `step()` makes one at once."""
 
@@ -137,7 +151,6 @@ class FakeSession(QObject):
     controls_changed = Signal()
     recording_changed = Signal(bool)
     take_saved = Signal(object)
-    job_changed = Signal(object)
     note = Signal(str, str, str)
     performer_said = Signal(dict)
 
@@ -150,7 +163,7 @@ class FakeSession(QObject):
         self.undo_stack = QUndoStack(self)
         self.source = SourceState()
         self.devices = [AudioDevice("Scarlett 2i2 USB", is_default=True), AudioDevice("Built-in microphone")]
-        self.jobs: list[JobState] = []
+        self.jobs = FakeJobs(self)
         self.frames = SimpleNamespace(newest=lambda: self._view)
         self.rival_frames = SimpleNamespace(newest=lambda: self.rival_view)
         self.rival_view: FrameView | None = None
@@ -359,26 +372,6 @@ class FakeSession(QObject):
 
     def set_marks(self, **marks) -> None:
         self.calls.append(("set_marks", marks))
-
-    def start_job(self, kind: str, order: dict, title: str) -> str:
-        self.calls.append(("start_job", kind, order, title))
-        job = JobState(
-            f"job{len(self.jobs) + 1}", kind, title, stage="Rendering", total=100, log=self.folder / "job.log"
-        )
-        self.jobs.append(job)
-        self.job_changed.emit(job)
-        return job.id
-
-    def change_job(self, job_id: str, **changes) -> None:
-        """Tests: the job goes on to this state."""
-        for i, job in enumerate(self.jobs):
-            if job.id == job_id:
-                self.jobs[i] = replace(job, **changes)
-                self.job_changed.emit(self.jobs[i])
-
-    def stop_job(self, job_id: str) -> None:
-        self.calls.append(("stop_job", job_id))
-        self.change_job(job_id, state="stopped")
 
     def __getattr__(self, name: str):
         # Everything else a window may ask for is written down and answered with nothing.

@@ -7,10 +7,10 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-from app.panels.jobs import JobsPopover, time_left
+from app.jobs.cards import JobsPopover, time_left
+from app.jobs.state import JobState
 from app.panels.status_bar import StatusBar, ago, memory_mb
 from app.workers.frames import FrameHeader
-from tests.fakes.session import JobState
 
 pytestmark = pytest.mark.display
 
@@ -39,7 +39,7 @@ def popover(theme, qtbot):
 
 
 def test_a_job_shows_progress_and_can_be_stopped(popover, qtbot):
-    job = JobState("1", "render", "Export Outro", stage="Rendering", done=412, total=625, seconds_left=9)
+    job = JobState("1", "render", "Export Outro", "running", stage="Rendering", done=412, total=625, seconds_left=9)
     popover.show_job(job)
     card = popover.cards[0]
     assert (card._percent.text(), card._left.text()) == ("65 %", "9 s left")
@@ -50,7 +50,7 @@ def test_a_job_shows_progress_and_can_be_stopped(popover, qtbot):
 
 
 def test_what_ended_shrinks_shows_its_result_and_can_be_cleared(popover, qtbot):
-    job = JobState("1", "render", "Export Outro", done=1, total=2)
+    job = JobState("1", "render", "Export Outro", "running", done=1, total=2)
     popover.show_job(job)
     popover.show_job(replace(job, state="done", result=Path("/v/Outro.mp4")))
     popover.show_job(JobState("2", "render", "Export Intro", state="failed", message="The disk is full."))

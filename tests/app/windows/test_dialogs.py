@@ -278,11 +278,11 @@ def test_a_dropped_video_is_captured_and_then_trained(making, home):
     click(sheet.go)
     kind, order, title = next(call[1:] for call in session.calls if call[0] == "start_job")
     assert (kind, title, order["video"]) == ("capture", "Capture Vera", str(home / "Vera talks.mp4"))
-    session.change_job(session.jobs[0].id, state="done")
+    session.jobs.change(session.jobs.states[0].id, state="done")
     kind, trained, title = [call[1:] for call in session.calls if call[0] == "start_job"][1]
     assert (kind, title, trained["minutes"], trained["dataset"]) == ("train", "Train Vera", 20, order["output"])
     assert (trained["method"], trained["preset"]) == ("embedtalk", "cpu") and "set" not in trained
-    session.change_job(session.jobs[1].id, state="done", result=home / "Vera.avatar")
+    session.jobs.change(session.jobs.states[1].id, state="done", result=home / "Vera.avatar")
     toast = studio.window.toasts.shown[-1]
     assert toast.notice.actions[0].text == "Put it on stage"
     toast.notice.actions[0].run()
@@ -314,7 +314,7 @@ def test_a_method_whose_prior_is_missing_says_so_and_is_trained_without(making):
     QTest.mouseClick(sheet.length, Qt.MouseButton.LeftButton, pos=sheet.length.segment_rect("0").center().toPoint())
     assert "12,000 steps, about 30 minutes" in sheet.meaning.text()
     click(sheet.go)
-    session.change_job(session.jobs[0].id, state="done")
+    session.jobs.change(session.jobs.states[0].id, state="done")
     trained = [call[2] for call in session.calls if call[0] == "start_job"][1]
     assert (trained["method"], trained["set"]) == ("dgtalker", without) and "minutes" not in trained
 
@@ -325,7 +325,7 @@ def test_a_method_on_a_head_model_fits_it_before_it_trains(making):
     sheet.show_methods([MethodEntry("ggtalker", "GGTalker", "Rigged.", presets)])
     click(sheet.go)
     for job in range(2):
-        session.change_job(session.jobs[job].id, state="done")
+        session.jobs.change(session.jobs.states[job].id, state="done")
     kinds = [call[1:3] for call in session.calls if call[0] == "start_job"]
     assert [kind for kind, _ in kinds] == ["capture", "fit", "train"]
     assert kinds[1][1] == {"dataset": kinds[0][1]["output"], "head": "house"}
@@ -341,6 +341,6 @@ def test_what_no_setting_does_without_keeps_the_avatar_from_being_made(making):
 def test_a_capture_that_failed_trains_nothing(making, home):
     studio, session = making, making.session
     click(studio.window.sheet.go)
-    session.change_job(session.jobs[0].id, state="failed", message="Vera.mp4 has no face; is it visible?")
-    assert len(session.jobs) == 1
+    session.jobs.change(session.jobs.states[0].id, state="failed", message="Vera.mp4 has no face; is it visible?")
+    assert len(session.jobs.states) == 1
     assert studio.window.toasts.shown[-1].notice.sentence == "Vera.mp4 has no face; is it visible?"

@@ -90,10 +90,10 @@ def test_opening_a_microphone_raises_no_alarm(studio):
 
 
 def test_a_failed_job_and_a_finished_one_are_said_with_a_way_on(studio):
-    job = studio.session.start_job("render", {}, "Export Outro")
-    studio.session.change_job(job, state="failed", message="The disk is full.")
+    job = studio.session.jobs.start("render", {}, "Export Outro")
+    studio.session.jobs.change(job, state="failed", message="The disk is full.")
     assert studio.window.toasts.shown[-1].notice.sentence == "The disk is full."
-    studio.session.change_job(job, state="done", result=Path("/v/Outro.mp4"))
+    studio.session.jobs.change(job, state="done", result=Path("/v/Outro.mp4"))
     toasts = studio.window.toasts.shown
     assert len(toasts) == 1 and toasts[0].notice.actions[0].text == "Show clip"
     studio.window.top_bar.jobs.click()

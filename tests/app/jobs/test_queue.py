@@ -10,8 +10,9 @@ import pytest
 if not os.environ.get("DISPLAY"):
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from app import jobs as jobs_module
-from app.jobs import Jobs, TimeLeft
+from app.jobs import queue as queue_module
+from app.jobs.queue import Jobs, TimeLeft
+from app.jobs.state import JobOrder, read_record
 from app.workers.job import arguments_of
 
 PATIENCE_MS = 60_000
@@ -39,7 +40,7 @@ say(clip=order["output"])
 
 @pytest.fixture
 def jobs(qtbot, tmp_path, monkeypatch):
-    monkeypatch.setattr(jobs_module, "program", lambda: (sys.executable, ["-c", WORK]))
+    monkeypatch.setattr(queue_module, "program", lambda: (sys.executable, ["-c", WORK]))
     made = Jobs(tmp_path / "jobs")
     made.seen = []
     made.changed.connect(made.seen.append)
@@ -52,7 +53,9 @@ def ended(qtbot, jobs: Jobs, identity: str):
     def state():
         return next(s for s in jobs.states if s.id == identity)
 
-    qtbot.waitUntil(lambda: state().state not in ("queued", "running"), timeout=PATIENCE_MS)
+    qtbot.waitUntil(
+        lambda: state().state not in ("queued", "running") and not jobs._jobs[identity].is_alive, timeout=PATIENCE_MS
+    )
     return state()
 
 
@@ -85,6 +88,75 @@ def test_a_running_job_is_stopped_and_the_next_one_begins(jobs, qtbot):
     jobs.stop(first)
     assert ended(qtbot, jobs, first).state == "stopped"
     assert ended(qtbot, jobs, third).state == "done"
+
+
+def test_a_paused_job_lets_the_next_one_begin_and_goes_on_behind_it(jobs, qtbot):
+    first = jobs.start("train", {"steps": 5, "ends": "waits"}, "A")
+    second = jobs.start("train", {"steps": 5, "ends": "waits"}, "B")
+    qtbot.waitUntil(lambda: jobs.states[0].stage == "Counting", timeout=PATIENCE_MS)
+    jobs.pause(first)
+    assert ended(qtbot, jobs, first).state == "paused"
+    qtbot.waitUntil(lambda: jobs.states[1].stage == "Counting", timeout=PATIENCE_MS)
+    jobs.resume(first)
+    assert [(s.id, s.state) for s in jobs.states] == [(second, "running"), (first, "queued")]
+    jobs.stop(second)
+    qtbot.waitUntil(lambda: jobs.states[1].stage == "Counting", timeout=PATIENCE_MS)
+    assert jobs.states[1].state == "running" and jobs.states[1].id == first
+
+
+def test_a_render_is_not_paused_since_it_would_begin_anew(jobs, qtbot):
+    identity = jobs.start("render", {"steps": 1, "ends": "well", "output": "x"}, "Clip")
+    jobs.pause(identity)
+    assert ended(qtbot, jobs, identity).state == "done"
+
+
+def test_what_follows_a_job_begins_when_it_is_done_and_can_be_changed_before(jobs, qtbot):
+    work = {"steps": 1, "ends": "well", "output": "x"}
+    then = [JobOrder("train", work, "B"), JobOrder("evaluate", work, "C")]
+    first = jobs.start("capture", work, "A", then)
+    jobs.replan(first, then[:1], True)
+    qtbot.waitUntil(lambda: [s.state for s in jobs.states] == ["done", "done"], timeout=PATIENCE_MS)
+    second = jobs.states[1]
+    assert (second.kind, second.title, second.before, second.then) == ("train", "B", (first,), ())
+    assert second.to_stage
+
+
+def test_what_follows_a_job_that_failed_does_not_begin(jobs, qtbot):
+    then = [JobOrder("train", {"steps": 1, "ends": "well"}, "B")]
+    assert ended(qtbot, jobs, jobs.start("capture", {"steps": 1, "ends": "fails"}, "A", then)).state == "failed"
+    assert len(jobs.states) == 1
+
+
+def test_jobs_of_a_window_that_closed_are_there_again_and_can_be_gone_on_with(jobs, qtbot, tmp_path):
+    done = jobs.start("render", {"steps": 1, "ends": "well", "output": "clip.mp4"}, "Clip")
+    ended(qtbot, jobs, done)
+    then = [JobOrder("train", {"steps": 1, "ends": "well", "output": "y"}, "B")]
+    cut = jobs.start("capture", {"steps": 1, "ends": "waits"}, "A", then, to_stage=True)
+    qtbot.waitUntil(lambda: jobs.states[1].stage == "Counting", timeout=PATIENCE_MS)
+    jobs.close()
+    jobs.wait_closed()
+    again = Jobs(tmp_path / "jobs")
+    assert [(s.id, s.state) for s in again.states] == [(done, "done"), (cut, "paused")]
+    assert again.states[0].result == Path("clip.mp4")
+    assert again.states[1].then == tuple(then) and again.states[1].to_stage
+    again._jobs[cut].path.write_text(json.dumps({"steps": 1, "ends": "well", "output": "x"}))
+    again.resume(cut)
+    qtbot.waitUntil(lambda: [s.state for s in again.states] == ["done"] * 3, timeout=PATIENCE_MS)
+    again.clear_ended()
+    assert again.states == [] and Jobs(tmp_path / "jobs").states == []
+
+
+def test_a_list_of_jobs_that_is_damaged_is_as_if_it_were_not_there(tmp_path):
+    good = {"id": "a", "kind": "train", "title": "A", "state": "done", "stage": "", "done": 1, "total": 1,
+            "message": "", "result": None, "log": "a.log", "order": {}, "values": {}, "then": [], "before": [],
+            "to_stage": False}  # fmt: skip
+    path = tmp_path / "jobs.json"
+    for rows in ([{**good, "state": "flying"}, good], [{**good, "then": [1]}, good], [7, good]):
+        path.write_text(json.dumps(rows))
+        assert [s.id for s in read_record(path)] == ["a"]
+    for text in ("", "{", '{"id": 1}', "null"):
+        path.write_text(text)
+        assert read_record(path) == []
 
 
 def test_time_left_follows_the_pace_of_the_stage():
@@ -122,7 +194,7 @@ def test_a_job_whose_window_dies_stops_like_ctrl_c(tmp_path):
     code = "import time\nfrom app.workers import job\nimport engine.__main__ as m\n" + STUBBED
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "a.order")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        cwd=Path(__file__).resolve().parents[2], text=True,
+        cwd=Path(__file__).resolve().parents[3], text=True,
     )  # fmt: skip
     assert child.stdout.readline().strip() == "working"
     child.stdin.close()
