@@ -40,10 +40,13 @@ TRACKS = {
     "lip_boxes": ("T", 4),  # square round the lips: y0, y1, x0, x1 in pixels
     "tracked": ("T",),  # 1 where a face was found, 0 where the values are interpolated
 }
-"""Arrays of `tracks.safetensors`; a letter is a free size. Optional: `points` [P, 3], head-surface start points, and
-`colors` [P, 3]; `gaze` [T, 4]; `pose` [T, 6] in `POSE_NAMES` order."""
+"""Arrays of `tracks.safetensors`; a letter is a free size. Optional: `points` [P, 3], head-surface start points, their
+`colors` [P, 3] and `point_shapes` [52, P, 3], how far each moves with each ARKit shape; `gaze` [T, 4]; `pose` [T, 6] in
+`POSE_NAMES` order."""
 
-OPTIONAL_TRACKS = {"points": ("P", 3), "colors": ("P", 3), "gaze": ("T", 4), "pose": ("T", 6)}
+OPTIONAL_TRACKS = {
+    "points": ("P", 3), "colors": ("P", 3), "point_shapes": (52, "P", 3), "gaze": ("T", 4), "pose": ("T", 6),
+}  # fmt: skip
 
 
 class DatasetInfo(BaseModel):

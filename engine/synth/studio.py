@@ -19,7 +19,8 @@ from engine.progress import Progress
 from engine.synth.casting import cast_head
 from engine.synth.performance import AUDIO_RATE_HZ, Performance, perform
 from engine.synth.renderer import HeadRenderer, Shot
-from engine.vocabulary import ACTION_UNITS
+from engine.synth.surface import surface_points
+from engine.vocabulary import ACTION_UNITS, ARKIT_52
 
 BACKGROUND = (0.42, 0.45, 0.49)
 N_POINTS = 40_000
@@ -79,6 +80,7 @@ def studio(
     fps: float = 25.0,
     seed: int | None = None,
     motion: CameraMotion | None = None,
+    with_shapes: bool = True,
 ) -> Iterator[Progress]:
     """Films one made person talking for `seconds` into the dataset `out`.
 
@@ -86,11 +88,13 @@ def studio(
         identity: a seed of the population, or the name of one of the cast.
         head, kit: the head model, and the folder of ICT-FaceKit for "ict" (see `casting.cast_head`).
         seed: of the performance and the camera; the person's own by default.
+        with_shapes: as for `film`.
     """
     model = cast_head(str(identity), head, kit)
     seed = zlib.crc32(model.person.encode()) if seed is None else seed
     yield Progress("Speaking", message=f"{model.person}, {seconds:g} s")
-    yield from film(model, perform(seconds, fps, seed), out, size=size, fps=fps, seed=seed, motion=motion)
+    yield from film(model, perform(seconds, fps, seed), out, size=size, fps=fps, seed=seed, motion=motion,
+                    with_shapes=with_shapes)  # fmt: skip
 
 
 def population(count: int, seconds: float, out: Path, *, first: int = 0, **options) -> Iterator[Progress]:
@@ -111,7 +115,7 @@ def population(count: int, seconds: float, out: Path, *, first: int = 0, **optio
     for seed in range(first, first + count):
         path = out / f"{seed:04d}.dataset"
         if not path.is_dir():
-            yield from studio(seed, seconds, path, **options)
+            yield from studio(seed, seconds, path, with_shapes=False, **options)
         yield Progress("Filming the population", seed - first + 1, count, values={"path": str(out)})
 
 
@@ -126,8 +130,12 @@ def film(
     motion: CameraMotion | None = None,
     light=None,
     threads: int | None = None,
+    with_shapes: bool = True,
 ) -> Iterator[Progress]:
     """Films a performance; the folder appears when it is complete.
+
+    Args:
+        with_shapes: how the start points move with the face goes into the tracks, too (12 MB).
 
     Yields:
         Progress per frame, the last with `values["path"]`.
@@ -157,7 +165,7 @@ def film(
             source={"studio": head.name, "person": head.person, "seed": seed, "sentences": performance.texts},
             licence=head.licence, notes=notes,
         )  # fmt: skip
-        write_tracks(folder, info, _tracks(head, performance, cameras, rows, seed))
+        write_tracks(folder, info, _tracks(head, performance, cameras, rows, seed, with_shapes))
     yield Progress("Filmed", n_frames, n_frames, values={"path": str(out)})
 
 
@@ -200,8 +208,10 @@ def _eye_aspect(marks: np.ndarray) -> np.ndarray:
     return np.array(ratios)
 
 
-def _tracks(head: HeadModel, performance: Performance, cameras: list[Camera], rows: list[dict], seed: int) -> dict:
-    points, colors = surface_points(head, N_POINTS, seed)
+def _tracks(
+    head: HeadModel, performance: Performance, cameras: list[Camera], rows: list[dict], seed: int, with_shapes: bool
+) -> dict:
+    surface = surface_points(head, N_POINTS, seed)
     n = len(rows)
     return {
         "times": performance.times.astype(np.float64),
@@ -213,40 +223,12 @@ def _tracks(head: HeadModel, performance: Performance, cameras: list[Camera], ro
         "landmarks": np.stack([row["landmarks"] for row in rows]).astype(np.float32),
         "lip_boxes": np.stack([row["lips"] for row in rows]).astype(np.float32),
         "tracked": np.ones(n, np.float32),
-        "points": points,
-        "colors": colors,
+        "points": surface.at(head.pose(np.zeros(len(ARKIT_52)))).astype(np.float32),
+        "colors": surface.colors,
+        **({"point_shapes": surface.shapes().astype(np.float16)} if with_shapes else {}),
         "pose": np.zeros((n, 6), np.float32),
         "gaze": np.zeros((n, 4), np.float32),
     }
-
-
-def surface_points(head: HeadModel, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Start points for splats over skin, eyes, teeth, clothes and hair: points and display colours, `[P, 3]` each."""
-    rng = np.random.default_rng(seed)
-    n_hair = [round(count * {"hair": 0.30, "brows": 0.02}.get(s.name, 0.01)) for s in head.strands]
-    corners = head.vertices[head.faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    middle = corners.mean(1)
-    weight = np.sqrt(area) * np.sqrt(area + 1e-12) ** 0.6
-    weight *= np.where(middle[:, 2] > 0.1, 1.6, 1.0) * np.where(middle[:, 1] < -0.95, 0.0, 1.0)
-    picked = rng.choice(len(head.faces), count - sum(n_hair), p=weight / weight.sum())
-    u = rng.random((len(picked), 2))
-    u = np.where(u.sum(1, keepdims=True) > 1, 1 - u, u)
-    b = np.stack([1 - u.sum(1), u[:, 0], u[:, 1]], 1)
-    faces = head.faces[picked]
-    points = [np.einsum("pk,pkc->pc", b, head.vertices[faces])]
-    colors = [np.einsum("pk,pkc->pc", b, head.materials.albedo[faces])]
-    for strands, n in zip(head.strands, n_hair):
-        flat = strands.points.reshape(-1, 3)
-        chosen = rng.choice(len(flat), n, p=_share(strands.opacity.ravel()))
-        points.append(flat[chosen])
-        colors.append(strands.color.reshape(-1, 3)[chosen])
-    display = np.clip(np.concatenate(colors), 0, 1) ** (1 / 2.2)
-    return np.concatenate(points).astype(np.float32), display.astype(np.float32)
-
-
-def _share(weights: np.ndarray) -> np.ndarray:
-    return weights / weights.sum()
 
 
 def _in_order(pool: ThreadPoolExecutor, function, jobs) -> Iterator:

@@ -54,6 +54,41 @@ def test_training_passes_canonical_rotations_scales_and_colours_on(toy_bust):
     assert not torch.equal(splats.means, model.splats["means"])
 
 
+def test_the_filmed_mesh_leads_until_the_networks_have_learnt_its_motion(toy_bust):
+    from engine.audio.encoders import make_encoder
+    from engine.capture.dataset import Dataset
+    from engine.methods.embedtalk import Config, begin
+    from engine.training.clip import Clip
+    from engine.training.trainer import configured
+
+    dataset = Dataset(toy_bust)
+    n_points = len(dataset.tracks["points"])
+    shapes = np.zeros((52, n_points, 3), np.float16)
+    shapes[:, ::2] = 0.01  # every other point follows every shape
+    dataset.tracks["point_shapes"] = shapes
+    dataset.tracks["arkit"] = np.full_like(dataset.tracks["arkit"], 0.1)
+    clip = Clip(dataset, make_encoder({"name": "mel"}), 1)
+    for _ in clip.load():
+        pass
+    model = begin(clip, configured(Config(), TOY_CONFIG | {"mesh_until": 10_000}), torch.device("cpu"))
+    sample = clip.sample(3)
+    filmed = 0.01 * float(clip.tracks["arkit"][3].sum())
+    moves = model.mesh.moves
+    model.hearing.by_chance = lambda time: model.hearing.codes(np.array([time]))[0]
+
+    def shift(at):
+        return (model.gaussians(sample, at).means - model.splats["means"]).detach()
+
+    assert 0 < moves.sum() < len(moves) and torch.equal(moves, model.tags["active"])
+    assert torch.allclose(shift(0.0)[moves], torch.full((int(moves.sum()), 3), filmed), atol=1e-4)
+    assert torch.equal(shift(0.0)[~moves], torch.zeros(int((~moves).sum()), 3))
+    own = shift(10_000.0)
+    assert filmed > 0 and own[moves].abs().max() > 1e-5
+    assert torch.allclose(shift(7_500.0)[moves], 0.5 * own[moves] + 0.5 * filmed, atol=1e-4)
+    model.losses(sample.target, sample, 0.0)["mesh"].backward()
+    assert model.splats["embeddings"].grad.abs().sum() > 0
+
+
 def test_motion_costs_something_in_a_tracked_clip_and_nothing_where_its_cause_is_known(toy_dataset):
     from engine.audio.encoders import make_encoder
     from engine.capture.dataset import Dataset
