@@ -1,20 +1,25 @@
-"""Makes the pictures of this folder: the house head from five views, its 52 expressions, sampled people, the cast, and
-the people made on ICT-FaceKit (where the kit is found, see `engine.paths.find_ict_facekit`).
+"""Makes the pictures of this folder: the house head from five views, its 52 expressions, sampled people, the cast,
+the people made on ICT-FaceKit (where the kit is found, see `engine.paths.find_ict_facekit`), and the default avatars
+as trained: a row each.
 
-Run from the repository: `python docs/head/make.py [views expressions people cast ict ict_cast]`.
+Run from the repository: `python docs/head/make.py [views expressions people cast ict ict_cast avatars]`.
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
+from engine.avatar import load_avatar
 from engine.camera import Orbit
 from engine.heads.house import HouseHead
+from engine.paths import ASSETS
 from engine.synth.casting import FACES, cast_head
 from engine.synth.population import CAST, person
 from engine.synth.renderer import HeadRenderer, Shot
+from engine.training.thumbnail import rendered_layers
 from engine.vocabulary import ARKIT_52
 
 HERE = Path(__file__).parent
@@ -43,6 +48,7 @@ def picture(
 
 
 def on_backdrop(shot: Shot) -> np.ndarray:
+    """Anything with a premultiplied `color` `[S, S, 3]` and an `alpha` `[S, S]`, uint8."""
     size = shot.alpha.shape[0]
     y, x = np.mgrid[0:size, 0:size] / size
     glow = np.exp(-(((x - 0.5) / 0.42) ** 2 + ((y - 0.42) / 0.45) ** 2))[..., None]
@@ -103,13 +109,30 @@ def ict_cast() -> Image.Image:
     return sheet([_portrait(name, "ict") for name in FACES], 4, [identity.name for identity in FACES.values()])
 
 
+def avatars() -> Image.Image:
+    """Each default avatar from the front, from 30 degrees on all four sides, with its mouth open and its eyes shut."""
+    made = []
+    for path in sorted((ASSETS / "avatars").glob("*.avatar")):
+        avatar = load_avatar(path)
+        looks = [({}, *view) for view in ((0, 0), (30, 0), (-30, 0), (0, 30), (0, -30))]
+        looks += [({"au.26": 1.0}, 14, 2), ({"au.45l": 1.0, "au.45r": 1.0}, 14, 2)]
+        for values, azimuth, elevation in looks:
+            controls = avatar.schema.rest()
+            for name, value in values.items():
+                controls[name] = min(value, avatar.schema.specs[avatar.schema.index(name)].high)
+            camera = Orbit((0.0, -0.1, 0.0), azimuth, elevation, 4.1).camera(360, 360)
+            with torch.no_grad():
+                made.append(on_backdrop(rendered_layers(avatar.deform(avatar.animate(controls), camera), camera)))
+    return sheet(made, 7)
+
+
 def _portrait(who: str, head: str = "house") -> np.ndarray:
     return picture(HeadRenderer(cast_head(who, head)), FRIENDLY, 16, 3, 420)
 
 
 def main() -> None:
     makers = {"views": views, "expressions": expressions, "people": people, "cast": cast, "ict": ict,
-              "ict_cast": ict_cast}  # fmt: skip
+              "ict_cast": ict_cast, "avatars": avatars}  # fmt: skip
     for name in sys.argv[1:] or makers:
         page = (
             makers[name]().quantize(255, dither=Image.Dither.FLOYDSTEINBERG)
