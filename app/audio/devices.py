@@ -170,6 +170,10 @@ class SoundSystem:
         """
         return None if device.key.startswith(_PORTAUDIO_KEY) else pulse.latency_ms(device.key)
 
+    def output_latency_ms(self, device: AudioDevice) -> float | None:
+        """What is buffered of this process's stream on an output now, by the sound server's word; None without one."""
+        return None if device.key.startswith(_PORTAUDIO_KEY) else pulse.output_latency_ms(device.key)
+
     def _has_news(self, sounddevice: ModuleType) -> bool:
         now = time.monotonic()
         if (

@@ -58,6 +58,24 @@ def latency_ms(key: str) -> float | None:
     return row["latency"]["actual"] / 1000 if row is not None else None
 
 
+def output_latency_ms(key: str) -> float | None:
+    """What lies between this process's newest sample for a sink and its leaving, None when the server does not know.
+
+    A sink without hardware, such as a cable, hands on at once what it takes from a stream's buffer.
+    """
+    sinks, streams = _ask("list", "sinks"), _ask("list", "sink-inputs")
+    if not isinstance(sinks, list) or not isinstance(streams, list):
+        return None
+    sink = next((row for row in sinks if row["name"] == key), None)
+    mine = str(os.getpid())
+    for row in reversed(streams):
+        is_mine = row["properties"].get("application.process.id") == mine
+        if sink is not None and is_mine and row["sink"] == sink["index"]:
+            beyond = row["sink_latency_usec"] if "HARDWARE" in sink["flags"] else 0.0
+            return (row["buffer_latency_usec"] + beyond) / 1000
+    return None
+
+
 @contextlib.contextmanager
 def stream_on(kind: str, key: str) -> Iterator[None]:
     """Within this, a stream opened through ALSA's `pulse` device goes to the source or sink `key`."""

@@ -1,10 +1,13 @@
 """The sound process: microphone into the voice ring, output ring to the loudspeaker, and word of how they fare.
 
 Requests, one JSON object a line: `{"do": "use_input", "name": NAME}` and `use_output` (a name from `devices`; null for
-the system's default), `stop_input`, `stop_output`, `{"do": "mute", "is_muted": BOOL}`, `list`, `quit`.
+the system's default), `stop_input`, `stop_output`, `{"do": "mute", "is_muted": BOOL}`, `list`, `quit`; for the virtual
+camera's voice `{"do": "use_cable", "name": NAME, "is_played": BOOL}`, `{"do": "delay_cable", "delay_ms": MS}` and
+`stop_cable`.
 
 Events: `ready`; `devices` {devices}; `opened` and `back` {kind, name, rate_hz, channels, latency_ms, is_default};
-`lost` {kind, name, sentence}; `silent` {is_silent, sentence}; `error` {kind, sentence}; `heartbeat` {input, output}.
+`lost` {kind, name, sentence}; `silent` {is_silent, sentence}; `error` {kind, sentence}; `heartbeat` {input, output,
+cable}. A kind is `input`, `output` or `cable`.
 """
 
 import argparse
@@ -17,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.audio.cable_keeper import CableKeeper
 from app.audio.devices import AudioDevice, SoundSystem
 from app.audio.input_keeper import InputKeeper
 from app.audio.output_keeper import OutputKeeper
@@ -67,6 +71,7 @@ class SoundProcess:
         self._ring = _voice_ring(folder)
         self.input = InputKeeper(self._system, self._ring, lines.say)
         self.output = OutputKeeper(self._system, folder / OUTPUT_RING, lines.say)
+        self.cable = CableKeeper(self._system, folder, lines.say)
         self._watcher: ServerWatcher | None = None
         self._devices: list[AudioDevice] | None = None
         self._heartbeat_at = 0.0
@@ -86,6 +91,7 @@ class SoundProcess:
         finally:
             self.input.stop()
             self.output.stop()
+            self.cable.stop()
             if self._watcher is not None:
                 self._watcher.close()
             self._ring.close()
@@ -98,9 +104,11 @@ class SoundProcess:
             self._look_at_devices()
         self.input.tick()
         self.output.tick()
+        self.cable.tick()
         if self.ticked_at - self._heartbeat_at >= HEARTBEAT_SECONDS:
             self._heartbeat_at = self.ticked_at
-            self._lines.say_newest("heartbeat", input=self.input.counts(), output=self.output.counts())
+            counts = {part.KIND: part.counts() for part in (self.output, self.cable)}
+            self._lines.say_newest("heartbeat", input=self.input.counts(), **counts)
 
     def _obey(self, request: dict[str, Any]) -> None:
         action = request.get("do")
@@ -112,6 +120,12 @@ class SoundProcess:
             self.output.use(request.get("name"))
         elif action == "stop_output":
             self.output.stop()
+        elif action == "use_cable":
+            self.cable.use_ring(request.get("name"), bool(request.get("is_played", False)))
+        elif action == "delay_cable":
+            self.cable.set_delay_ms(float(request.get("delay_ms", 0.0)))
+        elif action == "stop_cable":
+            self.cable.stop()
         elif action == "mute":
             self._ring.is_muted = bool(request.get("is_muted", True))
         elif action == "list":
@@ -133,7 +147,8 @@ class SoundProcess:
             self._devices = devices
             self._lines.say("devices", devices=[device.to_json() for device in devices])
         if devices:
-            self.input.devices_changed(devices)
+            for part in (self.input, self.output, self.cable):
+                part.devices_changed(devices)
 
 
 class _StuckGuard:
