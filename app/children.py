@@ -16,6 +16,7 @@ RESTART_DELAYS_MS = (0, 300, 1000, 3000, 8000)
 
 RESTART_WINDOW_S = 60.0
 CLOSE_S = 3.0
+IS_POSIX = os.name == "posix"
 MAX_LOG_BYTES = 1 << 20
 
 
@@ -115,6 +116,8 @@ class Child(QObject):
         """Sends a request; while it does not run nothing is sent, `began` then tells when to say it all again."""
         if self._process is not None and self.state in ("starting", "running"):
             self._process.write(json.dumps({"do": do, **fields}).encode() + b"\n")
+            if IS_POSIX and self._process.state() == QProcess.ProcessState.Running:
+                self._process.waitForBytesWritten(0)  # now, as far as the pipe has room, not after the next painting
 
     def close(self) -> None:
         """Lets it end by itself, for a moment; then ends it."""

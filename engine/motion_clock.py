@@ -1,12 +1,14 @@
 """Which moment of the sound the face shows: behind the newest sound by the look-ahead, and how that dial turns."""
 
 import math
+from collections import deque
 
 SLEW = 0.5
 """Seconds of delay gained or lost a second: while the dial turns, motion runs at half or one and a half times speed."""
 
-LAG_FALL_S = 2.0
-"""Time constant with which a lag that is no longer seen is forgotten."""
+N_LAGS = 64
+COVERED = 0.9
+"""Part of the newest frames whose lateness the delay covers; the others show the newest that is known."""
 
 LAG_MAX_S = 0.25
 """A stall longer than this is a loss of sound, not a lag to wait for."""
@@ -15,16 +17,17 @@ LAG_MAX_S = 0.25
 class MotionClock:
     """Keeps motion a steady delay behind the sound's clock: the look-ahead, and how late features arrive.
 
-    Features arrive in steps of 20 ms and a little irregularly. The delay covers their lateness as seen lately, so that
-    the sound a driver may look ahead to is known for every frame; it changes at a bounded rate, so that turning the
-    dial while talking bends time a little instead of tearing it.
+    Features arrive in steps and a little irregularly. The delay covers what nine frames in ten wait for them, so that
+    the sound a driver may look ahead to is known and motion is even; the odd frame that finds its features later still
+    holds motion back for its own sake, not for the seconds after it. Both happen at a bounded rate, as does the dial,
+    so that time is bent a little instead of torn.
     """
 
     def __init__(self, look_ahead_ms: float) -> None:
         self._look_ahead_s = look_ahead_ms * 1e-3
-        self._lag = 0.0
+        self._lags: deque[float] = deque(maxlen=N_LAGS)
         self._delay = self._look_ahead_s
-        self._time = -math.inf
+        self._time = self._motion = -math.inf
         self._is_settled = False
 
     @property
@@ -48,27 +51,38 @@ class MotionClock:
         step = time - self._time
         if not 0.0 <= step < 1.0:  # the first frame, or another sound: nothing to ease from
             self._restart(time, newest, look_ahead_ms)
-            return time - self._delay
+            return self._motion
         self._time = time
-        self._follow_lag(time - newest, step)
+        is_lag = self._note(time - newest)
         most = SLEW * step
         towards = look_ahead_ms * 1e-3 - self._look_ahead_s
         self._look_ahead_s += min(most, max(-most, towards))
-        target = self._look_ahead_s + self._lag
+        target = self._look_ahead_s + self._usual_lag()
         if not self._is_settled:
             self._delay, self._is_settled = target, math.isfinite(newest)
+            self._motion = time - step - self._delay
         self._delay += min(most, max(-most, target - self._delay))
-        return time - self._delay
+        wanted = time - self._delay
+        if is_lag:
+            wanted = min(wanted, newest - self._look_ahead_s)
+        self._motion = min(max(wanted, self._motion + step - most), self._motion + step + most)
+        return self._motion
 
     def _restart(self, time: float, newest: float, look_ahead_ms: float) -> None:
         self._time = time
         self._look_ahead_s = look_ahead_ms * 1e-3
-        lag = time - newest
-        self._is_settled = 0.0 <= lag < LAG_MAX_S
-        self._lag = lag if self._is_settled else 0.0
-        self._delay = self._look_ahead_s + self._lag
+        self._lags.clear()
+        self._is_settled = self._note(time - newest)
+        self._delay = self._look_ahead_s + self._usual_lag()
+        self._motion = time - self._delay
 
-    def _follow_lag(self, lag: float, step: float) -> None:
-        """An envelope: up at once, down slowly; what cannot be a lag (silence, a lost device) leaves it alone."""
-        if 0.0 <= lag < LAG_MAX_S:
-            self._lag = max(lag, self._lag + (lag - self._lag) * min(1.0, step / LAG_FALL_S))
+    def _note(self, lag: float) -> bool:
+        """Whether this is a lag: what cannot be one (silence, a lost device) leaves the delay alone."""
+        is_lag = 0.0 <= lag < LAG_MAX_S
+        if is_lag:
+            self._lags.append(lag)
+        return is_lag
+
+    def _usual_lag(self) -> float:
+        lags = sorted(self._lags)
+        return lags[min(len(lags) - 1, int(COVERED * len(lags)))] if lags else 0.0

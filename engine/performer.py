@@ -1,5 +1,6 @@
 """The live line of one avatar: sound in, frames out. The same in the app, in scripts, in tests and in renders."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -160,14 +161,19 @@ class Performer:
             mixed.range_inside, stage.ms,
         )  # fmt: skip
 
-    def picture(self, moment: Moment, camera: Camera, out: np.ndarray | None = None) -> Frame:
-        """Draws a moment."""
+    def picture(
+        self, moment: Moment, camera: Camera, out: np.ndarray | None = None,
+        is_outdated: Callable[[], bool] | None = None,
+    ) -> Frame | None:  # fmt: skip
+        """Draws a moment; `is_outdated` is asked before the rasterizer's work, and None returned if it is."""
         stage = StageClock()
         stage.ms.update(moment.stages_ms)
         with stage("deform"):
             layers, state = self._deformed(moment.controls, camera)
             if self.view is not None:
                 layers = self.view.layers(layers, moment.controls, camera, state)
+        if is_outdated is not None and is_outdated():
+            return None
         with stage("raster"):
             look = {"hard_edged": True} if self.view is not None and self.view.is_hard_edged else {}
             rendered = self.rasterizer.render(layers, camera, **look)

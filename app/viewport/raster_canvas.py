@@ -61,7 +61,7 @@ class RasterCanvas(QWidget):
             self._view = view
             return
         self._view = view
-        self.update()
+        self.repaint()  # now: an update would wait for whatever else this frame moves in the window
 
     def paintEvent(self, event: QPaintEvent) -> None:
         start = time.perf_counter()

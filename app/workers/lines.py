@@ -4,9 +4,11 @@ import contextlib
 import io
 import json
 import os
+import select
 import sys
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 MAX_LINE_BYTES = 64 << 20
@@ -27,7 +29,8 @@ class Lines:
         self._newest: dict[str, dict[str, Any]] = {}
         self._something_in = threading.Event()
         self._out = threading.Condition()
-        self._is_ending = False
+        self._is_writing = self._is_ending = False
+        self._has_room = _room_of(sink)
         self.is_closed = False
         self._reader = threading.Thread(target=self._read, name="requests", daemon=True)
         self._writer = threading.Thread(target=self._write, name="events", daemon=True)
@@ -50,6 +53,10 @@ class Lines:
             taken.append(self._requests.popleft())
         return taken
 
+    def has(self, *actions: str) -> bool:
+        """Whether a request of one of these kinds waits to be taken."""
+        return any(request.get("do") in actions for request in tuple(self._requests))
+
     def wait(self, seconds: float) -> bool:
         """Sleeps until a request comes or the time is over; True when there is something to take (or the end)."""
         return self._something_in.wait(max(0.0, seconds))
@@ -62,9 +69,19 @@ class Lines:
             self._out.notify()
 
     def say_newest(self, event: str, **fields: Any) -> None:
-        """Sends an event that replaces an unsent one of the same name."""
+        """Sends an event that replaces an unsent one of the same name; at once where the pipe has room for it.
+
+        The thread that writes would first have to be woken and be given the interpreter, for which a picture that is
+        ready should not wait.
+        """
+        row = {"event": event, **fields}
         with self._out:
-            self._newest[event] = {"event": event, **fields}
+            if not (self._events or self._newest or self._is_writing) and self._has_room():
+                text = _text([row])
+                if len(text) <= select.PIPE_BUF:
+                    self._write_out(text)
+                    return
+            self._newest[event] = row
             self._out.notify()
 
     def close(self) -> None:
@@ -88,6 +105,7 @@ class Lines:
     def _write(self) -> None:
         while True:
             with self._out:
+                self._is_writing = False
                 while not (self._events or self._newest or self._is_ending):
                     self._out.wait()
                 batch = [*self._events, *self._newest.values()]
@@ -95,13 +113,31 @@ class Lines:
                 self._newest.clear()
                 if not batch:
                     return
-            text = "".join(json.dumps(event) + "\n" for event in batch)
-            try:
-                _write_all(self._sink, text.encode())
-            except OSError:
-                self.is_closed = True
-                self._something_in.set()
+                self._is_writing = True
+            if not self._write_out(_text(batch)):
                 return
+
+    def _write_out(self, text: bytes) -> bool:
+        try:
+            _write_all(self._sink, text)
+        except OSError:
+            self.is_closed = True
+            self._something_in.set()
+            return False
+        return True
+
+
+def _text(rows: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _room_of(sink: BinaryIO) -> Callable[[], bool]:
+    """What tells whether a pipe takes a short line without blocking; nothing does on Windows."""
+    if not hasattr(select, "poll") or not hasattr(select, "PIPE_BUF"):
+        return lambda: False
+    poll = select.poll()
+    poll.register(sink, select.POLLOUT)
+    return lambda: any(events & select.POLLOUT for _, events in poll.poll(0))
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""How often and how large the performer draws: a steady rate without spinning, and a size the machine can hold."""
+"""When and how large the performer draws: a steady rate that follows the sound, and a size the machine can hold."""
 
 import math
 from collections import deque
@@ -9,6 +9,15 @@ PIXELS_SHARE = 0.5
 
 PER_PIXEL = 0.65
 """Part of a full picture's drawing that goes with its area; the rest goes with the Gaussians."""
+
+POLL_S = 0.0003
+"""How often it is looked whether a block has come when it should have."""
+
+LATE_S = 0.003
+"""A block later than this is not waited for."""
+
+MOST_AWAITED_S = 0.006
+"""A frame waits no longer than this for sound."""
 
 
 class Pace:
@@ -27,10 +36,15 @@ class Pace:
         """How long to sleep until the next frame is due."""
         return max(0.0, self._due - now)
 
-    def began(self, now: float) -> None:
-        """A frame begins: the next one is due a period after this one was; after now if it is late, or early."""
+    def began(self, now: float, is_with_sound: bool = False) -> None:
+        """A frame begins: the next one is due a period after this one was; after now if it is late, or early.
+
+        Args:
+            is_with_sound: it began when it did because sound came; the next one is due a period after now.
+        """
         period = 1.0 / self.rate_hz
-        self._due = self._due + period if 0 <= now - self._due < period else now + period
+        is_steady = not is_with_sound and 0 <= now - self._due < period
+        self._due = self._due + period if is_steady else now + period
 
     def shown(self, now: float) -> None:
         self._shown.append(now)
@@ -38,6 +52,35 @@ class Pace:
     def fps(self, now: float) -> float:
         """Frames shown in the last second."""
         return float(sum(1 for moment in self._shown if now - moment <= 1.0))
+
+
+class Beat:
+    """When sound comes: blocks at even distances, of which the next one is foreseen.
+
+    A frame that begins right after a block has come knows what the face does now; one that begins right before shows
+    what was known a block earlier. So a frame waits for the block that is nearer than the newest one is old.
+    """
+
+    _FOLLOW = 0.1
+
+    def __init__(self, period_s: float = 0.01) -> None:
+        self._period_s, self._came_at = period_s, -math.inf
+
+    def came(self, at: float, period_s: float) -> None:
+        """Sound came; its blocks hold so many seconds each."""
+        self._came_at = at
+        self._period_s += self._FOLLOW * (period_s - self._period_s)
+
+    def next_in_s(self, now: float) -> float:
+        """Seconds until the next block should come, `POLL_S` while it is late; inf when none is expected any more."""
+        wait_s = self._came_at + self._period_s - now
+        if wait_s < -LATE_S:
+            return math.inf
+        return max(wait_s, POLL_S)
+
+    def is_awaited(self, now: float) -> bool:
+        """Whether a frame had better begin with the next block."""
+        return self.next_in_s(now) < min(now - self._came_at, MOST_AWAITED_S)
 
 
 class Hand:

@@ -17,6 +17,8 @@ USUAL_OUTPUT_MS = 60.0
 
 BACKEND_VARIABLE = "MOUTHPIECE_BACKEND"
 NO_STAGE_PERIOD_S = 0.03
+SWITCH_S = 0.0005
+"""How long the loop may keep the interpreter from the threads that take requests and play files."""
 LOOK_FIELDS = ("values", "muted", "soloed", "strengths", "guard", "lip_gain", "smoothing_ms", "look_ahead_ms",
                "is_idle", "settings", "joins", "shapes")  # fmt: skip
 
@@ -36,6 +38,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rate", type=float, default=60.0)
     arguments = parser.parse_args(argv)
     lines = Lines.of_process()
+    sys.setswitchinterval(SWITCH_S)
     _share_cores()
     process = PerformerProcess(
         arguments.folder, lines, _named(arguments.loader), _named(arguments.rasterizer), arguments.rate
@@ -347,9 +350,9 @@ class PerformerProcess:
     def _show(self) -> None:
         now = time.perf_counter()
         if self.stage.performer is not None and self.stage.is_due(now):
-            self.stage.pace.began(now)
+            self.stage.pace.began(now, is_with_sound=self._voice.is_live)
             n_drawn = self.stage.n_drawn
-            moment = self.stage.tick()
+            moment = self.stage.tick(self._is_hand_waiting)
             self._rival.follow(self.stage, self.stage.n_drawn > n_drawn)
             self._head.name_unit(moment, self._voice.clock.wall_at)
             self._records.append(
@@ -366,13 +369,18 @@ class PerformerProcess:
             self._film.follow(self._file)
             self._lines.say_newest("alive", drift_ppm=round(self._voice.clock.drift_ppm, 1))
 
+    def _is_hand_waiting(self) -> bool:
+        return self._lines.has("look", "view")
+
     def _rest(self) -> None:
         if self.stage.performer is None:
             self._lines.wait(NO_STAGE_PERIOD_S)
             return
-        wait_s = self.stage.pace.wait_s(time.perf_counter())
-        if wait_s > 0:
-            self._lines.wait(wait_s)
+        now = time.perf_counter()
+        wait_s, is_awaited = self.stage.pace.wait_s(now), self._voice.is_awaited(now)
+        if wait_s > 0 or is_awaited:  # sound is heard as it comes, so that the frame finds little left to do
+            sound_s = self._voice.next_in_s(now)
+            self._lines.wait(sound_s if is_awaited else min(wait_s, sound_s))
 
     def _sound_delay_s(self) -> float:
         """How much later than the face a file's sound should be given to the loudspeaker, to come out in sync."""

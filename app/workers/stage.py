@@ -1,6 +1,7 @@
 """The avatar on stage in the performer process: what the window asked to see, drawn into the frame slots."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,10 +126,16 @@ class Stage:
         """A slider or the camera was moved by hand: it is answered at once, smaller if that is what it takes."""
         self._hand.moved(time.perf_counter())
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether a hand or the window changed something that no picture shows yet."""
+        return self._drawn is None or self._drawn[0] != self.look.version
+
     def is_due(self, now: float) -> bool:
-        """Whether the next round is due: by its rate, or because something waits to be shown and the window is free."""
-        is_asked = self._drawn is None or self._drawn[0] != self.look.version
-        return self.pace.wait_s(now) <= 0 or (is_asked and self._frames.n_unread == 0)
+        """Whether the next round is due: because something waits to be shown, or by its rate and with the sound."""
+        if self.is_asked and self._frames.n_unread < MAX_UNREAD:
+            return True
+        return self.pace.wait_s(now) <= 0 and not self._voice.is_awaited(now)
 
     def apply_look(self) -> None:
         """Brings the performer in line with the look after a request changed it; a new picture follows."""
@@ -186,8 +193,13 @@ class Stage:
         layers = performer.avatar.deform(performer.avatar.animate(controls, performer.mixer.settings), camera)
         return performer.edits.apply(layers) if performer.edits is not None else layers
 
-    def tick(self) -> Moment | None:
-        """One round of the picture loop: the moment as it now is, drawn and published if anything has changed."""
+    def tick(self, is_hand_waiting: Callable[[], bool] = lambda: False) -> Moment | None:
+        """One round of the picture loop: the moment as it now is, drawn and published if anything has changed.
+
+        Args:
+            is_hand_waiting: whether a hand has moved since; a picture that answers no hand is then given up before it
+                is rasterized, for the next one to answer sooner.
+        """
         if self.performer is None:
             return None
         now = time.perf_counter()
@@ -195,9 +207,9 @@ class Stage:
         self._log_latency_of_sound(moment, now)
         if not self._is_still(moment):
             if self._frames.n_unread < MAX_UNREAD or now - self._drawn_at > UNSEEN_PERIOD_S:
-                self._draw(moment, now, self._size(now))
+                self._draw(moment, now, self._size(now), None if self.is_asked else is_hand_waiting)
         elif not self._is_sharp and now - self._drawn_at > SHARPEN_AFTER_S:
-            self._draw(moment, now, self._full_size())
+            self._draw(moment, now, self._full_size(), is_hand_waiting)
         elif now - self._published_at >= METER_PERIOD_S and self._voice.is_live:
             self._published_at = now
             self._frames.repeat(self._figures(moment, now))
@@ -252,19 +264,23 @@ class Stage:
 
     def _is_still(self, moment: Moment) -> bool:
         """Whether the picture drawn last still shows this moment."""
-        if self._drawn is None or self._drawn[0] != self.look.version:
+        if self.is_asked:
             return False
         values = moment.controls.values
         if self._film_index(moment) != self._drawn_frame:
             return False
         return len(values) == len(self._drawn[1]) and np.abs(values - self._drawn[1]).max() <= STILL
 
-    def _draw(self, moment: Moment, now: float, size: tuple[int, int]) -> None:
+    def _draw(
+        self, moment: Moment, now: float, size: tuple[int, int], is_outdated: Callable[[], bool] | None = None
+    ) -> None:
         width, height = size
         self._fit_background(width, height)
         index, film = self._film_index(moment), self.look.film
         camera = self.orbit.camera(width, height) if index is None else film.camera(index, width, height)
-        frame = self.performer.picture(moment, camera, self._frames.claim(width, height))
+        frame = self.performer.picture(moment, camera, self._frames.claim(width, height), is_outdated)
+        if frame is None:
+            return
         if self.camera_out is not None:
             self.camera_out.show(frame.image)
         done = time.perf_counter()

@@ -1,7 +1,10 @@
 """From the voice ring to blocks the performer hears: resampled to 16 kHz, filtered, gained, gated, timed by count."""
 
+import math
+
 import numpy as np
 
+from app.workers.pace import Beat
 from engine.audio.block import SAMPLE_RATE_HZ, Block
 from engine.audio.resample import Resampler
 from engine.audio.ring import SampleRing, SourceState
@@ -20,6 +23,7 @@ class VoiceLine:
     Attributes:
         clock: the sound's time against the wall's.
         voice: gain, gate and meter, to be set at any time.
+        beat: when blocks come.
         newest_wall: perf_counter seconds at which the newest sample read was in the air, -inf before the first.
         offset_ms: by how much pictures are dated later than the voice they stand for, as takes and whatever else goes
             out keep the two: the sound's clock against the ring's, 0 but for drift that is still being followed.
@@ -29,11 +33,14 @@ class VoiceLine:
     def __init__(self, ring: SampleRing) -> None:
         self.clock = SoundClock()
         self.voice = Voice()
+        self.beat = Beat()
         self.newest_wall = -np.inf
         self.offset_ms = 0.0
         self._ring = ring
         self._cursor = ring.written
         self._generation = ring.generation
+        self._was_live = False
+        self._n_blocks = ring.n_blocks
         self.n_streams = 0
         self._resampler: Resampler | None = None
         self._begin_time = 0.0  # sound time that the resampler's first output stands for
@@ -52,6 +59,14 @@ class VoiceLine:
     def lost_samples(self) -> int:
         return self._ring.lost_samples
 
+    def is_awaited(self, now: float) -> bool:
+        """Whether sound is about to come that a frame had better begin with."""
+        return self.is_live and self.beat.is_awaited(now)
+
+    def next_in_s(self, now: float) -> float:
+        """Seconds until there is something to read, inf when nothing is expected."""
+        return self.beat.next_in_s(now) if self.is_live else math.inf
+
     def read(self) -> Block | None:
         """All sound that is new since the last call, None when there is none."""
         rate = self._ring.rate_hz
@@ -67,6 +82,7 @@ class VoiceLine:
         if self._resampler is None:
             self._begin(first, rate)
         self._cursor = first + len(raw)
+        self._follow_beat(len(raw) / rate)
         self.newest_wall = self._ring.time_of(self._cursor)
         samples = self._resampler.push(raw)
         if not len(samples):
@@ -82,6 +98,14 @@ class VoiceLine:
             self._generation = self._ring.generation
             self._cursor = max(self._cursor, self._ring.first_of_generation)
             self._resampler = None
+        if self.is_live and not self._was_live:  # silence kept the time till now: the source's own blocks begin
+            self._resampler = None
+        self._was_live = self.is_live
+
+    def _follow_beat(self, seconds: float) -> None:
+        n_blocks = self._ring.n_blocks
+        self.beat.came(self._ring.heartbeat_ns * 1e-9, seconds / max(1, n_blocks - self._n_blocks))
+        self._n_blocks = n_blocks
 
     def _begin(self, first: int, rate: float) -> None:
         self.n_streams += 1

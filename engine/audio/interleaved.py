@@ -11,6 +11,7 @@ from engine.audio.block import SAMPLE_RATE_HZ, SAMPLES_PER_FEATURE, AudioEncoder
 from engine.audio.encoders import encoder_row, make_encoder
 
 N_PHASES = 2
+_HALF = SAMPLES_PER_FEATURE // N_PHASES
 LIGHT = ("mel", "phones")
 """Encoders of which a second one costs next to nothing."""
 
@@ -28,6 +29,10 @@ def n_phases(encoder: AudioEncoder) -> int:
 class InterleavedEncoder:
     """Two encoders of a kind on one stream, for `FeatureHistory(..., n_phases=2)`.
 
+    Sound comes in blocks, mostly of 10 ms. The features' grid is laid so that the end of the first block completes one,
+    its encoder's look-ahead included; then every block of 10 ms does, and none waits for a part of the block after it.
+    For that the stream's first moments, less than 10 ms, are not heard.
+
     Args:
         first, second: new encoders, equal to each other; `second` hears everything but the first 10 ms.
     """
@@ -35,17 +40,20 @@ class InterleavedEncoder:
     def __init__(self, first: AudioEncoder, second: AudioEncoder) -> None:
         self._phases = first, second
         self.name, self.n_features, self.look_ahead_ms = first.name, first.n_features, first.look_ahead_ms
-        self._n_skipped = 0
+        self._n_unheard = [0, 0]  # samples that each has still to leave out
+        self._has_begun = False
 
     def row(self) -> dict[str, Any]:
         return encoder_row(self._phases[0])
 
     def push(self, block: Block) -> Features:
         """Takes the next sound; gives the features of both that became final, in the order of their times."""
-        skipped = min(SAMPLES_PER_FEATURE // N_PHASES - self._n_skipped, len(block.samples))
-        self._n_skipped += skipped
-        rest = Block(block.samples[skipped:], block.time + skipped / SAMPLE_RATE_HZ)
-        first, second = self._phases[0].push(block), self._phases[1].push(rest)
+        if not self._has_begun and len(block.samples):
+            self._has_begun = True
+            n_ahead = round(self.look_ahead_ms * 1e-3 * SAMPLE_RATE_HZ)
+            n_left_out = (len(block.samples) - n_ahead) % _HALF
+            self._n_unheard = [n_left_out, n_left_out + _HALF]
+        first, second = (self._push(phase, block) for phase in range(N_PHASES))
         if not len(first) or not len(second):
             return first if len(first) else second
         times = np.concatenate([first.times, second.times])
@@ -59,4 +67,9 @@ class InterleavedEncoder:
     def reset(self) -> None:
         for phase in self._phases:
             phase.reset()
-        self._n_skipped = 0
+        self._has_begun = False
+
+    def _push(self, phase: int, block: Block) -> Features:
+        n = min(self._n_unheard[phase], len(block.samples))
+        self._n_unheard[phase] -= n
+        return self._phases[phase].push(Block(block.samples[n:], block.time + n / SAMPLE_RATE_HZ))

@@ -25,6 +25,33 @@ def test_the_delay_is_steady_once_it_has_settled():
     assert np.ptp((times - motion)[60:]) < 0.005
 
 
+def test_a_frame_that_finds_its_features_late_holds_back_only_itself():
+    clock = MotionClock(0)
+    run(clock, 0.0, 2.0, 0, newest=lambda t: t - 0.009, fps=50)
+    assert clock.at(2.0, 2.0 - 0.019, 0) == pytest.approx(2.0 - 0.019)
+    assert clock.at(2.02, 2.02 - 0.009, 0) == pytest.approx(2.02 - 0.009)
+    assert clock.delay_s == pytest.approx(0.009)
+
+
+@pytest.mark.parametrize("look_ahead_ms", [0, 40])
+def test_what_a_driver_may_look_ahead_to_is_known_however_late_a_block_is(look_ahead_ms):
+    clock = MotionClock(look_ahead_ms)
+    rng = np.random.default_rng(0)
+    for i in range(500):
+        time = i / 50
+        newest = time - 0.009 - (0.009 if rng.random() < 0.05 else 0.0)
+        assert clock.at(time, newest, look_ahead_ms) + 1e-3 * look_ahead_ms <= newest + 1e-9
+
+
+def test_frames_that_all_come_later_are_followed():
+    clock = MotionClock(0)
+    run(clock, 0.0, 2.0, 0, newest=lambda t: t - 0.009)
+    run(clock, 2.0, 1.0, 0, newest=lambda t: t - 0.015)
+    assert clock.delay_s == pytest.approx(0.015)
+    run(clock, 3.0, 2.0, 0, newest=lambda t: t - 0.009)
+    assert clock.delay_s == pytest.approx(0.009)
+
+
 def test_the_dial_changes_the_delay_at_a_bounded_rate_and_arrives():
     clock = MotionClock(0)
     run(clock, 0.0, 1.0, 0)

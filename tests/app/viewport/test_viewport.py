@@ -78,6 +78,13 @@ def test_the_newest_frame_fills_the_picture(any_view, live_session, qtbot):
     qtbot.waitUntil(lambda: is_near(picture(any_view).pixelColor(CENTRE), (20, 200, 60)), timeout=10_000)
 
 
+def test_a_new_frame_is_on_the_screen_before_the_rest_of_the_window_follows_it(view, live_session):
+    painted = []
+    view.canvas.on_painted = painted.append
+    live_session.show(rgba=(20, 200, 60, 255))
+    assert [header.picture_sequence for header in painted] == [live_session.frames.newest().header.picture_sequence]
+
+
 def test_the_latency_counts_up_to_the_painted_picture_and_each_picture_once(any_view, live_session, qtbot):
     any_view.latency.clear()
     live_session.show(rgba=(200, 120, 90, 255))

@@ -41,7 +41,7 @@ def test_pictures_are_drawn_by_the_cameras_of_the_film_while_its_sound_is_heard(
     folder = make_film(tmp_path / "Noa.dataset")
     moment = stage.performer.moment(0.0)
     wall = stage._voice.clock.wall_at(moment.motion_time)
-    stage.performer.picture = lambda moment, camera, out: (_ for _ in ()).throw(_Seen(camera))
+    stage.performer.picture = lambda moment, camera, *_: (_ for _ in ()).throw(_Seen(camera))
     line.ask({"path": str(folder)}, Source(folder / "audio.wav", FilmClock(wall - 0.12, 0.32, 0.6)))
     with pytest.raises(_Seen) as caught:
         stage._draw(moment, 0.0, (128, 64))

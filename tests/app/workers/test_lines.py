@@ -62,6 +62,27 @@ def test_a_window_that_does_not_read_blocks_nobody_and_gets_only_the_newest():
     window.close()
 
 
+def test_what_is_newest_is_in_the_pipe_when_the_call_returns():
+    lines, window, events = piped()
+    for i in range(20):
+        lines.say_newest("frame", sequence=i)
+        os.set_blocking(events.fileno(), False)
+        assert json.loads(events.readline()) == {"event": "frame", "sequence": i}
+    window.close()
+
+
+def test_a_request_is_known_of_before_it_is_taken():
+    lines, window, _ = piped()
+    assert not lines.has("look")
+    window.write(b'{"do": "view"}\n{"do": "look"}\n')
+    while not lines.has("look"):
+        threading.Event().wait(0.001)
+    assert lines.has("view", "rate") and not lines.has("rate")
+    taken = lines.take()
+    assert [request["do"] for request in taken] == ["view", "look"] and not lines.has("look")
+    window.close()
+
+
 def test_closing_sends_what_is_waiting():
     lines, window, events = piped()
     for i in range(100):

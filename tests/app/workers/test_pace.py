@@ -1,8 +1,10 @@
 """Pace and size: a steady rate without spinning or hurrying, and no more pixels than the machine can draw."""
 
+import math
+
 import pytest
 
-from app.workers.pace import Hand, Pace, RenderScale, scaled
+from app.workers.pace import LATE_S, POLL_S, Beat, Hand, Pace, RenderScale, scaled
 
 
 def test_frames_are_a_period_apart_and_a_late_one_is_not_made_up_for():
@@ -21,6 +23,32 @@ def test_an_early_frame_does_not_push_the_following_ones_away():
     for early in (10.005, 10.010, 10.015):
         pace.began(early)
     assert pace.wait_s(10.015) == pytest.approx(0.02)
+
+
+def test_a_frame_that_waited_for_sound_moves_the_following_ones_along():
+    pace = Pace(60.0)
+    pace.began(10.0)
+    pace.began(10.02, is_with_sound=True)
+    assert pace.wait_s(10.02) == pytest.approx(1 / 60)
+
+
+def test_a_frame_waits_for_the_block_that_is_nearer_than_the_newest_is_old():
+    beat = Beat()
+    assert not beat.is_awaited(5.0) and beat.next_in_s(5.0) == math.inf  # nothing has come yet
+    beat.came(5.0, 0.01)
+    assert not beat.is_awaited(5.0) and not beat.is_awaited(5.004)
+    assert beat.is_awaited(5.006) and beat.next_in_s(5.006) == pytest.approx(0.004)
+    assert beat.is_awaited(5.011) and beat.next_in_s(5.011) == POLL_S  # any moment now
+    assert not beat.is_awaited(5.0101 + LATE_S) and beat.next_in_s(5.0101 + LATE_S) == math.inf
+
+
+def test_blocks_of_another_length_are_learnt_and_long_ones_not_waited_for():
+    beat = Beat()
+    for i in range(100):
+        beat.came(5.0 + 0.04 * i, 0.04)
+    came = 5.0 + 0.04 * 99
+    assert beat.next_in_s(came) == pytest.approx(0.04, abs=1e-3)
+    assert not beat.is_awaited(came + 0.03) and beat.is_awaited(came + 0.035)
 
 
 def test_a_hand_that_drags_gets_the_largest_pictures_that_answer_at_once():

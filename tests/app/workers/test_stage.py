@@ -192,6 +192,38 @@ def test_what_the_hand_moves_is_due_at_once_and_drawn_smaller_only_while_it_is_d
     assert scene.look(values={"pose.yaw": 4.0}).image.shape[:2] == (48, 64)
 
 
+def test_a_picture_of_the_voice_is_given_up_for_a_hand_that_moves_but_no_answer_to_one_is(scene):
+    scene.frame()
+    scene.performer.mixer.set_user({"pose.yaw": 5.0})  # as if the voice had moved the face
+    assert scene.stage.tick(lambda: True) is not None
+    assert scene.rasterizer.n_rendered == 1 and scene.stage.n_drawn == 1
+    scene.stage.look.values = {"pose.yaw": 9.0}
+    scene.stage.apply_look()
+    scene.stage.tick(lambda: True)
+    assert scene.rasterizer.n_rendered == 2 and scene.reader.newest().header.result[3] == 9.0
+    scene.performer.mixer.set_user({"pose.yaw": 6.0})
+    scene.stage.tick(lambda: False)
+    assert scene.reader.newest().header.result[3] == 6.0
+
+
+def test_a_frame_begins_with_the_sound_that_is_about_to_come_and_a_hand_waits_for_none(scene):
+    scene.frame()
+    scene.ring.start_generation(16_000, 0.0)
+    scene.ring.state = scene.ring.state.LIVE
+    came = time.perf_counter()
+    scene.ring.write(np.zeros(160, np.float32), now_ns=int(came * 1e9))
+    scene.voice.read()
+    scene.stage.pace.began(came - 1.0)
+    assert scene.stage.is_due(came + 0.004)
+    assert not scene.stage.is_due(came + 0.008)
+    scene.ring.write(np.zeros(160, np.float32), now_ns=int((came + 0.01) * 1e9))
+    scene.voice.read()
+    assert scene.stage.is_due(came + 0.0101)
+    assert not scene.stage.is_due(came + 0.018)
+    scene.stage.redraw()
+    assert scene.stage.is_due(came + 0.018)
+
+
 def test_the_meter_goes_on_while_the_picture_stands_still(scene):
     scene.ring.start_generation(16_000, 0.0)
     scene.ring.state = scene.ring.state.LIVE

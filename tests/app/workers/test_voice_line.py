@@ -1,6 +1,7 @@
 """From the ring to blocks: all sound once, timed by count, whatever the source and the process do."""
 
 import itertools
+import math
 import time
 
 import numpy as np
@@ -86,6 +87,31 @@ def test_another_source_goes_on_in_time_as_another_stream(ring):
     assert abs(line.offset_ms) < 1.0
     assert after[0].time == pytest.approx(before[-1].end, abs=0.02)
     assert line.clock.wall_at(after[-1].end) == pytest.approx(microphone.now, abs=0.005)
+
+
+def test_a_source_that_comes_alive_begins_another_stream_with_its_own_blocks(ring):
+    line, microphone = VoiceLine(ring), Microphone(ring)
+    ring.state = SourceState.LOST
+    blocks_of(line, microphone, 0.5)
+    ring.write(np.zeros(37, np.float32), now_ns=int(microphone.now * 1e9))  # silence keeps the time as it may
+    line.read()
+    assert line.n_streams == 1
+    ring.state = SourceState.LIVE
+    blocks = blocks_of(line, microphone, 0.5)
+    assert line.n_streams == 2 and {len(block.samples) for block in blocks} == {160}
+    ring.state = SourceState.LOST
+    blocks_of(line, microphone, 0.5)
+    assert line.n_streams == 2
+
+
+def test_the_next_block_is_foreseen_while_a_source_is_live(ring):
+    line, microphone = VoiceLine(ring), Microphone(ring)
+    blocks_of(line, microphone, 1.0, every=3)  # it may be read more seldom than it comes
+    microphone.run(0.02, each=line.read)
+    assert line.next_in_s(microphone.now) == pytest.approx(0.01, abs=1e-6)
+    assert line.is_awaited(microphone.now + 0.008) and not line.is_awaited(microphone.now + 0.002)
+    ring.state = SourceState.LOST
+    assert line.next_in_s(microphone.now) == math.inf and not line.is_awaited(microphone.now + 0.008)
 
 
 def test_a_drifting_device_is_followed_and_its_drift_told(ring):

@@ -11,6 +11,7 @@ from engine.audio.mel import MelConfig, MelEncoder
 from tests.engine.audio.contract import speech_like
 
 TIME = 3.25
+N_AHEAD = 120  # samples: what the spectrum needs beyond a feature's end
 
 
 @pytest.fixture
@@ -30,30 +31,52 @@ def pushed(sound: np.ndarray, n: int):
     return rows, encoder, history
 
 
+def begun(sound: np.ndarray, n_block: int):
+    """What the encoder itself makes of the sound: begun where blocks of n samples begin the grid, and 10 ms later."""
+    start = (n_block - N_AHEAD) % 160
+    return [MelEncoder(MelConfig(n_mels=8)).encode(sound[n:], TIME + n / SAMPLE_RATE_HZ) for n in (start, start + 160)]
+
+
 @pytest.mark.parametrize("n", [80, 160, 267, 1000, 16_000])
 def test_every_other_feature_is_the_encoders_own_and_those_between_are_of_the_sound_begun_later(sound, n):
     rows, _, _ = pushed(sound, n)
-    own = MelEncoder(MelConfig(n_mels=8)).encode(sound, TIME)
-    later = MelEncoder(MelConfig(n_mels=8)).encode(sound[160:], TIME + 0.01)
-    assert len(rows) >= 97
+    own, later = begun(sound, n)
+    assert len(rows) >= 96
     for i, (time, values) in enumerate(rows):
         truth = later if i % 2 else own
         assert time == pytest.approx(truth.times[i // 2], abs=1e-9)
         np.testing.assert_allclose(values, truth.values[i // 2], atol=1e-4)
 
 
-def test_a_feature_comes_every_10_ms(sound):
-    rows, encoder, history = pushed(sound[:4_000], 160)
-    assert history.newest == pytest.approx(TIME + 0.24)  # 250 ms, of which the spectrum needs the last 7.5 ahead
-    history.extend(encoder.push(Block(sound[4_000:4_160], TIME + 0.25)))
-    assert history.newest == pytest.approx(TIME + 0.25)
-    assert len(history) == len(rows) + 1
+@pytest.mark.parametrize("n", [160, 320, 480])
+def test_every_block_of_whole_10_ms_completes_a_feature(sound, n):
+    encoder = interleaved(MelEncoder(MelConfig(n_mels=8)))
+    n_made = []
+    for start in range(0, len(sound) - n + 1, n):
+        features = encoder.push(Block(sound[start : start + n], TIME + start / SAMPLE_RATE_HZ))
+        n_made.append(len(features))
+        if len(features):
+            known_until = features.times[-1] + 0.02
+            assert known_until == pytest.approx(TIME + (start + n - N_AHEAD) / SAMPLE_RATE_HZ)
+    assert set(n_made[4:]) == {n // 160}
+
+
+def test_a_stream_that_begins_with_scraps_still_gives_all_later_features(sound):
+    encoder = interleaved(MelEncoder(MelConfig(n_mels=8)))
+    own, later = begun(sound, 7)
+    rows, at = [], 0
+    for n in (7, 3, 20, 5, *[160] * 50):
+        features = encoder.push(Block(sound[at : at + n], TIME + at / SAMPLE_RATE_HZ))
+        rows += zip(features.times, features.values, strict=True)
+        at += n
+    assert [time for time, _ in rows[:2]] == pytest.approx([own.times[0], later.times[0]])
+    assert len(rows) >= 46
+    np.testing.assert_allclose(rows[-1][1], (own, later)[(len(rows) - 1) % 2].values[(len(rows) - 1) // 2], atol=1e-4)
 
 
 def test_a_window_has_steps_of_20_ms_wherever_it_begins(sound):
-    _, _, history = pushed(sound, 160)
-    own = MelEncoder(MelConfig(n_mels=8)).encode(sound, TIME)
-    later = MelEncoder(MelConfig(n_mels=8)).encode(sound[160:], TIME + 0.01)
+    _, _, history = pushed(sound, N_AHEAD)  # blocks that begin the grid with the sound
+    own, later = begun(sound, N_AHEAD)
     for first, truth in ((TIME + 0.2, own), (TIME + 0.21, later)):
         values, known = history.window(first, 16)
         assert known.all()
@@ -66,7 +89,7 @@ def test_a_window_has_steps_of_20_ms_wherever_it_begins(sound):
 def test_after_a_reset_it_begins_again(sound):
     _, encoder, _ = pushed(sound, 160)
     encoder.reset()
-    features = encoder.push(Block(sound, 9.0))
+    features = encoder.push(Block(sound[:15_960], 9.0))  # 15,840 before the spectrum's look-ahead: whole 10 ms
     assert features.times[0] == 9.0 and features.times[1] == pytest.approx(9.01)
     assert encoder_row(encoder) == encoder_row(MelEncoder(MelConfig(n_mels=8)))
 
