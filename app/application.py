@@ -170,6 +170,7 @@ class Studio:
         session.set_look_ahead_ms(sound.look_ahead_ms)
         head = self.settings.head_motion
         if head.path is not None:
+        session.camera_voice.use_device(sound.camera_voice)
             session.set_head_motion(path=head.path, is_on=head.is_on, strength=head.strength, seed=head.seed)
         self.sheets.external.apply()
         if self._first is not None:

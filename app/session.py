@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from app.camera_voice import CameraVoice
 from app.children import Child
 from app.jobs.queue import Jobs
 from app.recordings import Recordings
@@ -96,6 +97,7 @@ class Session(QObject):
         self._rings = tuple(SampleRing.create(self.folder / name, RING_RATE_HZ) for name in (VOICE_RING, OUTPUT_RING))
         self._make_children(performer_arguments)
         self._source = VoiceSource(self._sound, self._performer, *self._rings, fallback_voice, parent=self)
+        self.camera_voice = CameraVoice(self._sound, parent=self)
         self._recordings = Recordings(self._recorder, takes_folder, parent=self)
         self.jobs = Jobs(cache_dir() / "jobs", parent=self)
         self._connect()
@@ -283,6 +285,7 @@ class Session(QObject):
         """A take moves the face in the voice's place: `track` as `app.edit.track` writes it; None gives it back."""
         if track is None:
             self._told.pop("take", None)
+            self.camera_voice.set_take(False)
             self._performer.ask("take", track=None)
             self._source.resume()
             if self.orbit is not None:
@@ -291,6 +294,7 @@ class Session(QObject):
         if "take" not in self._told:
             self._told["take"] = {}
             self._source.use_take()
+            self.camera_voice.set_take(True)
         self._tell("take", track=str(track), take=str(take), edit=edit or {})
 
     def move_playhead(self, **fields: Any) -> None:
@@ -299,7 +303,8 @@ class Session(QObject):
 
     def set_virtual_camera(self, is_on: bool) -> None:
         """What the stage shows also appears as a webcam of this machine; `performer_said` tells how it went."""
-        self._performer.ask("camera_out", is_on=bool(is_on))
+        self._told["camera_out"] = {}
+        self._tell("camera_out", is_on=bool(is_on))
 
     def set_frame_rate(self, rate_hz: float) -> None:
         """Frames a second the performer aims at (60 unless set)."""
@@ -399,6 +404,7 @@ class Session(QObject):
         self._source.changed.connect(self.source_changed)
         self._source.devices_changed.connect(self.devices_changed)
         self._source.note.connect(self.note)
+        self.camera_voice.note.connect(self.note)
         self._recordings.changed.connect(self.recording_changed)
         self._recordings.take_saved.connect(self.take_saved)
         self._recordings.note.connect(self.note)
@@ -416,6 +422,8 @@ class Session(QObject):
     def _on_performer(self, event: dict[str, Any]) -> None:
         kind = event.get("event")
         if kind == "frame":
+            if self.camera_voice.is_sending and (view := self.frames.newest()) is not None:
+                self.camera_voice.show_frame(view.header)
             self.frame_ready.emit()
         elif kind == "avatar_entered":
             self._on_avatar_entered(int(event["number"]))
@@ -427,7 +435,11 @@ class Session(QObject):
             self.note.emit(event["level"], event["title"], event["sentence"])
         elif kind == "alive":
             self.drift_ppm = float(event.get("drift_ppm", 0.0))
+            self.camera_voice.show_camera_ms(float(event.get("camera_ms", 0.0)))
         else:
+            if kind == "camera_out":
+                self._told["camera_out"] = {"is_on": event["is_on"]}
+                self.camera_voice.set_camera_on(event["is_on"])
             self.performer_said.emit(event)
 
     def _on_avatar_entered(self, number: int) -> None:

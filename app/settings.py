@@ -17,11 +17,15 @@ LOOK_AHEAD_MAX_MS = 240
 
 
 class SoundSettings(BaseModel):
-    """The microphone and how it is heard; `device` None follows the system's default."""
+    """The microphone and how it is heard; `device` None follows the system's default.
+
+    `camera_voice` is the output that gets the voice while the virtual camera is on, None for nobody.
+    """
 
     model_config = ConfigDict(extra="ignore", validate_assignment=True)
 
     device: str | None = None
+    camera_voice: str | None = None
     muted: bool = False
     gain_db: float = Field(default=0.0, ge=-24, le=24)
     gate_db: float = Field(default=-52.0, ge=-80, le=0)

@@ -179,7 +179,7 @@ class VoiceSource(QObject):
 
     def _on_sound_error(self, event: dict[str, Any]) -> None:
         kind, sentence = event.get("kind"), event["sentence"]
-        if kind == "output" or self._playing[0] != "microphone":
+        if kind in ("output", "cable") or self._playing[0] != "microphone":
             return  # without a loudspeaker a file drives the face all the same
         if self._fallback is not None:
             self._switch("file", self._fallback, f"{sentence} A sample voice speaks until there is a microphone.")

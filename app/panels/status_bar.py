@@ -159,14 +159,16 @@ class StatusBar(QFrame):
             self._saved_words.setText(f"{what} saved {ago(time.time() - at)}")
             self._saved_words.setToolTip(datetime.fromtimestamp(at).strftime("%H:%M:%S"))
 
-    def show_offset(self, milliseconds: float | None) -> None:
+    def show_offset(
+        self, milliseconds: float | None, why: str = "How far voice and picture lie apart in takes; + is sound early."
+    ) -> None:
         """How far the voice that leaves stands from the picture, where that is known."""
         self._offset.setVisible(milliseconds is not None and not self._is_terse)
         if milliseconds is not None:
             whole = round(milliseconds)
             sign = "+" if whole > 0 else "−" if whole < 0 else ""
             self._offset.setText(f"Voice {sign}{abs(whole)} ms to picture")
-            self._offset.setToolTip("How far voice and picture lie apart in takes; + is sound early.")
+            self._offset.setToolTip(why)
 
 
 class MemoryWatch(QObject):

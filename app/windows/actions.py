@@ -85,6 +85,8 @@ ACTIONS = (
     ActionSpec("view.panels", "Hide panels", ("Tab",), "Leaves the picture and the live bar.", "Display", "View", True),
     ActionSpec("view.virtual_camera", "Virtual camera", (), "The picture as a webcam for other programs.", "Display",
                "View", True),
+    ActionSpec("view.camera_voice", "Virtual camera's voice…", (), "Sent by a virtual cable, as late as the picture.",
+               "Display", "View"),
     ActionSpec("view.fullscreen", "Full screen", ("F11",), "", "Display", "View", True),
     ActionSpec("sound.microphone", "Microphone on or off", ("M",), "Off is immediate; the face falls silent.",
                "Performing", "Avatar", True),

@@ -36,6 +36,7 @@ def bind_commands(
     bind("view.latency", lambda: window.show_stage_panel(not window.stage_panel.isVisible()))
     bind("view.panels", lambda: window.area.set_panels_hidden(not window.area.panels_hidden))
     bind("view.virtual_camera", wiring.toggle_virtual_camera)
+    bind("view.camera_voice", partial(sheets.open_preferences, "camera"))
     bind("view.fullscreen", lambda: window.set_fullscreen(not window.isFullScreen()))
     bind("sound.microphone", wiring.toggle_microphone)
     for name, milliseconds in (("fast", 0.0), ("live", 40.0), ("broadcast", 160.0)):

@@ -28,6 +28,23 @@ class PreferencePage(QWidget):
         self.column.addWidget(Words(theme, title, TYPE.card_title, SEMIBOLD))
 
 
+class DeviceBox(QComboBox):
+    """Sound devices of one kind by name, the wanted one also when it is not plugged in; `nothing` stands for None."""
+
+    device_chosen = Signal(object)
+
+    def __init__(self, kind: str, nothing: str, devices: list, chosen: str | None) -> None:
+        super().__init__()
+        self.addItem(nothing, None)
+        for device in devices:
+            if device.kind == kind:
+                self.addItem(device.name, device.name)
+        if self.findData(chosen) < 0:
+            self.addItem(f"{chosen} (not here)", chosen)
+        self.setCurrentIndex(self.findData(chosen))
+        self.activated.connect(lambda i: self.device_chosen.emit(self.itemData(i)))
+
+
 class SoundPage(PreferencePage):
     """Which microphone, how loud, from where on it counts as silence, and how far the lips may listen ahead."""
 
@@ -39,17 +56,8 @@ class SoundPage(PreferencePage):
     def __init__(self, theme: Theme, settings: Settings, devices: list) -> None:
         super().__init__(theme, "Sound")
         form = Form(theme, 110)
-        self.device = QComboBox()
-        self.device.addItem("The system's default", None)
-        for device in devices:
-            if device.kind == "input":
-                self.device.addItem(device.name, device.name)
-        chosen = self.device.findData(settings.sound.device)
-        if chosen < 0:
-            self.device.addItem(f"{settings.sound.device} (not here)", settings.sound.device)
-            chosen = self.device.count() - 1
-        self.device.setCurrentIndex(chosen)
-        self.device.activated.connect(lambda i: self.microphone_chosen.emit(self.device.itemData(i)))
+        self.device = DeviceBox("input", "The system's default", devices, settings.sound.device)
+        self.device.device_chosen.connect(self.microphone_chosen)
         form.add_row("Microphone", self.device)
         self.meter = LevelMeter(theme)
         self.meter.show_gate(settings.sound.gate_db)

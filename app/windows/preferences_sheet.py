@@ -26,6 +26,7 @@ PAGES = (
     ("keys", "Keys and mouse", "keyboard-outline"),
     ("look", "Look", "theme-light-dark"),
     ("files", "Files", "content-save-outline"),
+    ("camera", "Virtual camera", "webcam"),
     ("network", "Network in and out", "lan-connect"),
 )
 

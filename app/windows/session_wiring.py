@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.clap_test import ClapTest
 from app.panels.latency import Latency
+from app.windows.camera_page import late_words
 from app.windows.file_tasks import FileTasks, name_take, show_file
 from app.windows.library_wiring import LibraryWiring
 from app.windows.main_window import MainWindow
@@ -22,12 +23,14 @@ class SessionWiring(QObject):
 
     preferences_wanted = Signal(str)
     edit_wanted = Signal(object)
+    camera_changed = Signal(bool, str)
 
     def __init__(self, window: MainWindow, session, library: LibraryWiring, tasks: FileTasks) -> None:
         super().__init__(window)
         self._window, self._session, self._settings = window, session, window.settings
         self._library, self._tasks = library, tasks
         self._is_recording = self._is_muted = self._is_camera_on = False
+        self._camera_words = ""
         self._join_session()
         self._join_live_bar()
         self._join_jobs()
@@ -70,11 +73,24 @@ class SessionWiring(QObject):
     def toggle_virtual_camera(self) -> None:
         self._session.set_virtual_camera(not self._is_camera_on)
 
+    def use_camera_voice(self, name: str | None) -> None:
+        """Which output gets the voice while the virtual camera is on, None for none."""
+        self._settings.sound.camera_voice = name
+        self._session.camera_voice.use_device(name)
+
+    def show_camera_on(self, page) -> None:
+        """Keeps a page of the preferences telling how it goes with the virtual camera, as long as it is there."""
+        self.camera_changed.connect(page.show_camera)
+        self._session.camera_voice.changed.connect(page.show_voice)
+        page.show_camera(self._is_camera_on, self._camera_words)
+        page.show_voice(self._session.camera_voice.state)
+
     def _on_performer_said(self, event: dict) -> None:
         if event.get("event") == "head_unit":
             self._window.timeline.show_head_unit(int(event["unit"]), float(event["film_s"]), float(event["time"]))
         if event.get("event") == "camera_out":
-            self._is_camera_on = bool(event["is_on"])
+            self._is_camera_on, self._camera_words = bool(event["is_on"]), event["sentence"]
+            self.camera_changed.emit(self._is_camera_on, self._camera_words)
             if self._is_camera_on:
                 self._say("good", "Virtual camera is on", f"Choose {event['sentence']} in the other program.")
             elif event["sentence"]:
@@ -109,9 +125,17 @@ class SessionWiring(QObject):
         window.timeline.show_frame(view.header)
         window.status.show_frame(view.header)
         if view.header.sequence % STAGES_EVERY_FRAMES == 0:
-            window.status.show_offset(view.header.voice_offset_ms if self._session.source.kind != "none" else None)
+            self._show_offset(view.header.voice_offset_ms)
         if window.stage_panel.isVisible() and view.header.sequence % STAGES_EVERY_FRAMES == 0:
             window.stage_panel.show_latency(self._latency() or Latency.of(view.header))
+
+    def _show_offset(self, take_ms: float) -> None:
+        """The voice's distance from the picture: of the camera's while it is sent, else of takes."""
+        voice = self._session.camera_voice.state
+        if voice.is_live:
+            self._window.status.show_offset(voice.offset_ms, f"{late_words(voice)}, to {voice.name}.")
+        else:
+            self._window.status.show_offset(take_ms if self._session.source.kind != "none" else None)
 
     def _latency(self) -> Latency | None:
         """Up to the painted picture; None while the viewport has drawn none."""

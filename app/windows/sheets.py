@@ -17,6 +17,7 @@ from app.windows.session_wiring import SessionWiring
 from engine.errors import MouthpieceError
 
 if TYPE_CHECKING:
+    from app.windows.camera_page import CameraPage
     from app.windows.keys_page import KeysPage
     from app.windows.preference_pages import FilesPage, LookPage, PerformancePage, SoundPage
 
@@ -65,6 +66,7 @@ class Sheets(QObject):
             "keys": self._make_keys_page,
             "look": self._make_look_page,
             "files": self._make_files_page,
+            "camera": self._make_camera_page,
             "network": self._make_network_page,
         }
         page = page if isinstance(page, str) else "sound"
@@ -196,6 +198,15 @@ class Sheets(QObject):
         page = FilesPage(self._theme, self._settings, takes_dir())
         page.folder_chosen.connect(partial(setattr, self._settings, "export_folder"))
         page.render_changed.connect(partial(setattr, self._settings, "render_takes"))
+        return page
+
+    def _make_camera_page(self) -> "CameraPage":
+        from app.windows.camera_page import CameraPage
+
+        page = CameraPage(self._theme, self._devices, self._settings.sound.camera_voice)
+        page.switched.connect(self._session.set_virtual_camera)
+        page.voice_chosen.connect(self._wiring.use_camera_voice)
+        self._wiring.show_camera_on(page)
         return page
 
     def _make_network_page(self) -> QWidget:

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from engine.export.virtual_camera import VirtualCamera
 
 SIZE = (1280, 720)
 FPS = 30.0
+_SMOOTHING = 0.05
 
 
 class CameraOut:
@@ -24,13 +26,17 @@ class CameraOut:
 
     Raises:
         OutputError: if this machine has no virtual camera, with the remedy.
+
+    Attributes:
+        late_ms: from a picture's being handed over to the device's having it, smoothed.
     """
 
     def __init__(self, on_failed: Callable[[str], None], open_camera: Callable[..., Any] = VirtualCamera) -> None:
         self._camera = open_camera(*SIZE, FPS, platform=sys.platform)
         self.name = self._camera.name
         self._on_failed = on_failed
-        self._newest: np.ndarray | None = None
+        self.late_ms = 0.0
+        self._newest: tuple[np.ndarray, float] | None = None
         self._has_news = threading.Event()
         self._is_closed = False
         self._thread = threading.Thread(target=self._run, name="virtual camera", daemon=True)
@@ -38,7 +44,7 @@ class CameraOut:
 
     def show(self, image: np.ndarray) -> None:
         """Takes a picture, uint8 `[H, W, 4]`; one that is not sent yet is replaced."""
-        self._newest = image.copy()
+        self._newest = image.copy(), time.perf_counter()
         self._has_news.set()
 
     def close(self) -> None:
@@ -51,9 +57,11 @@ class CameraOut:
             while not self._is_closed:
                 self._has_news.wait()
                 self._has_news.clear()
-                image = self._newest
-                if image is not None and not self._is_closed:
+                if self._newest is not None and not self._is_closed:
+                    image, shown_at = self._newest
                     self._camera.send(fitted(image))
+                    late_ms = 1e3 * (time.perf_counter() - shown_at)
+                    self.late_ms += (late_ms - self.late_ms) * (_SMOOTHING if self.late_ms else 1.0)
         except OutputError as error:
             self._on_failed(str(error))
         finally:

@@ -367,7 +367,10 @@ class PerformerProcess:
             if self._file is not None:
                 self._file.output_delay_s = self._sound_delay_s()
             self._film.follow(self._file)
-            self._lines.say_newest("alive", drift_ppm=round(self._voice.clock.drift_ppm, 1))
+            camera = self.stage.camera_out
+            self._lines.say_newest(
+                "alive", drift_ppm=round(self._voice.clock.drift_ppm, 1), camera_ms=camera.late_ms if camera else 0.0
+            )
 
     def _is_hand_waiting(self) -> bool:
         return self._lines.has("look", "view")

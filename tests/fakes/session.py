@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFilter
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
+from app.camera_voice import CameraVoice
 from app.jobs.queue import Jobs
 from app.user_controls import HeadMoves
 from app.workers.frames import STAGES, FrameHeader, FrameView
@@ -111,6 +112,20 @@ class UserControls:
     head: HeadMoves = field(default_factory=HeadMoves)
 
 
+class FakeChild(QObject):
+    """A child process that writes down what it is asked."""
+
+    said = Signal(dict)
+    began = Signal()
+
+    def __init__(self, calls: list[tuple]) -> None:
+        super().__init__()
+        self._calls = calls
+
+    def ask(self, do: str, **fields) -> None:
+        self._calls.append(("ask_sound", do, fields))
+
+
 class FakeJobs(Jobs):
     """The window's jobs without processes: all run at once, and a test says how each goes on."""
 
@@ -164,6 +179,7 @@ class FakeSession(QObject):
         self.source = SourceState()
         self.devices = [AudioDevice("Scarlett 2i2 USB", is_default=True), AudioDevice("Built-in microphone")]
         self.jobs = FakeJobs(self)
+        self.camera_voice = CameraVoice(FakeChild(self.calls), self)
         self.frames = SimpleNamespace(newest=lambda: self._view)
         self.rival_frames = SimpleNamespace(newest=lambda: self.rival_view)
         self.rival_view: FrameView | None = None

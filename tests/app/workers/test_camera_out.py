@@ -32,6 +32,7 @@ def test_pictures_arrive_in_the_devices_size():
     assert out._camera.sent.get(timeout=20).shape == (SIZE[1], SIZE[0], 3)
     out.close()
     assert out._camera.is_closed and failures == []
+    assert out.late_ms > 0  # which the voice beside it is delayed by, too
 
 
 def test_a_device_that_goes_away_is_said_once():
