@@ -72,6 +72,7 @@ class Studio:
         from app.document import Document, untitled
         from app.edit.workspace import EditWorkspace
         from app.inspect.workspace import InspectWorkspace
+        from app.jobs.workspace import JobsWorkspace
         from app.panels.expression_pictures import ExpressionPictures
         from app.panels.face import FacePanel
         from app.panels.gaze_pose import GazePosePanel
@@ -122,6 +123,7 @@ class Studio:
         self.sheets = Sheets(self.window, self.session, self.wiring, self.library)
         self.inspect = InspectWorkspace(self.window, self.session, face, pages[0][1])
         self.compare = CompareWorkspace(self.window, self.session, self.library, self.wiring)
+        self.jobs = JobsWorkspace(self.window, self.session, self.wiring, self.sheets, tasks)
         self.document = Document(untitled(), self.undo_stack, self.window)
         self.inspect.keep_in(self.document)
         self.edit = EditWorkspace(self.window, self.session, self.document, tasks)
@@ -129,7 +131,7 @@ class Studio:
         self.library.speak_instead = self.edit.speak
         self.wiring.edit_wanted.connect(self.edit.show_take)
         self.projects = ProjectFiles(self.window, self.document)
-        parts = [self.edit, self.inspect, self.compare, self.projects]
+        parts = [self.edit, self.inspect, self.compare, self.jobs, self.projects]
         for workspace in parts[:-1]:
             self.window.workspaces.add(workspace.entry())
         bind_commands(self.window, self.session, self.wiring, self.library, self.sheets, parts)
@@ -168,9 +170,9 @@ class Studio:
         session.set_gain_db(sound.gain_db)
         session.set_gate_db(sound.gate_db)
         session.set_look_ahead_ms(sound.look_ahead_ms)
+        session.camera_voice.use_device(sound.camera_voice)
         head = self.settings.head_motion
         if head.path is not None:
-        session.camera_voice.use_device(sound.camera_voice)
             session.set_head_motion(path=head.path, is_on=head.is_on, strength=head.strength, seed=head.seed)
         self.sheets.external.apply()
         if self._first is not None:

@@ -40,6 +40,16 @@ def config_dir() -> Path:
     return _made(os.environ.get("MOUTHPIECE_CONFIG") or platformdirs.user_config_dir(APP_NAME, appauthor=False))
 
 
+def capture_folder(dataset: Path) -> Path:
+    """Where a capture works on a dataset until it is whole."""
+    return dataset.with_name(f".{dataset.name}.capture")
+
+
+def training_folder(avatar: Path) -> Path:
+    """Where a training keeps its checkpoint, and what there is to look at meanwhile."""
+    return avatar.with_suffix(".training")
+
+
 def find_face_landmarker(given: Path | None = None) -> Path:
     """The MediaPipe face landmarker model: the given path, the environment variable, else the user's cache.
 

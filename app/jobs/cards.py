@@ -1,224 +1,181 @@
-"""Jobs: what is being rendered, captured or trained, how far it is, and what came of it."""
+"""A job as a card: whom it is about, how far it is, and how to pause, stop, resume or show it."""
 
-import time
 from pathlib import Path
 
-from PySide6.QtCore import QPoint, QRectF, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QPainter, QPen
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, Qt, Signal
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
-from app.theme.buttons import ElidedWords, IconButton, TextButton, Words
+from app.jobs.pictures import covering
+from app.jobs.state import RESUMABLE, JobState
+from app.theme.buttons import ElidedWords, IconButton, Words
 from app.theme.icons import draw_glyph
 from app.theme.theme import Theme
-from app.theme.tokens import MEDIUM, SEMIBOLD, TYPE
+from app.theme.tokens import MEDIUM, SIZES, TYPE
 
-WIDTH, CARD_HEIGHT, ENDED_HEIGHT = 300, 96, 68
-KIND_ICONS = {"render": "movie-open-outline", "capture": "video-plus-outline", "train": "brain"}
+CARD_HEIGHT, ENDED_HEIGHT, PICTURE = 96, 68, 44
+KIND_ICONS = {"render": "movie-open-outline", "capture": "video-plus-outline", "train": "brain",
+              "fit": "face-man-outline", "evaluate": "chart-line", "speak": "account-voice"}  # fmt: skip
 STATE_ICONS = {
     "queued": ("clock-outline", "t2"),
     "running": ("progress-clock", "acc"),
+    "paused": ("pause", "warn"),
     "done": ("check-circle", "voice"),
     "failed": ("alert-circle-outline", "err"),
     "stopped": ("stop", "t2"),
 }
+SHOW_WORDS = {"render": "Show clip", "train": "Put it on stage", "evaluate": "Show the report"}
 
 
 class JobCard(QFrame):
-    """288 wide; 96 high while it runs, 68 when it has ended."""
+    """288 wide; 96 high while it is open, 68 when it has ended. Click, Space or Return choose it.
 
+    Signals: each names the job by its id.
+    """
+
+    chosen = Signal(str)
     stop_wanted = Signal(str)
-    show_wanted = Signal(object)
-    log_wanted = Signal(object)
+    pause_wanted = Signal(str)
+    resume_wanted = Signal(str)
+    show_wanted = Signal(str)
 
-    def __init__(self, theme: Theme, job, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, job: JobState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self.job = theme, job
+        self.is_chosen = False
         self.setProperty("role", "card")
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         column = QVBoxLayout(self)
         column.setContentsMargins(10, 10, 10, 10)
         column.setSpacing(8)
         head = QHBoxLayout()
         head.setSpacing(8)
-        head.addWidget(_JobPicture(theme, KIND_ICONS.get(job.kind, "progress-clock")))
+        self.picture = JobPicture(theme, KIND_ICONS.get(job.kind, "progress-clock"))
+        head.addWidget(self.picture)
         words = QVBoxLayout()
         words.setSpacing(3)
         words.addStretch()
-        self._title = ElidedWords(theme, job.title, weight=MEDIUM)
+        self.title = ElidedWords(theme, job.title, weight=MEDIUM)
         line = QHBoxLayout()
         line.setSpacing(5)
         self._state_icon = _StateIcon(theme)
-        self._sentence = ElidedWords(theme, "", TYPE.secondary, tone="t2")
+        self.sentence = ElidedWords(theme, "", TYPE.secondary, tone="t2")
         line.addWidget(self._state_icon)
-        line.addWidget(self._sentence, 1)
-        words.addWidget(self._title)
+        line.addWidget(self.sentence, 1)
+        words.addWidget(self.title)
         words.addLayout(line)
         words.addStretch()
         head.addLayout(words, 1)
-        self.stop = IconButton(theme, "stop", "Stop this job", size=24, icon_size=16)
-        self.stop.clicked.connect(lambda: self.stop_wanted.emit(self.job.id))
-        self.result = IconButton(theme, "play-circle-outline", "Show", size=24, icon_size=18)
-        self.result.clicked.connect(lambda: self.show_wanted.emit(self.job.result))
-        self.log = TextButton(theme, "Log", kind="small", why="What the job wrote while it ran.")
-        self.log.clicked.connect(lambda: self.log_wanted.emit(self.job.log))
-        for widget in (self.stop, self.result, self.log):
+        self.pause = self._button("pause", "Pause", self.pause_wanted, "It goes on from here when you resume it.")
+        self.resume = self._button("play", "Resume", self.resume_wanted)
+        self.stop = self._button("stop", "Stop this job", self.stop_wanted)
+        self.result = self._button("play-circle-outline", "Show", self.show_wanted)
+        for widget in (self.pause, self.resume, self.stop, self.result):
             head.addWidget(widget)
         column.addLayout(head)
         self._bar = QProgressBar()
         self._bar.setTextVisible(False)
         column.addWidget(self._bar)
-        foot = QHBoxLayout()
-        self._percent = Words(theme, "", TYPE.secondary)
-        self._left = Words(theme, "", TYPE.secondary, tone="t2")
-        foot.addWidget(self._percent)
-        foot.addStretch()
-        foot.addWidget(self._left)
         self._foot = QWidget()
-        self._foot.setLayout(foot)
+        foot = QHBoxLayout(self._foot)
         foot.setContentsMargins(0, 0, 0, 0)
+        self.percent = Words(theme, "", TYPE.secondary)
+        self.left = Words(theme, "", TYPE.secondary, tone="t2")
+        foot.addWidget(self.percent)
+        foot.addStretch()
+        foot.addWidget(self.left)
         column.addWidget(self._foot)
+        theme.changed.connect(self.update)
         self.show_job(job)
 
-    def show_job(self, job) -> None:
+    def show_job(self, job: JobState) -> None:
         self.job = job
-        runs = job.state in ("queued", "running")
-        self.setFixedHeight(CARD_HEIGHT if runs else ENDED_HEIGHT)
+        self.setFixedHeight(CARD_HEIGHT if job.is_open else ENDED_HEIGHT)
         icon, tone = STATE_ICONS.get(job.state, STATE_ICONS["queued"])
         self._state_icon.show_icon(icon, tone)
-        self._title.setText(job.title)
-        self._sentence.setText(_sentence(job))
-        self._sentence.set_tone({"failed": "err", "done": "voice"}.get(job.state, "t2"))
-        self._bar.setVisible(runs)
-        self._foot.setVisible(runs)
-        self._bar.setRange(0, job.total if job.total > 0 else 0)
+        self.title.setText(job.title)
+        self.sentence.setText(sentence(job))
+        self.sentence.set_tone({"failed": "err", "done": "voice"}.get(job.state, "t2"))
+        self._bar.setVisible(job.is_open)
+        self._foot.setVisible(job.is_open)
+        is_unknown = job.state == "running" and job.total <= 0
+        self._bar.setRange(0, 0 if is_unknown else max(1, job.total))
         self._bar.setValue(job.done)
-        self._percent.setText(f"{100 * job.done // job.total} %" if job.total > 0 else "")
-        self._left.setText(time_left(job.seconds_left) if job.state == "running" else "Waits for the job above")
-        self.stop.setVisible(runs)
+        self.percent.setText(f"{job.part:.0%}" if job.part is not None else "")
+        self.left.setText(time_left(job.seconds_left) if job.state == "running" else "")
+        self.pause.setVisible(job.is_active and job.kind in RESUMABLE)
+        self.resume.setVisible(job.can_resume)
+        again = job.state != "paused"
+        self.resume.set_icon("restart" if again else "play")
+        self.resume.describe("Try again" if again else "Resume")
+        self.stop.setVisible(job.is_open)
         self.result.setVisible(job.state == "done" and job.result is not None)
-        self.result.describe("Show clip" if job.kind == "render" else "Show in folder")
-        self.log.setVisible(job.state == "failed")
-        self.setAccessibleName(f"{job.title}, {_sentence(job)}")
+        self.result.describe(SHOW_WORDS.get(job.kind, "Show in its folder"))
+        self.setAccessibleName(f"{job.title}, {sentence(job)}")
 
-
-class JobsPopover(QFrame):
-    """The list of jobs under the top bar's chip: running ones first, then what ended."""
-
-    stop_wanted = Signal(str)
-    show_wanted = Signal(object)
-    log_wanted = Signal(object)
-    count_changed = Signal(int, int)
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent, Qt.WindowType.Popup | Qt.WindowType.FramelessWindowHint)
-        self._theme = theme
-        self._cards: dict[str, JobCard] = {}
-        self._ended: dict[str, float] = {}
-        self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
-        self.setFixedWidth(WIDTH + 12)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(6, 10, 6, 6)
-        column.setSpacing(8)
-        head = QHBoxLayout()
-        head.setContentsMargins(6, 0, 2, 0)
-        head.addWidget(Words(theme, "Jobs", TYPE.card_title, SEMIBOLD))
-        head.addStretch()
-        self._clear = TextButton(theme, "Clear", kind="quiet", why="Takes away what has ended.")
-        self._clear.clicked.connect(self._clear_ended)
-        head.addWidget(self._clear)
-        column.addLayout(head)
-        self._empty = Words(
-            theme, "No jobs. Export a take, or stop recording, and it appears here.", tone="t2", wrap=True
-        )
-        self._empty.setContentsMargins(6, 0, 6, 8)
-        column.addWidget(self._empty)
-        inner = QWidget()
-        self._list = QVBoxLayout(inner)
-        self._list.setContentsMargins(0, 0, 0, 0)
-        self._list.setSpacing(4)
-        self._list.addStretch()
-        self._scroll = QScrollArea()
-        self._scroll.setWidgetResizable(True)
-        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._scroll.setWidget(inner)
-        column.addWidget(self._scroll)
-        theme.changed.connect(self.update)
-        self._arrange()
-
-    @property
-    def n_running(self) -> int:
-        return sum(card.job.state in ("queued", "running") for card in self._cards.values())
-
-    @property
-    def cards(self) -> list[JobCard]:
-        return list(self._cards.values())
-
-    def show_job(self, job) -> None:
-        """A job began, went on or ended."""
-        card = self._cards.get(job.id)
-        if card is None:
-            card = self._cards[job.id] = JobCard(self._theme, job)
-            for signal, onward in ((card.stop_wanted, self.stop_wanted), (card.show_wanted, self.show_wanted),
-                                   (card.log_wanted, self.log_wanted)):  # fmt: skip
-                signal.connect(onward)
-        else:
-            card.show_job(job)
-        if job.state not in ("queued", "running"):
-            self._ended.setdefault(job.id, time.monotonic())
-        self._arrange()
-
-    def open_under(self, anchor: QWidget) -> None:
-        """Shows the list under a widget, right edges together."""
-        self._arrange()
-        corner = anchor.mapToGlobal(QPoint(anchor.width() - self.width(), anchor.height() + 6))
-        screen = (anchor.screen() or QGuiApplication.primaryScreen()).availableGeometry()
-        self.move(max(screen.left() + 4, min(corner.x(), screen.right() - self.width() - 4)), corner.y())
-        self.show()
-
-    def _arrange(self) -> None:
-        cards = sorted(self._cards.values(), key=lambda c: (c.job.id in self._ended, -self._ended.get(c.job.id, 0)))
-        for i, card in enumerate(cards):
-            if self._list.indexOf(card) != i:
-                self._list.insertWidget(i, card)
-        self._empty.setVisible(not cards)
-        self._scroll.setVisible(bool(cards))
-        self._clear.setVisible(bool(self._ended))
-        heights = [CARD_HEIGHT if c.job.state in ("queued", "running") else ENDED_HEIGHT for c in cards]
-        self._scroll.setFixedHeight(min(520, sum(heights) + 4 * max(0, len(heights) - 1)))
-        self.layout().invalidate()
-        self.setFixedHeight(self.layout().sizeHint().height())
-        self.count_changed.emit(self.n_running, len(cards))
-
-    def _clear_ended(self) -> None:
-        for job_id in list(self._ended):
-            card = self._cards.pop(job_id)
-            self._list.removeWidget(card)
-            card.deleteLater()
-        self._ended.clear()
-        self._arrange()
+    def show_chosen(self, is_chosen: bool) -> None:
+        if is_chosen != self.is_chosen:
+            self.is_chosen = is_chosen
+            self.update()
 
     def paintEvent(self, event) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(self._theme.color("line2"), 1))
-        painter.setBrush(self._theme.color("panel"))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
+        theme, focused = self._theme, self.hasFocus()
+        edged = self.is_chosen or focused
+        painter.setPen(QPen(theme.color("acc"), 2 if focused else 1) if edged else Qt.PenStyle.NoPen)
+        painter.setBrush(theme.color("soft" if self.is_chosen else "head"))
+        inset = 1.0 if focused else 0.5
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(inset, inset, -inset, -inset), SIZES.radius, SIZES.radius)
+
+    def mousePressEvent(self, event) -> None:
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.chosen.emit(self.job.id)
+
+    def keyPressEvent(self, event) -> None:
+        if event.key() in (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.chosen.emit(self.job.id)
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event) -> None:
+        self.update()
+        super().focusInEvent(event)
+
+    def focusOutEvent(self, event) -> None:
+        self.update()
+        super().focusOutEvent(event)
+
+    def _button(self, icon: str, name: str, signal, why: str = "") -> IconButton:
+        button = IconButton(self._theme, icon, name, why=why, size=24, icon_size=16)
+        button.clicked.connect(lambda: signal.emit(self.job.id))
+        return button
 
 
-class _JobPicture(QWidget):
-    """44 x 44: what kind of work it is."""
+class JobPicture(QWidget):
+    """44 x 44: whom it is about, else what kind of work it is."""
 
     def __init__(self, theme: Theme, icon: str) -> None:
         super().__init__()
         self._theme, self._icon = theme, icon
-        self.setFixedSize(44, 44)
+        self.image = QImage()
+        self.setFixedSize(PICTURE, PICTURE)
+
+    def show_image(self, image: QImage) -> None:
+        self.image = image
+        self.update()
 
     def paintEvent(self, event) -> None:
         painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self._theme.color("field"))
-        painter.drawRoundedRect(QRectF(self.rect()), 4, 4)
-        draw_glyph(painter, QRectF(12, 12, 20, 20), self._icon, self._theme.color("t2"))
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        edge, place = QPainterPath(), QRectF(self.rect())
+        edge.addRoundedRect(place, SIZES.radius_field, SIZES.radius_field)
+        painter.fillPath(edge, self._theme.color("field"))
+        if self.image.isNull():
+            draw_glyph(painter, QRectF(12, 12, 20, 20), self._icon, self._theme.color("t2"))
+        else:
+            painter.setClipPath(edge)
+            painter.drawImage(place, self.image, covering(self.image, place))
 
 
 class _StateIcon(QWidget):
@@ -245,14 +202,17 @@ def time_left(seconds: float | None) -> str:
     return f"{minutes} min left" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min left"
 
 
-def _sentence(job) -> str:
+def sentence(job: JobState) -> str:
+    """How a job stands, in a few words."""
     if job.state == "failed":
         return job.message or "It stopped with an error."
     if job.state == "done":
         return job.message or (Path(job.result).name if job.result else "Done")
-    if job.state == "stopped":
-        return "Stopped"
+    if job.state in ("stopped", "paused"):
+        return "Stopped" if job.state == "stopped" else "Paused, goes on from here"
     if job.state == "queued":
-        return "Waits"
-    count = f" {job.done:,} of {job.total:,}" if job.total else ""
+        return "Waits for the job above"
+    if (iteration := job.values.get("iteration")) is not None and job.kind == "train":
+        return f"{job.stage}, step {iteration:,}" if isinstance(iteration, int) else job.stage
+    count = f" {job.done:,} of {job.total:,}" if job.total and job.kind == "render" else ""
     return f"{job.stage or 'Starting'}{count}"

@@ -114,6 +114,8 @@ ACTIONS = (
     ActionSpec("window.edit", "Edit", ("Alt+2",), "Take by take, on the timeline.", "Display", "Window"),
     ActionSpec("window.inspect", "Inspect", ("Alt+3",), "Splat by splat, while the face talks.", "Display", "Window"),
     ActionSpec("window.compare", "Compare", ("Alt+4",), "Two avatars on one drive and camera.", "Display", "Window"),
+    ActionSpec("window.jobs", "Jobs", ("Alt+5",), "What is being made: captures, trainings, exports.", "Display",
+               "Window"),
     ActionSpec("compare.wipe", "Compare wipe", ("O",), "Two avatars wiped over each other; O again goes back.",
                "Display", "View"),
     ActionSpec("inspect.rectangle", "Select a rectangle", ("Shift+B",), "Of splats, in the Inspect workspace.",

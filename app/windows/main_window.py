@@ -7,7 +7,6 @@ from PySide6.QtCore import QByteArray, QEvent, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QUndoStack
 from PySide6.QtWidgets import QApplication, QMainWindow, QVBoxLayout, QWidget
 
-from app.jobs.cards import JobsPopover
 from app.panels.latency import StagePanel
 from app.panels.library import LibraryPanel
 from app.panels.library_files import takes_dir
@@ -76,7 +75,7 @@ class MainWindow(QMainWindow):
         self.stage_panel.hide()
         self.toasts = Toasts(theme, viewport, settings.reduce_motion)
         self.toasts.keep_beside(self.stage_panel)
-        self.jobs = JobsPopover(theme, self)
+        self.workspaces.changed.connect(lambda name: self.toasts.stand_over(self.workspaces.stage(name)))
         self.sheet: Sheet | None = None
         ground = QWidget()
         ground.setProperty("role", "ground")

@@ -33,7 +33,7 @@ class SessionWiring(QObject):
         self._camera_words = ""
         self._join_session()
         self._join_live_bar()
-        self._join_jobs()
+        self._join_notes()
 
     # What may be asked
 
@@ -209,19 +209,24 @@ class SessionWiring(QObject):
         self._say("good", f"{name} saved", f"It is being rendered to {clip} while you go on.")
 
     def _on_job(self, job) -> None:
-        self._window.jobs.show_job(job)
-        if (
-            job.state == "done" and job.kind not in ("capture", "fit") and job.result is not None
-        ):  # both go on to training
+        is_watched = self._window.workspaces.current == "jobs"  # its list says the same
+        if job.state == "done" and job.kind not in ("capture", "fit") and job.result is not None:
+            # capture and fit go on to training
             show = ToastAction("Show clip", partial(show_file, job.result), "play-circle-outline")
-            if job.kind == "train":
-                show = ToastAction("Put it on stage", partial(self._library.open_avatar, Path(job.result)))
+            if job.kind in ("train", "speak"):
                 self._library.scan()
+            if job.kind == "train":
+                if job.to_stage:
+                    self._library.open_avatar(Path(job.result))
+                show = ToastAction("Put it on stage", partial(self._library.open_avatar, Path(job.result)))
+            elif job.kind == "evaluate":
+                show = ToastAction("Show the report", partial(show_file, job.result), "chart-line")
             elif job.kind == "speak":
                 show = ToastAction("Edit it", partial(self.edit_wanted.emit, Path(job.result)), "pencil-outline")
-                self._library.scan()
+            if is_watched:
+                return
             self._window.toasts.show(Notice("good", f"{job.title} is done", Path(job.result).name, (show,), key=job.id))
-        elif job.state == "failed":
+        elif job.state == "failed" and not is_watched:
             log = ToastAction("Show log", partial(show_file, job.log))
             sentence = job.message or "It stopped with an error."
             self._window.toasts.show(Notice("err", f"{job.title} stopped", sentence, (log,), key=job.id))
@@ -250,22 +255,18 @@ class SessionWiring(QObject):
         bar.record_wanted.connect(self.toggle_recording)
         bar.last_seconds_wanted.connect(self.save_last)
 
-    def _join_jobs(self) -> None:
+    def _join_notes(self) -> None:
         window = self._window
-        window.jobs.stop_wanted.connect(self._session.jobs.stop)
-        window.jobs.show_wanted.connect(self._show_result)
-        window.jobs.log_wanted.connect(show_file)
-        window.jobs.count_changed.connect(window.top_bar.show_jobs)
-        window.top_bar.jobs_wanted.connect(lambda: window.jobs.open_under(window.top_bar.jobs))
         window.toasts.kept_changed.connect(self._show_kept)
         window.status.messages_wanted.connect(self._reopen_kept)
 
     def _say(self, level: str, title: str, sentence: str = "") -> None:
         self._window.toasts.show(Notice(level, title, sentence))
 
-    def _show_result(self, path) -> None:
-        if Path(path).suffix == ".avatar":
-            self._library.open_avatar(Path(path))
+    def show_result(self, path: Path) -> None:
+        """An avatar goes on stage, everything else opens with the program the desktop has for it."""
+        if path.suffix == ".avatar":
+            self._library.open_avatar(path)
         else:
             show_file(path)
 

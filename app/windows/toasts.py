@@ -120,7 +120,7 @@ class Toasts(QObject):
     kept_changed = Signal(int)
 
     def __init__(self, theme: Theme, over: QWidget, reduce_motion: bool = False) -> None:
-        super().__init__(over)
+        super().__init__(over.window())
         self._theme, self._over = theme, over
         self._reduce_motion = reduce_motion
         self._shown: list[Toast] = []
@@ -130,6 +130,19 @@ class Toasts(QObject):
 
     def set_reduce_motion(self, on: bool) -> None:
         self._reduce_motion = on
+
+    def stand_over(self, widget: QWidget) -> None:
+        """From now on over another widget; what is shown comes along."""
+        if widget is self._over:
+            return
+        self._over.removeEventFilter(self)
+        self._over = widget
+        widget.installEventFilter(self)
+        for toast in self._shown:
+            toast.setParent(widget)
+            toast.show()
+            toast.raise_()
+        self._place()
 
     def keep_beside(self, widget: QWidget) -> None:
         """Leaves room for a widget at the left, while it is visible."""

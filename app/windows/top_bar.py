@@ -38,11 +38,9 @@ class TopBar(QFrame):
         self.menu_button.setToolTip("Menu")
         self.menus: dict[str, QMenu] = {}
         self._segments: Segments | None = None
-        self.jobs = TextButton(theme, "0 jobs", "progress-clock", why="What is being rendered.")
+        self.jobs = TextButton(theme, "Jobs", "progress-clock", why="What is being made, and what came of it.")
         self.jobs.setCheckable(True)
-        self.jobs.setChecked(True)
         self.jobs.clicked.connect(self._on_jobs_clicked)
-        self.jobs.hide()
         self.undo = IconButton(theme, "undo", "Undo")
         self.redo = IconButton(theme, "redo", "Redo")
         self.search = SearchButton(theme)
@@ -113,12 +111,11 @@ class TopBar(QFrame):
         if self._segments is not None:
             self._segments.set_current(name)
 
-    def show_jobs(self, running: int, known: int) -> None:
-        """The chip appears with the first job: how many run, else that all are done."""
-        self.jobs.setVisible(known > 0)
+    def show_jobs(self, running: int, is_shown: bool) -> None:
+        """How many jobs run or wait; lit while there are some, or while their workspace is shown."""
         words = f"{running} job" + ("s" if running != 1 else "") if running else "Jobs"
         self.jobs.setText(f" {words}")
-        self.jobs.setChecked(running > 0)
+        self.jobs.setChecked(running > 0 or is_shown)
 
     def resizeEvent(self, event) -> None:
         super().resizeEvent(event)

@@ -54,7 +54,9 @@ class WorkArea(QWidget):
     def shown(self) -> list[QWidget]:
         """The panels of the workspace in reading order."""
         panes = self._panes
-        return [w for w in (self._left(), panes.strip, self._stage(), self.live_bar, self._bottom(), self.right)
+        live_bar = self.live_bar if panes.has_live_bar else None
+        bottom = self._bottom() if panes.has_bottom else None
+        return [w for w in (self._left(), panes.strip, self._stage(), live_bar, bottom, self._right())
                 if w is not None]  # fmt: skip
 
     @property
@@ -70,11 +72,11 @@ class WorkArea(QWidget):
     def set_panes(self, workspace: str, panes: Panes) -> None:
         """Shows the panels of a workspace, with the sizes chosen there."""
         before = self._panes
-        for widget in (before.left, before.strip, before.stage, before.bottom):
+        for widget in (before.left, before.strip, before.stage, before.bottom, before.right):
             if widget is not None:
                 widget.hide()
         self._workspace, self._panes = workspace, panes
-        for widget in (panes.left, panes.strip, panes.stage, panes.bottom, self.library):
+        for widget in (panes.left, panes.strip, panes.stage, panes.bottom, panes.right, self.library):
             if widget is not None and widget.parent() is not self and (widget is not self.library or not panes.left):
                 widget.setParent(self)
         self._is_floating = False
@@ -118,8 +120,8 @@ class WorkArea(QWidget):
         first = self._panes.left_width
         chosen = self._size("left") or first
         if self.window().width() < SIZES.narrow_below and chosen == first:
-            return SIZES.library_narrow
-        return min(max(chosen, SIZES.library_narrow), SIZES.library_max)
+            return self._panes.left_narrow
+        return min(max(chosen, self._panes.left_narrow), SIZES.library_max)
 
     def right_width(self) -> int:
         first = self._panes.right_width
@@ -132,6 +134,8 @@ class WorkArea(QWidget):
 
     def timeline_height(self) -> int:
         panes, bottom = self._panes, self._bottom()
+        if not panes.has_bottom:
+            return 0
         if panes.bottom is None:
             fold = self._chosen.timeline_folded or self.window().height() < SIZES.low_below
             if fold or getattr(bottom, "is_empty", False):
@@ -145,30 +149,32 @@ class WorkArea(QWidget):
     def arrange(self) -> None:
         """Puts every panel in its place."""
         hidden, panes, railed = self._is_hidden, self._panes, self.is_railed
-        left_pane, stage, bottom_pane = self._left(), self._stage(), self._bottom()
+        left_pane, stage, bottom_pane, right_pane = self._left(), self._stage(), self._bottom(), self._right()
         top, bottom, left, right = GAP, self.height() - GAP, GAP, self.width() - GAP
-        self.right.setVisible(not hidden)
+        right_pane.setVisible(not hidden)
         self.rail.setVisible(not hidden and railed)
         self.live_bar.setVisible(panes.has_live_bar)
-        for pane, stands in ((self.library, left_pane), (self.timeline, bottom_pane), (self.viewport, stage)):
+        for pane, stands in ((self.library, left_pane), (self.timeline, bottom_pane), (self.viewport, stage),
+                             (self.right, right_pane)):  # fmt: skip
             if pane is not stands and pane.parent() is self:
                 pane.hide()
-        bottom_pane.setVisible(not hidden)
+        bottom_pane.setVisible(not hidden and panes.has_bottom)
         if panes.strip is not None:
             panes.strip.setVisible(not hidden)
         if left_pane is not None:
             left_pane.setVisible(not hidden and (not railed or self._is_floating))
         if not hidden:
             height = self.timeline_height()
-            if panes.bottom_spans == "all":
+            spans = panes.bottom_spans if panes.has_bottom else ""
+            if spans == "all":
                 bottom_pane.setGeometry(left, bottom - height, right - left, height)
                 bottom -= height + GAP
             width = self.right_width()
-            self.right.setGeometry(right - width, top, width, bottom - top)
+            right_pane.setGeometry(right - width, top, width, bottom - top)
             right -= width + GAP
-            if bottom_pane is self.timeline:
+            if bottom_pane is self.timeline and panes.has_bottom:
                 self.timeline.set_folded(height <= SIZES.timeline_min)
-            if panes.bottom_spans == "left":
+            if spans == "left":
                 bottom_pane.setGeometry(left, bottom - height, right - left, height)
                 bottom -= height + GAP
             if left_pane is not None:
@@ -178,7 +184,7 @@ class WorkArea(QWidget):
                     left_pane.setGeometry(left + width + GAP, top, SIZES.library, bottom - top)
                     left_pane.raise_()
                 left += width + GAP
-            if panes.bottom_spans == "centre":
+            if spans == "centre":
                 bottom_pane.setGeometry(left, bottom - height, right - left, height)
                 bottom -= height + GAP
             if panes.strip is not None:
@@ -194,6 +200,9 @@ class WorkArea(QWidget):
     def _left(self) -> QWidget | None:
         return (self._panes.left or self.library) if self._panes.has_left else None
 
+    def _right(self) -> QWidget:
+        return self._panes.right or self.right
+
     def _stage(self) -> QWidget:
         return self._panes.stage or self.viewport
 
@@ -206,7 +215,7 @@ class WorkArea(QWidget):
         if self._panes.has_live_bar:
             view = view.united(self.live_bar.geometry())
         self._library_handle.setGeometry(view.left() - GAP - reach, view.top(), HIT, view.height())
-        panel = self.right.geometry()
+        panel = self._right().geometry()
         self._right_handle.setGeometry(panel.left() - GAP - reach, panel.top(), HIT, panel.height())
         lanes = self._bottom().geometry()
         self._timeline_handle.setGeometry(lanes.left(), lanes.top() - GAP - reach, lanes.width(), HIT)
@@ -234,8 +243,8 @@ class WorkArea(QWidget):
         if width < SIZES.library_collapse and self._left() is self.library:
             self.set_railed(True)
             return
-        room = self.width() - 4 * GAP - self.right.width() - SIZES.viewport_width
-        self._choose("left", max(SIZES.library_narrow, min(width, SIZES.library_max, room)))
+        room = self.width() - 4 * GAP - self._right().width() - SIZES.viewport_width
+        self._choose("left", max(self._panes.left_narrow, min(width, SIZES.library_max, room)))
 
     def _drag_right(self, point: QPoint) -> None:
         self._choose("right", max(SIZES.right_min, min(self.width() - point.x() - GAP, SIZES.right_max)))

@@ -35,7 +35,7 @@ from engine.capture.start_points import start_points
 from engine.capture.tracking import FaceTrack, track_face
 from engine.capture.video import check_length, extract_sound, inspect_video, read_pictures
 from engine.errors import MouthpieceError, OutputError
-from engine.paths import find_face_landmarker, replace_folder
+from engine.paths import capture_folder, find_face_landmarker, replace_folder
 from engine.progress import Progress
 
 LONG_CLIP = 1500
@@ -73,7 +73,7 @@ def capture_video(
     _check_place(out)
     model = find_face_landmarker(face_landmarker)
     source = inspect_video(video)
-    work = out.with_name(f".{out.name}.capture")
+    work = capture_folder(out)
     try:
         job = _Job(video, work, model, masks, size, fps, overlays, round(source.seconds * fps))
         yield from job.run()

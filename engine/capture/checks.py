@@ -64,7 +64,8 @@ def check_dataset(dataset: Dataset) -> Quality:
     blurred = sharpness < SHARP_PART * np.median(sharpness)
     frames[moments[blurred & found[moments]]] = BLURRED
     checks = [
-        Check("Length", _clock(seconds), seconds >= LEAST_S, "One to five minutes teach more mouth shapes."),
+        Check("Length" if seconds >= LEAST_S else "Short", _clock(seconds), seconds >= LEAST_S,
+              "One to five minutes teach more mouth shapes."),
         _seen(found),
         *_sound(dataset, tracks["arkit"]),
         _mouth(tracks["arkit"]),
@@ -94,7 +95,7 @@ def _looked_at(dataset: Dataset, moments: np.ndarray) -> tuple[np.ndarray, np.nd
 def _seen(found: np.ndarray) -> Check:
     part = found.mean()
     return Check("Face in view", f"{found.sum():,} of {len(found):,}", bool(part >= LEAST_SEEN),
-                 "Frames without a face are left out; cut the stretches where it is hidden.")  # fmt: skip
+                 "Frames without a face are guessed; cut the stretches where it is hidden.")  # fmt: skip
 
 
 def _mouth(arkit: np.ndarray) -> Check:

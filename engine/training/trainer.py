@@ -15,6 +15,7 @@ from engine.avatar import save_avatar
 from engine.capture.dataset import Dataset
 from engine.errors import OutputError, TrainingError
 from engine.methods import method_module
+from engine.paths import training_folder
 from engine.progress import Progress
 from engine.raster import rasterization_for
 from engine.training.checkpoint import Checkpoint
@@ -108,7 +109,7 @@ class TrainingRun:
         self, clip: Clip, model: Trainable, out: Path, method: str, device: torch.device, seed: int = 0
     ) -> None:
         self.clip, self.model, self.out, self.method, self.device = clip, model, Path(out), method, device
-        self.folder = self.out.with_suffix(".training")
+        self.folder = training_folder(self.out)
         self.rasterization = rasterization_for(device)
         self.poses = PoseCorrections(clip.tracks["viewmats"][: clip.n_train]).to(device)
         self.density = DensityControl(model.n_gaussians, device)

@@ -96,9 +96,6 @@ def test_a_failed_job_and_a_finished_one_are_said_with_a_way_on(studio):
     studio.session.jobs.change(job, state="done", result=Path("/v/Outro.mp4"))
     toasts = studio.window.toasts.shown
     assert len(toasts) == 1 and toasts[0].notice.actions[0].text == "Show clip"
-    studio.window.top_bar.jobs.click()
-    assert studio.window.jobs.isVisible()
-    studio.window.jobs.hide()
 
 
 def test_a_process_that_died_is_said_and_taken_back_when_it_runs_again(studio):
