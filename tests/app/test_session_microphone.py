@@ -71,6 +71,21 @@ def test_what_is_said_into_the_microphone_moves_the_face(make_session, qtbot, vi
     wait_for_drive(session, qtbot, lambda h: h.driven[0] > 1.0)
 
 
+def test_beside_the_virtual_camera_the_voice_is_as_late_as_the_picture(make_session, qtbot, virtual_sound):  # noqa: F811
+    virtual_sound.add_loudspeaker("cable", "Cable", is_default=False)
+    session = make_session()
+    session.set_look_ahead_ms(160.0)
+    wait_for_source(session, qtbot, "microphone")
+    voice = session.camera_voice
+    voice.use_device("Cable")
+    voice.set_camera_on(True)  # as the performer says once it has one
+    virtual_sound.say(tone(60, 16_000))
+    qtbot.waitUntil(lambda: voice.state.is_live and voice.state.delay_ms > 160, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: abs(voice.state.delay_ms - voice.picture_age_ms) < 8, timeout=PATIENCE_MS)
+    voice.set_camera_on(False)
+    qtbot.waitUntil(lambda: not voice.state.is_live, timeout=PATIENCE_MS)
+
+
 def test_a_microphone_that_goes_is_told_and_its_return_too(make_session, qtbot, virtual_sound):  # noqa: F811
     session = make_session()
     notes = []
