@@ -326,7 +326,8 @@ class EditCanvas(QWidget):
     def _press_camera(self, lane: Lane, at: QPointF) -> "_Drag | None":
         model, layout = self._model, self.layout_
         path = model.edit.camera
-        key = next((k for k in path.keys if abs(layout.x(k.time) - at.x()) <= 22), None)
+        boxes = ((key, layout.camera_box(key.time, lane.rect)) for key in path.keys)
+        key = next((key for key, box in boxes if box.left() <= at.x() <= box.right()), None)
         if key is None:
             model.select(Selected())
             return None

@@ -367,7 +367,7 @@ class LanePainter:
             p.drawPath(path)
         for key in keys:
             chosen = model.selected.kind == "camera" and abs(model.selected.time - key.time) < 1e-3
-            box = QRectF(layout.x(key.time) - 22, lane.rect.top() + 5, 44, 28)
+            box = layout.camera_box(key.time, lane.rect)
             p.setPen(QPen(theme.color("acc" if chosen else "line2"), 2 if chosen else 1))
             p.setBrush(theme.color("raised"))
             p.drawRoundedRect(box, 3, 3)
@@ -453,7 +453,8 @@ def layer_words(layer: EditLayer) -> str:
     n = len(layer.curves)
     controls = f"{n} control" + ("s" if n != 1 else "")
     if layer.kind is LayerKind.SMOOTH:
-        which = f"{len(layer.controls)} controls" if layer.controls else "all controls"
+        n = len(layer.controls)
+        which = f"{n} control" + ("s" if n != 1 else "") if n else "all controls"
         return f"Smooth, {which}, {layer.smooth_ms:.0f} ms"
     if layer.kind is LayerKind.REGION:
         return f"{layer.region.capitalize()} from another take"

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, QRectF
 from app.edit.model import EditModel
 
 HEADER, RULER, VOICE, PHONES, LIPS, CURVES, LAYER, EYES, CAMERA = 208, 24, 50, 24, 20, 112, 26, 24, 38
+CAMERA_BOX = 44
 MIN_ZOOM, MAX_ZOOM = 4.0, 800.0
 END_ROOM = 20
 CURVE_COLORS = ("acc", "voice_bar", "take", "plot_2", "plot_3", "ext")
@@ -82,6 +83,13 @@ class LaneLayout:
     def scroll(self, pixels: float) -> None:
         most = max(0.0, self._model.seconds - 0.5 * (self.width - HEADER) / self.zoom)
         self.start = min(max(0.0, self.start + pixels / self.zoom), most)
+
+    def camera_box(self, seconds: float, lane: QRectF) -> QRectF:
+        """Where a camera key is drawn: over its time, but whole where that is in view."""
+        x = self.x(seconds)
+        if HEADER <= x <= self.width:
+            x = min(max(x, HEADER + CAMERA_BOX / 2), self.width - CAMERA_BOX / 2)
+        return QRectF(x - CAMERA_BOX / 2, lane.top() + 5, CAMERA_BOX, 28)
 
     # Curves
 

@@ -158,7 +158,7 @@ class EditModel(QObject):
         self._work_out()
         self.take_changed.emit()
         self.curves_changed.emit()
-        self.transport.moved.emit(0.0)
+        self.transport.moved.emit(self.transport.playhead)  # who heard of the take may have moved on already
 
     def _first_curves(self) -> list[str]:
         schema, names = self.schema, []

@@ -120,6 +120,7 @@ class KeyPage(QWidget):
         self._hint.setVisible(key is None)
         self._layer.setVisible(key is not None)
         self._mark.setVisible(key is not None)
+        self.layout().activate()  # at once: the title stands at the left edge where there is no mark
         control = model.selected.control
         schema = model.schema
         label = schema.specs[schema.index(control)].label if schema is not None and control in schema else ""

@@ -94,7 +94,9 @@ class Transport(QObject):
 
     def keep_inside(self) -> None:
         """The line may have become shorter."""
-        self._at = min(self._at, self._seconds())
+        if self._at > self._seconds():
+            self._at = self._seconds()
+            self.moved.emit(self._at)
 
     def set_loop(self, on: bool) -> None:
         self.is_loop = on

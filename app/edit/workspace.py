@@ -115,6 +115,7 @@ class EditWorkspace:
 
     def show_take(self, path: Path) -> None:
         """Opens a take of the library here."""
+        self._window.library.takes.select(path)
         self.model.open_path(path)
         self._window.workspaces.show("edit")
 
@@ -131,10 +132,12 @@ class EditWorkspace:
         entry = self._window.library.takes.selected_entry
         if entry is not None and self.model.opened is None:
             self.model.open_path(entry.path)
+        self._window.library.show_takes_first(True)
         self.model.enter()
         self.follow_workspace()
 
     def _leave(self) -> None:
+        self._window.library.show_takes_first(False)
         self.model.leave()
         self.follow_workspace()
 

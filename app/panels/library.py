@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from PySide6.QtCore import QRectF, Qt, QUrl, Signal
+from PySide6.QtCore import QRectF, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QDesktopServices, QPainter, QPen
 from PySide6.QtWidgets import QAbstractButton, QFrame, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
@@ -67,6 +67,7 @@ class LibraryPanel(QFrame):
         self.drop_zone.clicked.connect(self.open_wanted)
         foot.addWidget(self.drop_zone)
         column.addLayout(foot)
+        self._avatars_were_folded = False
         self._show()
 
     def _build_head(self) -> QWidget:
@@ -141,7 +142,7 @@ class LibraryPanel(QFrame):
         column.addStretch()
         self._avatars_fold.folded.connect(lambda _: self._show())
         self._takes_fold.folded.connect(lambda _: self._show())
-        area = OverlayScrollArea()
+        area = self._area = OverlayScrollArea()
         area.setWidget(inner)
         return area
 
@@ -157,6 +158,19 @@ class LibraryPanel(QFrame):
 
     def show_stage(self, path: Path | None) -> None:
         self.avatars.show_stage(path.resolve() if path is not None else None)
+
+    def show_takes_first(self, on: bool) -> None:
+        """Where takes are worked on, the avatars fold away and the take that is worked on is in sight."""
+        if on:
+            self._avatars_were_folded = self._avatars_fold.is_folded
+        self._avatars_fold.set_folded(on or self._avatars_were_folded)
+        QTimer.singleShot(0, self, self.show_selected)
+
+    def show_selected(self) -> None:
+        """Scrolls to the chosen take."""
+        row = next((row for row in self.takes.rows if row.isChecked()), None)
+        if row is not None and row.isVisible():
+            self._area.ensureWidgetVisible(row, 0, 8)
 
     @property
     def next_take_name(self) -> str:
@@ -175,7 +189,8 @@ class LibraryPanel(QFrame):
         avatars = [a for a in self._avatars if wanted in f"{a.name} {a.meta}".casefold()]
         takes = self._sorted([t for t in self._takes if wanted in f"{t.name} {t.avatar}".casefold()])
         self.avatars.show_entries(avatars)
-        self.takes.show_entries(takes)
+        if self.takes.show_entries(takes):
+            QTimer.singleShot(0, self, self.show_selected)
         self._avatars_fold.show_count(len(avatars))
         self._takes_fold.show_count(len(takes))
         avatars_open, takes_open = not self._avatars_fold.is_folded, not self._takes_fold.is_folded
@@ -227,6 +242,9 @@ class Section(QWidget):
     @property
     def is_folded(self) -> bool:
         return self._button.isChecked()
+
+    def set_folded(self, folded: bool) -> None:
+        self._button.setChecked(folded)
 
     def show_count(self, count: int) -> None:
         self._button.show_count(count)

@@ -214,9 +214,10 @@ class TakesList(QWidget):
     def selected_entry(self) -> TakeEntry | None:
         return next((row.entry for row in self._rows if row.entry.path == self._selected), None)
 
-    def show_entries(self, entries: list[TakeEntry]) -> None:
+    def show_entries(self, entries: list[TakeEntry]) -> bool:
+        """Whether these are others than before."""
         if entries == self._entries:
-            return
+            return False
         had_focus = any(row.hasFocus() for row in self._rows)
         self._entries = entries
         for row in self._rows:
@@ -229,6 +230,7 @@ class TakesList(QWidget):
             row.setChecked(row.entry.path == self._selected)
             if had_focus and row.isChecked():
                 row.setFocus()
+        return True
 
     def select(self, path: Path | None) -> None:
         """Marks a take without telling anyone."""

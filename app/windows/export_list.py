@@ -6,7 +6,7 @@ from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QFrame, QLineEdit, QMenu, QVBoxLayout, QWidget
 
-from app.theme.buttons import IconButton, TextButton, Words
+from app.theme.buttons import IconButton, TextButton, Words, rule
 from app.theme.icons import draw_glyph
 from app.theme.scroll import OverlayScrollArea
 from app.theme.theme import Theme
@@ -130,8 +130,8 @@ class ExportList(QWidget):
         self._choices = QButtonGroup(self)
         self.setFixedWidth(WIDTH + 14)
         column = QVBoxLayout(self)
-        column.setContentsMargins(0, 8, 0, 8)
-        column.setSpacing(6)
+        column.setContentsMargins(0, 8, 0, 0)
+        column.setSpacing(0)
         scroll = OverlayScrollArea()
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         inside = QWidget()
@@ -167,11 +167,13 @@ class ExportList(QWidget):
         self.name_field.installEventFilter(self)
         self.name_field.hide()
         left, wide = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag(0)
+        column.addWidget(rule())
+        foot = QVBoxLayout()
+        foot.setContentsMargins(16, 10, 12, 10)
+        foot.setSpacing(6)
         for widget, place in ((self.undo_button, left), (self.save_button, left), (self.name_field, wide)):
-            holder = QVBoxLayout()
-            holder.setContentsMargins(12, 0, 12, 0)
-            holder.addWidget(widget, alignment=place)
-            column.addLayout(holder)
+            foot.addWidget(widget, alignment=place)
+        column.addLayout(foot)
 
     def choose_format(self, kind: ClipFormat) -> None:
         """Shows a format as the chosen one; no signal."""

@@ -56,6 +56,43 @@ def test_the_timeline_spans_the_window_and_the_take_is_played_by_the_performer(e
     assert editing.window.live_bar.isVisible()
 
 
+def test_the_timecode_stands_where_the_playhead_stands_when_a_take_is_opened_and_gone_to_at_once(editing, home, qtbot):
+    model = editing.edit.model
+    once = Qt.ConnectionType.SingleShotConnection
+    model.take_changed.connect(lambda: model.transport.seek(0.4), once)
+    model.open_path(make_take(home / "b.take", seed=1))
+    qtbot.waitUntil(lambda: model.transport.playhead > 0, timeout=60_000)
+    qtbot.waitUntil(lambda: editing.edit.timeline._code.text() != "00:00:00.00", timeout=60_000)
+    assert editing.edit.timeline._code.text() == "00:00:00.40"
+
+
+def test_the_take_that_is_edited_is_in_sight_in_the_library_whose_avatars_fold_away(make_studio, home, qtbot):
+    from app.panels.library_files import takes_dir
+
+    studio = make_studio()
+    takes_dir().mkdir(parents=True, exist_ok=True)
+    paths = [make_take(takes_dir() / f"{i}.take", name=f"Take {i}") for i in range(8)]
+    library = studio.window.library
+    studio.library.scan()
+    qtbot.waitUntil(lambda: len(library.takes.rows) == 8, timeout=60_000)
+    assert library.avatars.isVisible() or not library.avatar_entries
+    studio.edit.show_take(paths[0])
+    row = next(row for row in library.takes.rows if row.entry.path == paths[0])
+    assert row.isChecked() and not library.avatars.isVisible()
+    seen = library._area.viewport()
+    qtbot.waitUntil(lambda: seen.rect().contains(row.mapTo(seen, row.rect().center())), timeout=60_000)
+    assert seen.rect().contains(row.mapTo(seen, row.rect().bottomLeft()))
+    studio.window.commands.run("window.perform")
+    assert not library._avatars_fold.is_folded
+
+
+def test_a_camera_key_at_the_start_is_drawn_whole(editing):
+    layout = editing.edit.timeline.canvas.layout_
+    lane = layout.lane("camera").rect
+    assert layout.camera_box(0.0, lane).left() == HEADER
+    assert layout.camera_box(0.5, lane).center().x() == pytest.approx(layout.x(0.5))
+
+
 def test_a_double_click_makes_a_key_a_drag_moves_it_and_undo_takes_both_back(editing):
     model, canvas = editing.edit.model, editing.edit.timeline.canvas
     QTest.mouseDClick(
