@@ -6,6 +6,7 @@ Every step is resumable; a film that lies in the work folder is not filmed again
 """
 
 import argparse
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from engine.paths import ASSETS
 from engine.synth.studio import CameraMotion, studio
 from engine.training.trainer import train
 
+SETTINGS = {"au_set": "shipped", "mesh_until": 16_000, "lambda_square": 2.0}
 TURN_S = 8.0
 """How long the camera takes for its one turn all the way round, so that the avatar has a back to its head."""
 
@@ -50,10 +52,11 @@ def main() -> None:
             follow(studio(role.name, seconds, film, head=role.head, kit=chosen.kit, motion=motion), as_json=False)
         if chosen.only_film:
             continue
-        avatar = ASSETS / "avatars" / f"{role.name}.avatar"
-        avatar.parent.mkdir(parents=True, exist_ok=True)
-        options = {"preset": "cpu", "config": {"au_set": "shipped"}}
+        avatar = chosen.work / f"{role.name}.avatar"
+        options = {"preset": "cpu", "config": SETTINGS}
         follow(train(film, "embedtalk", avatar, max_seconds=chosen.minutes * 60, **options), as_json=False)
+        (ASSETS / "avatars").mkdir(parents=True, exist_ok=True)
+        shutil.copy2(avatar, ASSETS / "avatars" / avatar.name)
 
 
 if __name__ == "__main__":
