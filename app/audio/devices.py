@@ -1,23 +1,18 @@
 """Microphones and loudspeakers by name, and the one place that knows PortAudio and its moods."""
 
 import contextlib
-import json
-import math
 import os
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from types import ModuleType
 from typing import Any
 
 from app.audio import pulse
+from app.audio.device_look import DeviceLook
 from engine.errors import AudioError
 
 _HOST_APIS = {"win32": "Windows WASAPI", "darwin": "Core Audio", "linux": "ALSA"}  # of several views of one device
-_LIST_SECONDS = 10.0
-_CHILD_SECONDS = 2.0  # a child that lists devices costs a third of a second of a core
 _MAX_CHANNELS = 32
 _SERVER = "pulse"  # PortAudio's device for the sound server, through ALSA
 
@@ -75,7 +70,9 @@ class SoundSystem:
         self.before_refresh: list[Callable[[], None]] = []  # told to close their streams
         self._sounddevice: ModuleType | None = None
         self._n_open = 0
-        self._asked_child_at = -math.inf
+        self._look = DeviceLook()
+        self._is_down = False
+        self._has_answered = self._is_served = False
 
     @property
     def has_server(self) -> bool:
@@ -85,42 +82,45 @@ class SoundSystem:
         """All devices there are now, as far as PortAudio may be asked without being restarted.
 
         Raises:
-            AudioError: if there is no PortAudio; names the remedy.
+            AudioError: if there is no PortAudio, or it does not start; names the remedy.
         """
         sounddevice = self._load()
         found = pulse.list_devices() if self.has_server else []
-        if found and self._server_index(sounddevice) is None:
-            self.refresh()  # the server came after PortAudio had looked
-        if found and self._server_index(sounddevice) is not None:
-            return [AudioDevice(**row) for row in found]
-        return _portaudio_devices(sounddevice)
+        if found and not self._has_answered and self._server_index(sounddevice) is None:
+            self._begin_anew()  # the server came after PortAudio had looked
+        self._has_answered = bool(found)
+        self._is_served = self._has_answered and self._server_index(sounddevice) is not None
+        return [AudioDevice(**row) for row in found] if self._is_served else _portaudio_devices(sounddevice)
 
     def fresh_devices(self) -> list[AudioDevice]:
-        """All devices there are now, asked in a child where PortAudio keeps an old list while a stream is open."""
-        if self.has_server:
-            return self.devices()
-        command = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
-        try:
-            done = subprocess.run(
-                [*command, "_sound", "--list"], capture_output=True, text=True, timeout=_LIST_SECONDS, check=True
-            )
-            return [AudioDevice.from_json(row) for row in json.loads(done.stdout)]
-        except (OSError, subprocess.SubprocessError, ValueError):
-            return self.devices()
+        """All devices there are now, asked in a child where PortAudio would have to be started anew to see them."""
+        known = self.devices()
+        seen = None if self._is_served else self._look.wait()
+        return known if seen is None else [AudioDevice.from_json(row) for row in seen]
 
     def refresh(self) -> None:
-        """Starts PortAudio anew, the only way to make it see what was plugged in, unless that would be in vain.
+        """Has PortAudio see what was plugged in, for which it must be started anew; asked while a device is missing.
 
-        Streams that are open are closed for it, so then a child looks first whether there is anything new.
+        That closes open streams, and on Linux it is dangerous (`DeviceLook`). So there, or while a stream is open, a
+        child looks first whether there is anything new.
+
+        Raises:
+            AudioError: if it does not start again.
         """
-        sounddevice = self._load()
-        if self._n_open and not self._has_news(sounddevice):
+        known = self.devices()
+        if self._is_served:
+            return  # the server's list is never old
+        if sys.platform != "linux" and not self._n_open:
+            self._begin_anew()
             return
-        for close_stream in self.before_refresh:
-            close_stream()
-        with _quiet():
-            sounddevice._terminate()
-            sounddevice._initialize()
+        rows = self._look.take()
+        if rows is None:
+            return
+        seen = [AudioDevice.from_json(row) for row in rows]
+        if not {(d.kind, d.key) for d in seen} <= {(d.kind, d.key) for d in known} or (
+            not self._n_open and seen != known
+        ):
+            self._begin_anew()
 
     def open(self, device: AudioDevice, **settings: Any) -> Any:
         """A sounddevice stream on the device, not started.
@@ -174,16 +174,21 @@ class SoundSystem:
         """What is buffered of this process's stream on an output now, by the sound server's word; None without one."""
         return None if device.key.startswith(_PORTAUDIO_KEY) else pulse.output_latency_ms(device.key)
 
-    def _has_news(self, sounddevice: ModuleType) -> bool:
-        now = time.monotonic()
-        if (
-            self.has_server and self._server_index(sounddevice) is not None
-        ) or now - self._asked_child_at < _CHILD_SECONDS:
-            return False
-        self._asked_child_at = now
-        return self.fresh_devices() != self.devices()
+    def finish(self) -> None:
+        """Ends what is still looking for devices."""
+        self._look.close()
+
+    def _begin_anew(self) -> None:
+        sounddevice = self._load()
+        for close_stream in self.before_refresh:
+            close_stream()
+        with _quiet(), contextlib.suppress(sounddevice.PortAudioError):
+            sounddevice._terminate()
+        self._is_down = True
+        self._load()
 
     def _load(self) -> ModuleType:
+        """PortAudio, running."""
         if self._sounddevice is None:
             try:
                 import sounddevice
@@ -193,6 +198,13 @@ class SoundSystem:
                     "sudo apt install libportaudio2 libasound2-plugins"
                 ) from error
             self._sounddevice = sounddevice
+        if self._is_down:
+            try:
+                with _quiet():
+                    self._sounddevice._initialize()
+            except self._sounddevice.PortAudioError as error:
+                raise AudioError(f"The sound system does not start ({_reason(error)}); it is tried again.") from error
+            self._is_down = False
         return self._sounddevice
 
     def _server_index(self, sounddevice: ModuleType) -> int | None:

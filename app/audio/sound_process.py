@@ -92,6 +92,7 @@ class SoundProcess:
             self.input.stop()
             self.output.stop()
             self.cable.stop()
+            self._system.finish()
             if self._watcher is not None:
                 self._watcher.close()
             self._ring.close()

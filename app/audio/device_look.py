@@ -1,0 +1,78 @@
+"""What a child sees of the sound devices: PortAudio knows only those that were there when it was started."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+PERIOD_SECONDS = 1.0  # a child that lists devices costs a third of a second of a core
+PATIENCE_SECONDS = 6.0  # within what the sound process may stand still
+
+
+def list_command() -> list[str]:
+    """How the program prints its devices as JSON and ends."""
+    program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "app"]
+    return [*program, "_sound", "--list"]
+
+
+class DeviceLook:
+    """Looks every few seconds, on demand, and lets nobody wait; a child that dies of looking has seen nothing.
+
+    Starting PortAudio is no small thing: where it was built with JACK and no JACK server runs, libjack starts a thread
+    and gives it up again, and frees what that thread uses if the machine is so crowded that it has not run within a
+    second. That must not happen in the process that holds the microphone.
+    """
+
+    def __init__(self, command: Callable[[], list[str]] = list_command, clock: Callable[[], float] = time.monotonic):
+        self._command, self._clock = command, clock
+        self._child: subprocess.Popen | None = None
+        self._began_at = -PERIOD_SECONDS
+
+    def take(self) -> list[dict[str, Any]] | None:
+        """The devices that a child which has ended saw, each as fields of `AudioDevice`; None while there is none."""
+        now = self._clock()
+        if self._child is None:
+            if now - self._began_at >= PERIOD_SECONDS:
+                self._begin(now)
+            return None
+        if self._child.poll() is None:
+            if now - self._began_at > PATIENCE_SECONDS:
+                self._child.kill()
+            return None
+        child, self._child = self._child, None
+        with child:
+            return _rows(child.stdout.read()) if child.returncode == 0 else None
+
+    def wait(self) -> list[dict[str, Any]] | None:
+        """Has a child look now and waits for it."""
+        try:
+            done = subprocess.run(self._command(), capture_output=True, timeout=PATIENCE_SECONDS, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return _rows(done.stdout)
+
+    def close(self) -> None:
+        """Ends a child that is still looking."""
+        if self._child is not None:
+            self._child.kill()
+            with self._child:
+                self._child = None
+
+    def _begin(self, now: float) -> None:
+        self._began_at = now
+        try:
+            self._child = subprocess.Popen(
+                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
+        except OSError as error:
+            print(f"looking for sound devices: {error}", file=sys.stderr)
+
+
+def _rows(text: bytes) -> list[dict[str, Any]] | None:
+    try:
+        rows = json.loads(text)
+    except ValueError:
+        return None
+    return rows if isinstance(rows, list) else None
