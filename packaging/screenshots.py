@@ -16,17 +16,18 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 SCALES = (1.0, 1.5)
-SECONDS, LONGEST_S = 20, 300
+SECONDS, LONGEST_S, TRAINING_S = 20, 300, 170
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture: window size at 1x, theme, and what is done before it is taken."""
+    """One picture: window size at 1x, theme, what is done before it is taken, and how much longer that takes."""
 
     name: str
     size: tuple[int, int]
     theme: str = "dark"
     do: str = ""
+    more_s: float = 0.0
 
 
 SHOTS = (
@@ -45,6 +46,9 @@ SHOTS = (
     Shot("compare-1280", (1280, 720), "light", "compare"),
     Shot("film", (1440, 900), do="film"),
     Shot("make", (1440, 900), do="make"),
+    Shot("jobs", (1440, 900), do="jobs", more_s=TRAINING_S),
+    Shot("jobs-light", (1280, 720), "light", "jobs", TRAINING_S),
+    Shot("jobs-empty", (1280, 720), do="jobs-empty"),
     Shot("edit", (1440, 900), do="edit"),
     Shot("edit-light", (1440, 900), "light", "edit"),
     Shot("edit-export", (1440, 900), do="edit-export"),
@@ -56,8 +60,8 @@ SHOTS = (
 
 def main() -> int:
     if sys.argv[1:2] == ["--take"]:
-        file, do, seconds, *rest = sys.argv[2:]
-        return take(Path(file), do, float(seconds), rest)
+        file, do, seconds, more_s, *rest = sys.argv[2:]
+        return take(Path(file), do, float(seconds), float(more_s), rest)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help=f"of {', '.join(shot.name for shot in SHOTS)}")
     parser.add_argument("--avatar", type=Path)
@@ -88,7 +92,7 @@ def run_shot(shot: Shot, scale: float, path: Path, options: argparse.Namespace) 
     environment |= {f"MOUTHPIECE_{name}": str(home / name.lower()) for name in ("DATA", "CONFIG")}
     width, height = (round(side * scale) for side in shot.size)
     command = ["xvfb-run", "-a", "-s", f"-screen 0 {width}x{height}x24", sys.executable, __file__,
-               "--take", str(path), shot.do or "-", str(options.seconds),
+               "--take", str(path), shot.do or "-", str(options.seconds), str(shot.more_s),
                "--theme", shot.theme, "--size", f"{shot.size[0]}x{shot.size[1]}"]  # fmt: skip
     if options.avatar and shot.do != "empty":
         command += ["--avatar", str(options.avatar)]
@@ -96,7 +100,7 @@ def run_shot(shot: Shot, scale: float, path: Path, options: argparse.Namespace) 
         command += ["--voice", str(options.voice)]
     try:
         code = subprocess.run(
-            command, cwd=CHECKOUT, env=environment, timeout=options.seconds + LONGEST_S + 60
+            command, cwd=CHECKOUT, env=environment, timeout=options.seconds + shot.more_s + LONGEST_S + 60
         ).returncode
         if code == 0:
             _shrink(path)
@@ -115,7 +119,7 @@ def _shrink(path: Path) -> None:
     picture.quantize(palette=colors, dither=Image.Dither.FLOYDSTEINBERG).save(path, optimize=True)
 
 
-def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
+def take(path: Path, do: str, seconds: float, more_s: float, arguments: list[str]) -> int:
     """Inside the virtual display: opens the program, brings it into a state, saves what the window shows."""
     sys.path.insert(0, str(CHECKOUT))
     from PySide6.QtCore import Qt, QTimer
@@ -128,6 +132,7 @@ def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
     if do == "empty":
         application.first_avatar = lambda asked, last: None
     program = QApplication([])
+    kept = _put_jobs_away()
     studio = application.Studio(program, application.parse(arguments))
     studio.settings.render_takes = False
     studio.open()
@@ -144,6 +149,8 @@ def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
         "compare": lambda: _compare(studio),
         "film": lambda: _film(studio),
         "make": lambda: studio.sheets.open_make_avatar(Path("Vera talks.mp4")),
+        "jobs": lambda: _jobs(studio),
+        "jobs-empty": lambda: window.workspaces.show("jobs"),
         "edit": lambda: _edit(studio),
         "edit-export": lambda: _edit(studio, studio.sheets.open_export),
         "mixer": lambda: window.right.tabs.setCurrentIndex(1),
@@ -156,15 +163,17 @@ def take(path: Path, do: str, seconds: float, arguments: list[str]) -> int:
         """Once the avatar is there, however long that took."""
         QTimer.singleShot(int(seconds * 1000 * 0.55), lambda: _close_notes(window))
         QTimer.singleShot(int(seconds * 1000 * 0.6), states.get(do, lambda: None))
-        QTimer.singleShot(int(seconds * 1000), lambda: (saved.append(window.grab().save(str(path))), window.close()))
+        end_ms = int((seconds + more_s) * 1000)
+        QTimer.singleShot(end_ms, lambda: (saved.append(window.grab().save(str(path))), window.close()))
 
     if do == "empty":
         begin()
     else:
         studio.session.avatar_opened.connect(lambda _: begin(), Qt.ConnectionType.SingleShotConnection)
-        QTimer.singleShot(LONGEST_S * 1000, window.close)
+        QTimer.singleShot(int((LONGEST_S + more_s) * 1000), window.close)
     program.exec()
     studio.close()
+    _bring_jobs_back(kept)
     return 0 if saved == [True] else 1
 
 
@@ -236,6 +245,40 @@ def _film(studio) -> None:
     if film:
         compare.show_film(Path(film))
     compare.choose_rival(studio.session.avatar_path, "opengl")
+
+
+def _jobs(studio) -> None:
+    """An avatar being trained of the film."""
+    from app.jobs.making import AvatarPlan, orders_of
+
+    film = os.environ.get("MOUTHPIECE_SCREENS_FILM")
+    if not film:
+        raise SystemExit("The picture of jobs needs --film DATASET.")
+    first, *then = orders_of(Path(film), AvatarPlan("Vera", "embedtalk", "cpu", 40))
+    studio.session.jobs.start(first.kind, first.order, first.title, then)
+    studio.jobs.show_newest()
+
+
+def _put_jobs_away() -> bytes | None:
+    """The list of jobs lies in the cache, which is the user's: none of theirs shows, and theirs comes back."""
+    record = _record()
+    kept = record.read_bytes() if record.is_file() else None
+    record.unlink(missing_ok=True)
+    return kept
+
+
+def _bring_jobs_back(kept: bytes | None) -> None:
+    record = _record()
+    record.unlink(missing_ok=True)
+    if kept is not None:
+        record.write_bytes(kept)
+
+
+def _record() -> Path:
+    from app.jobs.queue import RECORD
+    from engine.paths import cache_dir
+
+    return cache_dir() / "jobs" / RECORD
 
 
 def _close_notes(window) -> None:

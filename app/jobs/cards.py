@@ -213,6 +213,6 @@ def sentence(job: JobState) -> str:
     if job.state == "queued":
         return "Waits for the job above"
     if (iteration := job.values.get("iteration")) is not None and job.kind == "train":
-        return f"{job.stage}, step {iteration:,}" if isinstance(iteration, int) else job.stage
+        return f"Step {iteration:,}" if isinstance(iteration, int) and job.stage == "Training" else job.stage
     count = f" {job.done:,} of {job.total:,}" if job.total and job.kind == "render" else ""
     return f"{job.stage or 'Starting'}{count}"

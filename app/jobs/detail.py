@@ -86,7 +86,7 @@ class JobDetail(QFrame):
         """Another job, or how it goes on; None while there is none."""
         is_other = (job.id if job else "") != (self._job.id if self._job else "")
         self._job = job
-        if is_other:
+        if is_other or job is None:
             self.checks.show_checks(())
             self._checked.hide()
         for part in (self.pause, self.resume, self.stop, self.show_result, self._progress, self._so_far, self._then,

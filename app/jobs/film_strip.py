@@ -15,6 +15,7 @@ from app.theme.tokens import SEMIBOLD, SIZES, TYPE
 from engine.capture.checks import BLURRED, FINE, HIDDEN, Quality
 
 GAP, MARGIN, BAR, MARK = 4, 12, 10, 3
+MOST_HEIGHT = 200
 TONES = {FINE: "voice_bar", BLURRED: "warn", HIDDEN: "err"}
 
 
@@ -27,6 +28,7 @@ class FilmPanel(QFrame):
         super().__init__()
         self.setProperty("role", "panel")
         self.setAccessibleName("Capture, frame by frame")
+        self.setMaximumHeight(MOST_HEIGHT)
         head = QWidget()
         head.setFixedHeight(SIZES.panel_head)
         line = QHBoxLayout(head)

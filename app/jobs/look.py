@@ -134,7 +134,7 @@ def masked_frame(film: Film, index: int) -> QImage:
     weights = _pixels(masks).astype(np.float32) / 255  # RGB: head, torso, person
     picture = _pixels(frame).astype(np.float32)
     for channel, tint in ((0, HEAD_TINT), (1, TORSO_TINT)):
-        part = 0.45 * weights[..., channel : channel + 1]
+        part = 0.35 * weights[..., channel : channel + 1]
         picture = picture * (1 - part) + np.array(tint.getRgb()[:3], np.float32) * part
     picture *= 0.35 + 0.65 * weights[..., 2:3]
     return _image(picture)

@@ -15,7 +15,7 @@ from app.theme.scroll import BAR_WIDTH, OverlayScrollArea
 from app.theme.theme import Theme
 from app.theme.tokens import SEMIBOLD, SIZES, TYPE
 
-LEAST_HEIGHT = 700
+LEAST_HEIGHT, WORDS = 700, 400
 OF_A_FILM = ("capture", "fit", "train", "evaluate")
 
 
@@ -94,8 +94,8 @@ class EmptyJobs(QFrame):
         column.addWidget(Words(theme, "Make an avatar from a video", TYPE.empty_title, SEMIBOLD), 0, centre)
         words = Words(theme, "Drop a video of someone talking. It is captured, checked and trained here, and then "
                       "joins the library.", tone="t2", wrap=True)  # fmt: skip
-        words.setFixedWidth(400)
         words.setAlignment(centre)
+        words.setFixedSize(WORDS, words.heightForWidth(WORDS))
         column.addWidget(words, 0, centre)
         column.addSpacing(8)
         self.new = TextButton(theme, "Choose a video or dataset", kind="primary")
@@ -125,7 +125,7 @@ class PlainJob(QFrame):
         self.title = Words(theme, "", TYPE.empty_title, SEMIBOLD)
         column.addWidget(self.title, 0, centre)
         self.words = Words(theme, "", tone="t2", wrap=True)
-        self.words.setFixedWidth(400)
+        self.words.setFixedWidth(WORDS)
         self.words.setAlignment(centre)
         line = QHBoxLayout()
         line.addStretch()

@@ -47,7 +47,7 @@ class ExportSheet(Sheet):
         takes: list[TakeEntry], take: TakeEntry | None, sound: Path | None, picture: QImage,
         edited: EditedTake | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(theme, host, "Export", (980, 680))
+        super().__init__(theme, host, "Export", (980, 696))
         self._settings, self._theme = settings, theme
         self._output: Path | None = None
         self._picked_output = False

@@ -104,7 +104,7 @@ def test_a_training_shows_what_it_says_of_itself(training):
     assert (detail.percent.text(), detail.left.text()) == ("53%", "38 min left")
     assert detail.figures.figure("PSNR in training") == "31.6 dB" and detail.figures.figure("Splats") == "30,000"
     card = training.jobs.list.cards[0]
-    assert card.is_chosen and card.sentence.text() == "Training, step 21,400" and card.height() == 96
+    assert card.is_chosen and card.sentence.text() == "Step 21,400" and card.height() == 96
 
 
 def test_a_training_shows_its_pictures_and_its_loss(training, home, qtbot):
