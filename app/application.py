@@ -77,6 +77,7 @@ class Studio:
         from app.panels.face import FacePanel
         from app.panels.gaze_pose import GazePosePanel
         from app.panels.mixer import MixerPanel
+        from app.portraits import Portraits
         from app.settings import load_settings
         from app.theme.theme import Theme
         from app.viewport.pose_handle import PoseHandle
@@ -102,7 +103,8 @@ class Studio:
         viewport = Viewport(self.session, self.theme, undo_stack=self.undo_stack)
         face = FacePanel(self.session, self.theme, undo_stack=self.undo_stack)
         face.interacting.connect(viewport.set_interacting)
-        self.pictures = ExpressionPictures(self.session, face)
+        portraits = Portraits(self.session, viewport)
+        self.pictures = ExpressionPictures(self.session, portraits, face)
         gaze = GazePosePanel(self.session, self.theme, face.model)
         viewport.camera_moved.connect(gaze.follow_camera)
         viewport.pointer_moved.connect(gaze.follow_cursor)
@@ -117,7 +119,7 @@ class Studio:
         viewport.set_mouse_preset(self.settings.key_preset)
         face.set_reduce_motion(self.settings.reduce_motion)
         tasks = FileTasks(self.window)
-        self.library = LibraryWiring(self.window, self.session, tasks)
+        self.library = LibraryWiring(self.window, self.session, tasks, portraits)
         self.library.motion_dropped.connect(mixer.head.use_file)
         self.wiring = SessionWiring(self.window, self.session, self.library, tasks)
         self.sheets = Sheets(self.window, self.session, self.wiring, self.library)
@@ -126,7 +128,7 @@ class Studio:
         self.jobs = JobsWorkspace(self.window, self.session, self.wiring, self.sheets, tasks)
         self.document = Document(untitled(), self.undo_stack, self.window)
         self.inspect.keep_in(self.document)
-        self.edit = EditWorkspace(self.window, self.session, self.document, tasks)
+        self.edit = EditWorkspace(self.window, self.session, self.document, tasks, portraits)
         self.sheets.edited = self.edit.for_export
         self.library.speak_instead = self.edit.speak
         self.wiring.edit_wanted.connect(self.edit.show_take)

@@ -7,6 +7,7 @@ from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
 
+from app.edit.camera_pictures import CameraPictures
 from app.edit.canvas_paint import LanePainter
 from app.edit.lanes import HEADER, RULER, Lane, LaneLayout
 from app.edit.model import KEYED, EditModel, Selected
@@ -28,11 +29,11 @@ class EditCanvas(QWidget):
 
     zoomed = Signal(float)
 
-    def __init__(self, theme: Theme, model: EditModel, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, model: EditModel, pictures: CameraPictures, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._model = theme, model
         self.layout_ = LaneLayout(model)
-        self._painter = LanePainter(theme, model, self.layout_)
+        self._painter = LanePainter(theme, model, self.layout_, pictures)
         self.tool = "select"
         self._drag: _Drag | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -40,7 +41,8 @@ class EditCanvas(QWidget):
         self.setMouseTracking(True)
         self.setAccessibleName("Lanes of the take")
         theme.changed.connect(self.update)
-        for signal in (model.performance_changed, model.selection_changed, model.curves_changed, model.lips.changed):
+        for signal in (model.performance_changed, model.selection_changed, model.curves_changed, model.lips.changed,
+                       pictures.changed):  # fmt: skip
             signal.connect(self.update)
         model.take_changed.connect(self._on_take)
         model.transport.moved.connect(self._on_playhead)

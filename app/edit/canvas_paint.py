@@ -4,8 +4,9 @@ import itertools
 
 import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPen, QPolygonF
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen, QPolygonF
 
+from app.edit.camera_pictures import CameraPictures
 from app.edit.lanes import HEADER, RULER, Lane, LaneLayout, curve_color
 from app.edit.model import KEYED, EditModel
 from app.edit.track import PEAKS_HZ
@@ -28,8 +29,8 @@ FLAGS = Qt.AlignmentFlag
 class LanePainter:
     """Draws one picture of the lanes; kept between pictures for its fonts only."""
 
-    def __init__(self, theme: Theme, model: EditModel, layout: LaneLayout) -> None:
-        self._theme, self._model, self._layout = theme, model, layout
+    def __init__(self, theme: Theme, model: EditModel, layout: LaneLayout, pictures: CameraPictures) -> None:
+        self._theme, self._model, self._layout, self._pictures = theme, model, layout, pictures
 
     def paint(self, p: QPainter, width: int, height: int) -> None:
         p.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -365,17 +366,31 @@ class LanePainter:
                 QPointF(layout.x(b.time) - 24, y),
             )
             p.drawPath(path)
-        for key in keys:
-            chosen = model.selected.kind == "camera" and abs(model.selected.time - key.time) < 1e-3
+        for index, key in enumerate(keys):
             box = layout.camera_box(key.time, lane.rect)
+            self._paint_camera_key(p, box, key.orbit.azimuth_deg, self._pictures.picture(index))
+            chosen = model.selected.kind == "camera" and abs(model.selected.time - key.time) < 1e-3
             p.setPen(QPen(theme.color("acc" if chosen else "line2"), 2 if chosen else 1))
-            p.setBrush(theme.color("raised"))
+            p.setBrush(Qt.BrushStyle.NoBrush)
             p.drawRoundedRect(box, 3, 3)
+
+    def _paint_camera_key(self, p: QPainter, box: QRectF, azimuth_deg: float, picture: QImage | None) -> None:
+        """What the key looks at; its angle while there is no picture."""
+        theme, path = self._theme, QPainterPath()
+        path.addRoundedRect(box, 3, 3)
+        p.fillPath(path, theme.color("raised" if theme.is_dark else "press"))
+        if picture is None:
             draw_glyph(p, QRectF(box.left() + 4, box.center().y() - 7, 14, 14), "video-outline", theme.color("t2"))
             p.setFont(theme.font(TYPE.caption))
             p.setPen(theme.color("t1"))
-            words = f"{round(key.orbit.azimuth_deg)}°".replace("-", "−")
+            words = f"{round(azimuth_deg)}°".replace("-", "−")
             p.drawText(box.adjusted(18, 0, -3, 0), FLAGS.AlignCenter, words)
+            return
+        p.save()
+        p.setClipPath(path, Qt.ClipOperation.IntersectClip)
+        p.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+        p.drawImage(box, picture)
+        p.restore()
 
     # Over all lanes
 

@@ -5,6 +5,7 @@ import math
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QMenu, QSlider, QVBoxLayout, QWidget
 
+from app.edit.camera_pictures import CameraPictures
 from app.edit.canvas import EditCanvas
 from app.edit.lanes import MAX_ZOOM, MIN_ZOOM
 from app.edit.model import EditModel
@@ -32,7 +33,7 @@ class EditTimeline(QFrame):
 
     region_wanted = Signal(str)
 
-    def __init__(self, theme: Theme, model: EditModel, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, model: EditModel, pictures: CameraPictures, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme, self._model = theme, model
         self.setProperty("role", "panel")
@@ -40,7 +41,7 @@ class EditTimeline(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        self.canvas = EditCanvas(theme, model)
+        self.canvas = EditCanvas(theme, model, pictures)
         column.addWidget(self._build_strip())
         column.addWidget(rule())
         column.addWidget(self.canvas, 1)

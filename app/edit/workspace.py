@@ -8,11 +8,13 @@ import numpy as np
 from PySide6.QtWidgets import QFileDialog
 
 from app.document import Document
+from app.edit.camera_pictures import CameraPictures
 from app.edit.model import EditModel
 from app.edit.panel import EditTimeline
 from app.edit.side import CleanUpPage, KeyPage, LayerPage
 from app.edit.track import PEAKS_HZ
 from app.panels.library_files import SOUND_SUFFIXES, takes_dir
+from app.portraits import Portraits
 from app.windows.file_tasks import FileTasks
 from app.windows.main_window import MainWindow
 from app.windows.orders import EditedTake, safe_name
@@ -28,7 +30,7 @@ FRAME_S = 0.04
 class EditWorkspace:
     """Built when it is first shown; a take of the library is opened in it by choosing it there."""
 
-    def __init__(self, window: MainWindow, session, document: Document, tasks: FileTasks) -> None:
+    def __init__(self, window: MainWindow, session, document: Document, tasks: FileTasks, portraits: Portraits) -> None:
         self._window, self._session, self._document = window, session, document
         self.model = EditModel(document, session, tasks, window)
         self.model.failed.connect(lambda words: window.toasts.show(Notice("err", "The take cannot be edited", words)))
@@ -37,6 +39,7 @@ class EditWorkspace:
         self.model.view_changed.connect(self._adopt_view)
         window.library.take_chosen.connect(self._on_take_chosen)
         window.library.take_edit_wanted.connect(lambda entry: self.show_take(entry.path))
+        self._pictures = CameraPictures(self.model, session, portraits, window)
         self.timeline: EditTimeline | None = None
 
     def entry(self) -> Workspace:
@@ -121,7 +124,7 @@ class EditWorkspace:
 
     def _build(self) -> Panes:
         theme = self._window.theme
-        self.timeline = EditTimeline(theme, self.model)
+        self.timeline = EditTimeline(theme, self.model, self._pictures)
         self.timeline.region_wanted.connect(self._choose_region)
         pages = [("Key", KeyPage(theme, self.model)), ("Layer", LayerPage(theme, self.model)),
                  ("Clean up", CleanUpPage(theme, self.model))]  # fmt: skip

@@ -1,5 +1,6 @@
 """The library: avatars and takes, found by name, opened by a click, brought in by dropping files."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, Qt, QTimer, QUrl, Signal
@@ -155,6 +156,13 @@ class LibraryPanel(QFrame):
     def show_takes(self, entries: list[TakeEntry]) -> None:
         self._takes = entries
         self._show()
+
+    def show_take_picture(self, path: Path, png: bytes) -> None:
+        """A frame of a take was drawn."""
+        for i, entry in enumerate(self._takes):
+            if entry.path == path:
+                self._takes[i] = replace(entry, thumbnail=png, has_picture=True)
+                self.takes.show_picture(self._takes[i])
 
     def show_stage(self, path: Path | None) -> None:
         self.avatars.show_stage(path.resolve() if path is not None else None)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QRunnable, QThreadPool, QTimer, Signal
 
+from app.panels.take_pictures import kept_picture
 from engine.errors import MouthpieceError
 from engine.paths import ASSETS, data_dir
 
@@ -49,7 +50,7 @@ class AvatarEntry:
 
 @dataclass(frozen=True)
 class TakeEntry:
-    """A take file as its row shows it."""
+    """A take file as its row shows it; `thumbnail` is a frame of it if `has_picture`, else a picture of its avatar."""
 
     path: Path
     name: str
@@ -59,6 +60,7 @@ class TakeEntry:
     rating: int = 0
     thumbnail: bytes = b""
     notes: str = ""
+    has_picture: bool = False
 
     def meta(self, today: date) -> str:
         when = when_words(self.created, today) if self.created else ""
@@ -106,7 +108,7 @@ def read_avatar(path: Path) -> AvatarEntry:
 
 
 def read_take(path: Path, thumbnails: dict[str, bytes]) -> TakeEntry | None:
-    """One take's entry, None for a file that is not a take; its picture is that of its avatar."""
+    """One take's entry, None for a file that is not a take."""
     from engine.take import read_take_info
 
     try:
@@ -119,8 +121,9 @@ def read_take(path: Path, thumbnails: dict[str, bytes]) -> TakeEntry | None:
     except ValueError:
         created = None
     avatar = str(info.avatar.get("name", ""))
-    return TakeEntry(path, info.name, seconds, created, avatar, info.rating, thumbnails.get(avatar, b""),
-                     info.notes)  # fmt: skip
+    picture = kept_picture(path)
+    return TakeEntry(path, info.name, seconds, created, avatar, info.rating, picture or thumbnails.get(avatar, b""),
+                     info.notes, bool(picture))  # fmt: skip
 
 
 def take_seconds(path: Path) -> float:

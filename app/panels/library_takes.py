@@ -34,7 +34,7 @@ class TakeRow(QAbstractButton):
         super().__init__(parent)
         self._theme, self.entry = theme, entry
         self._picture = QPixmap()
-        self._picture.loadFromData(entry.thumbnail)
+        self.show_picture(entry.thumbnail)
         self._meta = entry.meta(date.today())
         self._hovered_star = -1
         self._editor: QLineEdit | None = None
@@ -52,6 +52,10 @@ class TakeRow(QAbstractButton):
 
     def sizeHint(self) -> QSize:
         return QSize(232, ROW)
+
+    def show_picture(self, png: bytes) -> None:
+        self._picture.loadFromData(png)
+        self.update()
 
     def star_at(self, position: QPointF) -> int:
         """Which star (1 to 5) lies under a point; 0 for none."""
@@ -231,6 +235,13 @@ class TakesList(QWidget):
             if had_focus and row.isChecked():
                 row.setFocus()
         return True
+
+    def show_picture(self, entry: TakeEntry) -> None:
+        """A take has another picture; its row stays as it is otherwise, also while it is being renamed."""
+        for i, row in enumerate(self._rows):
+            if row.entry.path == entry.path:
+                self._entries[i] = row.entry = entry
+                row.show_picture(entry.thumbnail)
 
     def select(self, path: Path | None) -> None:
         """Marks a take without telling anyone."""

@@ -17,6 +17,8 @@ from app.panels.library_files import (
     LibraryScan,
     TakeEntry,
 )
+from app.panels.take_pictures import TakePictures
+from app.portraits import Portraits
 from app.timeline.track import TakeTrack
 from app.windows.file_tasks import FileTasks, copy_take, read_take_track, rewrite_take, voice_of_take
 from app.windows.main_window import MainWindow
@@ -34,7 +36,7 @@ class LibraryWiring(QObject):
     motion_dropped = Signal(object)
     video_dropped = Signal(object)
 
-    def __init__(self, window: MainWindow, session, tasks: FileTasks) -> None:
+    def __init__(self, window: MainWindow, session, tasks: FileTasks, portraits: Portraits) -> None:
         super().__init__(window)
         self._window, self._session, self._settings, self._tasks = window, session, window.settings, tasks
         self._opening: Path | None = None
@@ -45,6 +47,8 @@ class LibraryWiring(QObject):
         self._scan = LibraryScan(lambda: self._settings.recent_avatars, self)
         self._scan.avatars_found.connect(self._show_avatars)
         self._scan.takes_found.connect(self._show_takes)
+        self._pictures = TakePictures(session, portraits, tasks, self)
+        self._pictures.drawn.connect(window.library.show_take_picture)
         session.avatar_opened.connect(self._on_avatar_opened)
         session.avatar_failed.connect(self._on_avatar_failed)
         session.frame_ready.connect(self._on_frame)
@@ -176,6 +180,7 @@ class LibraryWiring(QObject):
 
     def _show_takes(self, entries: list[TakeEntry]) -> None:
         self._window.library.show_takes(entries)
+        self._pictures.fill(entries)
         self._window.live_bar.show_next_take(self._window.library.next_take_name)
 
     def _show_take(self, entry: TakeEntry) -> None:

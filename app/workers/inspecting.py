@@ -61,7 +61,10 @@ class Inspecting:
         self._say("selected", id=request["id"], n=len(hit), bits=packed(hit))
 
     def portrait(self, request: dict[str, Any]) -> None:
-        """Says `portrait` with a PNG of the avatar at rest but for some values, without background."""
+        """Says `portrait` with a PNG of the avatar without background: at rest but for `values`, or as `controls` say.
+
+        The PNG is empty where `controls`, values of the whole schema, are another avatar's.
+        """
         import io
 
         from PIL import Image
@@ -76,7 +79,12 @@ class Inspecting:
         avatar, (width, height) = performer.avatar, clamped_size(*request["size"])
         camera = Orbit.from_json(request["orbit"]).camera(width, height)
         controls = avatar.schema.rest()
-        for name, value in request["values"].items():
+        if "controls" in request:
+            if len(request["controls"]) != len(controls.values):
+                self._say("portrait", name=request["name"], png="")
+                return
+            controls.values[:] = np.array(request["controls"], dtype=np.float32)
+        for name, value in request.get("values", {}).items():
             if name in avatar.schema:
                 controls.values[avatar.schema.index(name)] += float(value)
         layers = avatar.deform(avatar.animate(controls), camera)

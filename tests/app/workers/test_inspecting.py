@@ -84,6 +84,16 @@ def test_a_portrait_is_the_avatar_with_some_values_and_leaves_the_face_alone(ins
     assert np.array_equal(scene.frame().header.result, before)
 
 
+def test_a_portrait_of_a_moment_is_that_moment_and_none_of_another_avatars(inspecting, said, scene):
+    orbit, schema = Orbit().to_json(), scene.stage.performer.avatar.schema
+    moment = schema.rest().values.copy()
+    moment[schema.index("lip.00")] += 3.0
+    inspecting.portrait({"name": "by name", "values": {"lip.00": 3.0}, "size": [60, 40], "orbit": orbit})
+    inspecting.portrait({"name": "whole", "controls": moment.tolist(), "size": [60, 40], "orbit": orbit})
+    inspecting.portrait({"name": "other", "controls": [0.0] * 99, "size": [60, 40], "orbit": orbit})
+    assert said[0]["png"] == said[1]["png"] and said[2]["png"] == ""
+
+
 def test_the_splats_are_looked_over_once_and_found_facts_are_said_again(inspecting, said, monkeypatch):
     inspecting.inspect()
     inspecting._thread.join(120)
