@@ -24,8 +24,9 @@ from PySide6.QtTest import QTest  # noqa: E402
 from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QMenu  # noqa: E402
 
 from app.edit.side import KeyPage  # noqa: E402
-from app.trials.trial_window import RATE_HZ, TrialWindow, trial_window  # noqa: E402
+from app.trials.trial_window import RATE_HZ, TrialWindow, set_environment, trial_window  # noqa: E402
 from engine.audio.resample import Resampler  # noqa: E402
+from engine.paths import cache_dir  # noqa: E402
 
 SIZE = (1440, 900)
 NAME = "Intro, warm"
@@ -43,9 +44,12 @@ def main() -> int:
     parser.add_argument("--clip", type=Path, help="where the delivered clip is kept (default: nowhere)")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="mouthpiece-guide-") as folder:
-        with trial_window(options.avatar, spoken(), SIZE) as window:
-            walk = Walk(window, options.out, Path(folder))
+    options.out, options.avatar = options.out.resolve(), options.avatar.resolve()
+    with tempfile.TemporaryDirectory(prefix="mouthpiece-guide-") as home:
+        (Path(home) / "Clips").mkdir()
+        environment = {"HOME": home, "MOUTHPIECE_CACHE": str(cache_dir())}  # paths read like a person's: ~/Clips
+        with set_environment(**environment), trial_window(options.avatar, spoken(), SIZE) as window:
+            walk = Walk(window, options.out, Path(home))
             walk.perform()
             walk.record()
             walk.edit()
@@ -66,10 +70,10 @@ def spoken() -> np.ndarray:
 class Walk:
     """The sections of the guide, in order."""
 
-    def __init__(self, window: TrialWindow, out: Path, folder: Path) -> None:
+    def __init__(self, window: TrialWindow, out: Path, home: Path) -> None:
         self.trial, self.studio, self.window = window, window.studio, window.studio.window
-        self._out, self._folder = out, folder
-        self.studio.settings.export_folder = folder
+        self._out, self._home = out, home
+        self.studio.settings.export_folder = home / "Clips"
         self.studio.settings.render_takes = False
         self.window.activateWindow()
         assert QTest.qWaitForWindowActive(self.window, 30_000)
@@ -260,7 +264,7 @@ class Walk:
         document = self.studio.document
         self._key(Qt.Key.Key_S, CTRL)
         dialog = self._dialog()
-        dialog.findChild(QLineEdit).setText(str(self._folder / "Reel"))
+        dialog.findChild(QLineEdit).setText(str(self._home / "Reel"))
         QTest.keyClick(dialog.findChild(QLineEdit), Qt.Key.Key_Return)
         self.trial.wait(lambda: document.name == "Reel" and document.project.is_saved, what="the saved project")
         done("Ctrl+S saves the project under a name")

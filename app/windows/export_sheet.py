@@ -17,7 +17,7 @@ from app.theme.tokens import MEDIUM, SEMIBOLD, TYPE
 from app.windows.export_list import ExportList
 from app.windows.export_parts import Preview, Stretch, SwitchRow, expected_mb, facts
 from app.windows.form import Form, beside
-from app.windows.orders import EditedTake, clip_path, render_order
+from app.windows.orders import EditedTake, clip_path, render_order, short_path
 from app.windows.sheet import Sheet
 from engine.errors import MouthpieceError
 from engine.export.formats import FORMATS, ClipFormat
@@ -318,7 +318,7 @@ class ExportSheet(Sheet):
         self._show_output(f"{frames:,} frames. {size}{free:,.0f} GB free.")
 
     def _show_output(self, sentence: str = "", tone: str = "t3") -> None:
-        self._path.setText(_short(self._output) if self._output else "No file chosen")
+        self._path.setText(short_path(self._output) if self._output else "No file chosen")
         self._problem.setText(sentence or "A job renders it; the face goes on meanwhile.")
         self._problem.set_tone(tone)
 
@@ -396,10 +396,3 @@ class ExportSheet(Sheet):
 def is_drawn(kind: ClipFormat) -> bool:
     """Whether a format holds pictures."""
     return kind.kind in ("video", "pictures")
-
-
-def _short(path: Path) -> str:
-    try:
-        return f"~/{path.relative_to(Path.home())}"
-    except ValueError:
-        return str(path)

@@ -39,6 +39,14 @@ def clips_dir(chosen: Path | None) -> Path:
     return folder if folder.is_dir() else Path.home()
 
 
+def short_path(path: Path) -> str:
+    """A path as people write it: from the home folder on."""
+    try:
+        return str(Path("~") / path.relative_to(Path.home()))
+    except ValueError:
+        return str(path)
+
+
 def safe_name(name: str) -> str:
     """A name that every file system takes."""
     return "".join("-" if c in FORBIDDEN or not c.isprintable() else c for c in name).strip(" .") or "Clip"

@@ -11,7 +11,7 @@ from app.theme.buttons import ElidedWords, NumberBox, Segments, TextButton, Word
 from app.theme.theme import Theme
 from app.theme.tokens import SEMIBOLD, TYPE
 from app.windows.form import Form, beside
-from app.windows.orders import clips_dir
+from app.windows.orders import clips_dir, short_path
 
 BACKENDS = (("auto", "Automatic"), ("cpu", "Processor"), ("opengl", "OpenGL"), ("cuda", "CUDA"))
 
@@ -165,14 +165,14 @@ class FilesPage(PreferencePage):
         self.render_takes.setChecked(settings.render_takes)
         self.render_takes.toggled.connect(self.render_changed)
         form.add_row("Takes", self.render_takes, "A job makes it while the face goes on. The take is kept either way.")
-        self._folder = ElidedWords(theme, str(clips_dir(settings.export_folder)), middle=True)
+        self._folder = ElidedWords(theme, short_path(clips_dir(settings.export_folder)), middle=True)
         change = TextButton(theme, "Change")
         change.clicked.connect(self._choose)
         row = QHBoxLayout()
         row.addWidget(self._folder, 1)
         row.addWidget(change)
         form.add_row("Clips go to", row)
-        kept = ElidedWords(theme, str(takes), middle=True, tone="t2")
+        kept = ElidedWords(theme, short_path(takes), middle=True, tone="t2")
         form.add_row("Takes lie in", kept)
         self.column.addLayout(form)
         self.column.addStretch()
@@ -185,7 +185,7 @@ class FilesPage(PreferencePage):
         dialog.open()
 
     def _use(self, name: str) -> None:
-        self._folder.setText(name)
+        self._folder.setText(short_path(Path(name)))
         self.folder_chosen.emit(Path(name))
 
 

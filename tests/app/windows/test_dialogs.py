@@ -1,5 +1,7 @@
 """The dialogs over the window: export, preferences, keys, command search, about."""
 
+import os
+
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
@@ -10,7 +12,7 @@ from app.panels.library_files import AvatarEntry, LibraryScan, TakeEntry
 from app.settings import load_settings
 from app.windows.actions import ACTIONS
 from app.windows.command_palette import match
-from app.windows.orders import clip_path, safe_name
+from app.windows.orders import clip_path, safe_name, short_path
 from engine.methods import METHODS
 from engine.methods.catalog import MethodEntry, Need, Preset, catalog
 
@@ -344,3 +346,10 @@ def test_a_capture_that_failed_trains_nothing(making, home):
     session.jobs.change(session.jobs.states[0].id, state="failed", message="Vera.mp4 has no face; is it visible?")
     assert len(session.jobs.states) == 1
     assert studio.window.toasts.shown[-1].notice.sentence == "Vera.mp4 has no face; is it visible?"
+
+
+def test_paths_are_shown_from_the_home_folder_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert short_path(tmp_path / "Clips" / "Intro, warm.mp4") == os.path.join("~", "Clips", "Intro, warm.mp4")
+    assert short_path(tmp_path.parent / "elsewhere.mp4") == str(tmp_path.parent / "elsewhere.mp4")
