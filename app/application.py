@@ -137,6 +137,7 @@ class Studio:
         for workspace in parts[:-1]:
             self.window.workspaces.add(workspace.entry())
         bind_commands(self.window, self.session, self.wiring, self.library, self.sheets, parts)
+        self.projects.add_recent_menu()
         self.edit.follow_workspace()
         self.inspect.follow_workspace()
         self.window.closing.connect(self._on_closing)

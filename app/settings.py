@@ -111,6 +111,7 @@ class Settings(BaseModel):
     last_avatar: Path | None = None
     recent_avatars: list[Path] = []
     last_project: Path | None = None
+    recent_projects: list[Path] = []
     last_folder: Path | None = None
     export_folder: Path | None = None
     export_size: Annotated[int, Field(ge=128, le=4096)] = 1080
@@ -126,6 +127,12 @@ class Settings(BaseModel):
         path = Path(path)
         self.last_avatar = path
         self.recent_avatars = [path, *(other for other in self.recent_avatars if other != path)][:MAX_RECENT]
+
+    def remember_project(self, path: Path | None) -> None:
+        """The project of the next start, None for an untitled one; one with a name comes first in the recent ones."""
+        self.last_project = path
+        if path is not None:
+            self.recent_projects = [path, *(other for other in self.recent_projects if other != path)][:MAX_RECENT]
 
 
 def load_settings(path: Path | None = None) -> Settings:

@@ -74,6 +74,7 @@ class SettingSpec:
     Attributes:
         kind: "switch" (bool), "integer", "choice" or "text".
         restarts: "driver", "animate", "deform" or "compose": the first stage that must run again.
+        minimum, maximum: ends of an integer, included; None where it has none.
     """
 
     name: str
@@ -83,6 +84,15 @@ class SettingSpec:
     description: str = ""
     choices: tuple[str, ...] = ()
     restarts: str = "animate"
+    minimum: int | None = None
+    maximum: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind != "integer":
+            return
+        numbers = [n for n in (self.minimum, self.default, self.maximum) if n is not None]
+        if not all(isinstance(n, int) for n in numbers) or numbers != sorted(numbers):
+            raise ControlError(f"{self.name}: {self.default!r} is no whole number within its ends; choose one that is.")
 
 
 @dataclass(frozen=True)

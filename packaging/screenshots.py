@@ -254,7 +254,7 @@ def _jobs(studio) -> None:
     film = os.environ.get("MOUTHPIECE_SCREENS_FILM")
     if not film:
         raise SystemExit("The picture of jobs needs --film DATASET.")
-    first, *then = orders_of(Path(film), AvatarPlan("Vera", "embedtalk", "cpu", 40))
+    first, *then = orders_of(Path(film), AvatarPlan(Path(film).stem, "embedtalk", "cpu", 40))
     studio.session.jobs.start(first.kind, first.order, first.title, then)
     studio.jobs.show_newest()
 

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QMenu
 
 from app.document import Document
 from app.settings import save_settings
@@ -40,6 +40,35 @@ class ProjectFiles(QObject):
             "project.share": self._choose_zip,
         }
 
+    def add_recent_menu(self) -> None:
+        """`Recent projects` in the File menu, below what opens one."""
+        file_menu = self._window.top_bar.menus["File"]
+        self.recent = QMenu("Recent projects", file_menu)
+        self.recent.setToolTipsVisible(True)
+        self.recent.aboutToShow.connect(self._fill_recent)
+        actions = file_menu.actions()
+        at = actions.index(self._window.commands.action("project.open")) + 1
+        file_menu.insertMenu(actions[at] if at < len(actions) else None, self.recent)
+        self._fill_recent()
+
+    def _fill_recent(self) -> None:
+        """Those that are still there and not open; without one, the menu says so."""
+        self.recent.clear()
+        here = self._document.project.folder.resolve()
+        for path in self._window.settings.recent_projects:
+            if path != here and path.is_dir():
+                action = self.recent.addAction(path.stem, lambda path=path: self.open_path(path))
+                action.setToolTip(str(path))
+        if self.recent.isEmpty():
+            self.recent.addAction("No other project yet").setEnabled(False)
+            return
+        self.recent.addSeparator()
+        self.recent.addAction("Clear the list", self._clear_recent)
+
+    def _clear_recent(self) -> None:
+        self._window.settings.recent_projects = []
+        self._save_settings()
+
     def save(self) -> None:
         """Saves; a project that has no name yet is asked for one."""
         if self._document.is_untitled:
@@ -72,11 +101,14 @@ class ProjectFiles(QObject):
         """At once, not when the window closes: a crash must not lose it."""
         settings, project = self._window.settings, self._document.project
         last = None if self._document.is_untitled else project.folder.resolve()
-        if settings.last_project == last:
+        if settings.last_project == last and (last is None or last in settings.recent_projects):
             return
-        settings.last_project = last
+        settings.remember_project(last)
+        self._save_settings()
+
+    def _save_settings(self) -> None:
         try:
-            save_settings(settings)
+            save_settings(self._window.settings)
         except OutputError as error:
             self._window.toasts.show(Notice("warn", "The settings were not saved", str(error)))
 

@@ -139,7 +139,8 @@ def driver_settings(n_frames: int, typical: int) -> tuple[SettingSpec, ...]:
                     "Which branch of the generator is shown: one for each region, one for the whole face, or both as "
                     "learned.", tuple(MIXES), "driver"),
         SettingSpec("style_frame", "integer", typical, "Style frame",
-                    f"The frame of the training clip, 0 to {n_frames - 1}, whose manner is followed.", (), "driver"),
+                    f"The frame of the training clip, 0 to {n_frames - 1}, whose manner is followed.", (), "driver",
+                    0, n_frames - 1),
     )  # fmt: skip
 
 

@@ -47,11 +47,11 @@ def turning_settings(n_units: int) -> tuple[SettingSpec, ...]:
         SettingSpec("pose_seed", "choice", SEEDS[0], "Seed", "Another number, another motion that fits as well.",
                     SEEDS, "driver"),
         SettingSpec("pose_top_k", "integer", 5, "Choice of", "One of so many units that fit best is taken.", (),
-                    "driver"),
+                    "driver", 1, max(5, n_units)),
         SettingSpec("pose_temperature", "choice", "0.1", "Variety", "0 always takes the unit that fits best.",
                     TEMPERATURES, "driver"),
         SettingSpec("pose_unit", "integer", -1, "Unit", f"Always this unit of the film, 0 to {n_units - 1}; -1 for the "
-                    "one that fits.", (), "driver"),
+                    "one that fits.", (), "driver", -1, n_units - 1),
     )  # fmt: skip
 
 

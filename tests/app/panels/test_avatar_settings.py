@@ -15,6 +15,8 @@ SPECS = (
     SettingSpec("view_token", "choice", "camera", "View token", "Which camera the face answers to.",
                 ("camera", "nearest", "frozen")),
     SettingSpec("is_calm", "switch", False, "Calm"),
+    SettingSpec("style_frame", "integer", 12, "Style frame", "Whose manner is followed.", (), "driver", 0, 99),
+    SettingSpec("expression_sound", "text", "", "Expression follows", "A sound file."),
     SettingSpec("overlay", "choice", "none", "Overlay", "", ("none", "position")),
 )  # fmt: skip
 
@@ -34,7 +36,9 @@ def panel(qtbot, theme, live_session):
 
 
 def test_each_setting_but_what_view_modes_show_has_a_row(panel):
-    assert list(panel.rows) == ["view_token", "is_calm"] and panel.isVisibleTo(panel.parentWidget())
+    assert list(panel.rows) == ["view_token", "is_calm", "style_frame", "expression_sound"] and panel.isVisibleTo(
+        panel.parentWidget()
+    )
 
 
 def test_a_choice_reaches_the_session_and_outlives_another_avatar(panel, live_session):
@@ -44,6 +48,33 @@ def test_a_choice_reaches_the_session_and_outlives_another_avatar(panel, live_se
     panel.show_avatar(fake_manifest())
     panel.show_avatar(manifest())
     assert panel.rows["view_token"].current == "frozen"
+
+
+def test_a_whole_number_is_told_once_it_is_typed_and_stays_within_its_ends(panel, live_session):
+    number = panel.rows["style_frame"]
+    told = [call for call in live_session.calls if call[0] == "set_setting"]
+    number.selectAll()
+    QTest.keyClicks(number, "47")
+    assert [call for call in live_session.calls if call[0] == "set_setting"] == told
+    QTest.keyClick(number, Qt.Key.Key_Return)
+    assert live_session.calls[-1] == ("set_setting", "style_frame", 47)
+    QTest.keyClick(number, Qt.Key.Key_Up)
+    assert live_session.calls[-1] == ("set_setting", "style_frame", 48)
+    number.setValue(1_000)
+    assert live_session.calls[-1] == ("set_setting", "style_frame", 99)
+    panel.show_avatar(manifest())
+    assert panel.rows["style_frame"].value() == 99
+
+
+def test_a_text_is_told_once_it_is_entered(panel, live_session):
+    field = panel.rows["expression_sound"]
+    QTest.keyClicks(field, "/v/calm.wav")
+    assert not [call for call in live_session.calls if call[0] == "set_setting"]
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert [call for call in live_session.calls if call[0] == "set_setting"] == [
+        ("set_setting", "expression_sound", "/v/calm.wav")
+    ]
 
 
 def test_an_avatar_without_settings_has_no_section(panel):

@@ -54,6 +54,34 @@ def test_a_project_that_is_gone_is_said_and_nothing_is_in_the_way(named, make_st
     assert load_settings().last_project is None
 
 
+def entries(studio) -> list[str]:
+    """What the menu of recent projects says when it opens."""
+    studio.projects.recent.aboutToShow.emit()
+    return [action.text() for action in studio.projects.recent.actions() if not action.isSeparator()]
+
+
+def test_recent_projects_stand_in_the_file_menu_without_the_one_that_is_open(named, make_studio, home):
+    studio = make_studio()
+    texts = [action.text() for action in studio.window.top_bar.menus["File"].actions()]
+    assert texts.index("Recent projects") == texts.index("Open a project…") + 1
+    assert entries(studio) == ["No other project yet"]
+    studio.document.new()
+    assert studio.document.save_as(home / "Trailer")
+    assert entries(studio) == ["Reel", "Clear the list"]
+    studio.projects.recent.actions()[0].trigger()
+    assert studio.document.name == "Reel" and entries(studio) == ["Trailer", "Clear the list"]
+    shutil.rmtree(home / "Trailer.mouthpiece")
+    assert entries(studio) == ["No other project yet"]
+
+
+def test_the_list_of_recent_projects_can_be_cleared(named, make_studio, home):
+    studio = make_studio()
+    studio.document.new()
+    entries(studio)
+    studio.projects.recent.actions()[-1].trigger()
+    assert entries(studio) == ["No other project yet"] and load_settings().recent_projects == []
+
+
 def test_a_new_project_is_the_one_of_the_next_start(named, make_studio):
     studio = make_studio()
     studio.document.new()
