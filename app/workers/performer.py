@@ -1,6 +1,7 @@
 """The performer process: avatars, encoders and rasterizer behind a pipe and memory-mapped files; it knows no Qt."""
 
 import argparse
+import gc
 import math
 import os
 import sys
@@ -343,6 +344,9 @@ class PerformerProcess:
         except (MouthpieceError, OSError) as error:
             self._lines.say("avatar_failed", number=entering.number, sentence=str(error))
             return
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()  # what is loaded stays: no collection goes through it again while the face moves
         self._inspecting.mark_again()
         self._lines.say("avatar_entered", number=entering.number, backend=self._rasterizer.name)
         self._obey({"do": "view", "mode": self.stage.look.mode})
@@ -354,14 +358,14 @@ class PerformerProcess:
             n_drawn = self.stage.n_drawn
             moment = self.stage.tick(self._is_hand_waiting)
             self._rival.follow(self.stage, self.stage.n_drawn > n_drawn)
+            if self._frames.sequence != self._last_sequence:
+                self._last_sequence = self._frames.sequence
+                self._lines.say_newest("frame", sequence=self._last_sequence)
             self._head.name_unit(moment, self._voice.clock.wall_at)
             self._records.append(
                 self._voice.clock.wall_at(moment.motion_time), moment.driven, moment.user, moment.controls.values,
                 self.stage.orbit,
             )  # fmt: skip
-            if self._frames.sequence != self._last_sequence:
-                self._last_sequence = self._frames.sequence
-                self._lines.say_newest("frame", sequence=self._last_sequence)
         if now - self._alive_at > ALIVE_PERIOD_S:
             self._alive_at = now
             if self._file is not None:

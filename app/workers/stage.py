@@ -34,6 +34,9 @@ METER_PERIOD_S = 0.05
 MAX_UNREAD = 2
 """Frames the window may be behind; more of them would only take the processor from it."""
 
+PERCENTILES_EVERY_S = 0.1
+"""How often the percentiles that frames carry are worked out: a picture that is ready does not wait for figures."""
+
 UNSEEN_PERIOD_S = 0.1
 """How often a picture is drawn all the same while the window takes none, minimised or busy."""
 
@@ -90,6 +93,7 @@ class Stage:
         self.camera_out: CameraOut | None = None  # the machine's virtual camera, while it is on
         self._frames, self._voice = frames, voice
         self._latency = LatencyLog()
+        self._percentiles, self._percentiles_at = self._latency.percentiles(), -np.inf
         self._scale = RenderScale()
         self._hand = Hand()
         self._header = FrameHeader()
@@ -248,7 +252,7 @@ class Stage:
     @property
     def work_s(self) -> float:
         """What drawing a frame takes, median of the last seconds."""
-        p50, *_ = self._latency.percentiles()
+        p50, *_ = self._percentiles
         return 1e-3 * sum(p50[name] for name in ("drive", "deform", "raster", "present"))
 
     @property
@@ -324,7 +328,9 @@ class Stage:
 
     def _figures(self, moment: Moment, shown_time: float, n_gaussians: int | None = None) -> FrameHeader:
         wall, level = self._voice.clock.wall_at, self._voice.voice.level
-        p50, p95, total50, total95 = self._latency.percentiles()
+        if abs(shown_time - self._percentiles_at) > PERCENTILES_EVERY_S:
+            self._percentiles, self._percentiles_at = self._latency.percentiles(), shown_time
+        p50, p95, total50, total95 = self._percentiles
         n = self._header.n_gaussians if n_gaussians is None else n_gaussians
         newest = wall(moment.newest_time) if np.isfinite(moment.newest_time) else 0.0
         self._header = FrameHeader(
