@@ -49,6 +49,7 @@ class ViewStrip(QFrame):
         self.edges.setChecked(model.has_edges)
         self.edges.toggled.connect(model.set_edges)
         line.addWidget(self.edges)
+        line.addSpacing(6)
         line.addWidget(Words(theme, "Edges", tone="t2"))
         line.addSpacing(10)
         self._size_words = Words(theme, "Splat size", tone="t2")
@@ -64,8 +65,9 @@ class ViewStrip(QFrame):
         self.size.valueChanged.connect(self.number.setValue)
         self.number.valueChanged.connect(self.size.setValue)
         self.size.valueChanged.connect(lambda percent: model.set_splat_size(percent / 100))
-        line.addSpacing(2)
+        line.addSpacing(6)
         line.addWidget(self.size)
+        line.addSpacing(6)
         line.addWidget(self.number)
 
     def show_mode(self, name: str) -> None:

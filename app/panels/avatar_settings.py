@@ -62,8 +62,10 @@ class AvatarSettings(QWidget):
         else:
             line = QHBoxLayout()
             line.setSpacing(6)
-            line.addWidget(control, 1)
-            if spec.kind == "text":
+            line.addWidget(control)
+            if spec.kind == "choice":
+                line.addStretch()
+            else:
                 choose = IconButton(self._theme, "folder-open-outline", f"Choose a file for {spec.label}")
                 choose.clicked.connect(lambda _=False: self._ask_file(spec, control))
                 line.addWidget(choose)

@@ -235,7 +235,7 @@ class NumberBox(QSpinBox):
         self.setFont(theme.font())
         self.setRange(low, high)
         self.setValue(value)
-        self.setSuffix(f" {unit}" if unit else "")
+        self.setSuffix(unit if unit == "%" else f" {unit}" if unit else "")
         self.setFixedSize(width, SIZES.button)
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)

@@ -1,17 +1,19 @@
 """The keys page of the preferences: find an action, press its new keys, see what clashes."""
 
-from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QIcon, QKeySequence
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
-from app.theme.buttons import IconButton, SearchField, Segments, TextButton, Words, rule
+from app.theme.buttons import SearchField, Segments, TextButton, Words, rule
+from app.theme.scroll import OverlayScrollArea
 from app.theme.theme import Theme
-from app.theme.tokens import SEMIBOLD, TYPE
-from app.windows.actions import SECTIONS, ActionSpec, Commands
+from app.theme.tokens import TYPE
+from app.windows.actions import SECTIONS, Commands
 from app.windows.key_presets import PRESETS
+from app.windows.key_rows import ACTION, Band, Glyph, KeyRow, MouseColumn
 from app.windows.preference_pages import PreferencePage
 
-MODIFIERS = (Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
+MOUSE_FROM = 700
+"""Width of the page from which what the mouse does stands beside the keys, else as a sentence above them."""
 
 
 class KeysPage(PreferencePage):
@@ -26,6 +28,13 @@ class KeysPage(PreferencePage):
         super().__init__(theme, "Keys and mouse")
         self._commands = commands
         self.column.setSpacing(10)
+        beside, main = QHBoxLayout(), QVBoxLayout()
+        beside.setSpacing(16)
+        main.setSpacing(10)
+        beside.addLayout(main, 1)
+        self._divider, self._mouse_column = rule(vertical=True), MouseColumn(theme)
+        beside.addWidget(self._divider)
+        beside.addWidget(self._mouse_column)
         first = QHBoxLayout()
         first.setSpacing(8)
         first.addWidget(Words(theme, "Preset", tone="t2"))
@@ -40,9 +49,9 @@ class KeysPage(PreferencePage):
         share.clicked.connect(self.share_wanted)
         first.addWidget(bring)
         first.addWidget(share)
-        self.column.addLayout(first)
+        main.addLayout(first)
         self._mouse = Words(theme, "", TYPE.secondary, tone="t2", wrap=True)
-        self.column.addWidget(self._mouse)
+        main.addWidget(self._mouse)
         head = QHBoxLayout()
         head.setSpacing(8)
         self.search = SearchField(theme, "Search an action")
@@ -51,12 +60,19 @@ class KeysPage(PreferencePage):
         reset.clicked.connect(self._reset_all)
         head.addWidget(self.search, 1)
         head.addWidget(reset)
-        self.column.addLayout(head)
-        self._clash = Words(theme, "", tone="warn", wrap=True)
-        self.column.addWidget(self._clash)
+        main.addLayout(head)
+        self._warning = QFrame()
+        self._warning.setProperty("role", "note-warn")
+        warning = QHBoxLayout(self._warning)
+        warning.setContentsMargins(10, 8, 10, 8)
+        warning.setSpacing(8)
+        warning.addWidget(Glyph(theme, "alert", "warn"))
+        self._clash = Words(theme, "", wrap=True)
+        warning.addWidget(self._clash, 1)
+        main.addWidget(self._warning)
         inner = QWidget()
         column = QVBoxLayout(inner)
-        column.setContentsMargins(0, 0, 8, 0)
+        column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         self.rows: dict[str, KeyRow] = {}
         self._titles: dict[str, QWidget] = {}
@@ -64,21 +80,44 @@ class KeysPage(PreferencePage):
             specs = [spec for spec, _ in commands if spec.section == section]
             if not specs:
                 continue
-            title = Words(theme, section, TYPE.secondary, SEMIBOLD, tone="t2")
-            title.setContentsMargins(0, 10, 0, 4)
-            self._titles[section] = title
+            title = self._titles[section] = Band(theme, section)
             column.addWidget(title)
             for spec in specs:
                 row = self.rows[spec.name] = KeyRow(theme, spec)
                 row.changed.connect(self._on_changed)
                 column.addWidget(row)
         column.addStretch()
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area = OverlayScrollArea()
         area.setWidget(inner)
-        self.column.addWidget(area, 1)
+        main.addWidget(self._table(area), 1)
+        self.column.addLayout(beside, 1)
         self._show()
+
+    def _table(self, area: OverlayScrollArea) -> QFrame:
+        """A frame with the heads of the columns over the rows."""
+        table = QFrame()
+        table.setProperty("role", "field")
+        column = QVBoxLayout(table)
+        column.setContentsMargins(1, 1, 1, 1)
+        column.setSpacing(0)
+        line = QHBoxLayout()
+        line.setContentsMargins(12, 5, 12, 5)
+        line.setSpacing(0)
+        action = Words(self.theme, "Action", TYPE.secondary, tone="t2")
+        action.setFixedWidth(ACTION - 5)
+        line.addWidget(action)
+        line.addWidget(Words(self.theme, "Keys", TYPE.secondary, tone="t2"), 1)
+        column.addLayout(line)
+        column.addWidget(rule())
+        column.addWidget(area, 1)
+        return table
+
+    def resizeEvent(self, event) -> None:
+        super().resizeEvent(event)
+        wide = self.width() >= MOUSE_FROM
+        self._divider.setVisible(wide)
+        self._mouse_column.setVisible(wide)
+        self._mouse.setVisible(not wide)
 
     def show_keys(self) -> None:
         """Shows the keys as they now are, after a file brought others."""
@@ -96,16 +135,19 @@ class KeysPage(PreferencePage):
 
     def _show(self) -> None:
         mouse = PRESETS[self._commands.preset].mouse
+        self._mouse_column.show_mouse(mouse)
         self._mouse.setText("Mouse in the viewport: " + ", ".join(f"{what.lower()} {how}" for what, how in mouse) + ".")
         clashes = self._commands.clashes()
-        clashing = {name for names in clashes.values() for name in names}
         for name, row in self.rows.items():
             keys = self._commands.keys(name)
-            row.show_keys(keys, keys != self._commands.preset_keys(name), name in clashing)
+            others = [other for names in clashes.values() if name in names for other in names if other != name]
+            said = " and ".join(self._commands.spec(other).text.removesuffix("…") for other in others)
+            row.show_keys(keys, keys != self._commands.preset_keys(name), said)
         words = [f"{key} is used by {' and '.join(self._commands.spec(n).text.removesuffix('…') for n in names)}."
                  for key, names in clashes.items()]  # fmt: skip
         self._clash.setText(" ".join(words) + (" Neither answers until one changes." if words else ""))
         self._clash.setVisible(bool(words))
+        self._warning.setVisible(bool(words))
 
     def _on_changed(self, name: str, keys: list[str]) -> None:
         standard = self._commands.preset_keys(name)
@@ -129,85 +171,3 @@ class KeysPage(PreferencePage):
                     row.setVisible(fits)
                     shown += fits
             title.setVisible(shown > 0)
-
-
-class KeyRow(QWidget):
-    """An action, its keys as a button that waits for new ones, and a reset where they are the user's."""
-
-    changed = Signal(str, object)
-
-    def __init__(self, theme: Theme, spec: ActionSpec) -> None:
-        super().__init__()
-        self._spec = spec
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        line = QHBoxLayout()
-        line.setContentsMargins(4, 2, 0, 2)
-        line.setSpacing(8)
-        line.addWidget(Words(theme, spec.text.removesuffix("…")), 1)
-        self.field = KeyField(theme)
-        self.field.pressed_keys.connect(lambda keys: self.changed.emit(spec.name, [keys]))
-        self.field.setAccessibleName(f"Keys of {spec.text}")
-        line.addWidget(self.field)
-        self._reset = IconButton(theme, "backup-restore", "Back to the Standard keys", size=24, icon_size=16)
-        self._reset.clicked.connect(lambda: self.changed.emit(spec.name, []))
-        policy = self._reset.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        self._reset.setSizePolicy(policy)
-        line.addWidget(self._reset)
-        column.addLayout(line)
-        column.addWidget(rule())
-
-    def show_keys(self, keys: tuple[str, ...], is_changed: bool, is_clashing: bool) -> None:
-        self.field.show_keys(keys[0] if keys else "", is_clashing)
-        self._reset.setVisible(is_changed)
-
-
-class KeyField(QPushButton):
-    """Shows keys; pressed, it waits for the next ones. Esc leaves it as it was."""
-
-    pressed_keys = Signal(str)
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme, self._keys, self._is_waiting = theme, "", False
-        self.setProperty("kind", "small")
-        self.setFont(theme.mono(TYPE.secondary))
-        self.setFixedWidth(170)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.clicked.connect(lambda: self._wait(True))
-
-    def show_keys(self, keys: str, is_clashing: bool) -> None:
-        self._keys = keys
-        self._wait(False)
-        self.setIcon(self._theme.icon("alert", color="warn") if is_clashing else QIcon())
-
-    def _wait(self, waiting: bool) -> None:
-        self._is_waiting = waiting
-        shown = QKeySequence(self._keys).toString(QKeySequence.SequenceFormat.NativeText) or "–"
-        self.setText("Press the new keys" if waiting else shown)
-        if waiting:
-            self.setFocus()
-
-    def event(self, event) -> bool:
-        if self._is_waiting and event.type() in (QEvent.Type.KeyPress, QEvent.Type.ShortcutOverride):
-            event.accept()
-            if event.type() == QEvent.Type.KeyPress:
-                self._take(event)
-            return True
-        return super().event(event)
-
-    def focusOutEvent(self, event) -> None:
-        self._wait(False)
-        super().focusOutEvent(event)
-
-    def _take(self, event) -> None:
-        if event.key() in MODIFIERS or event.key() == Qt.Key.Key_unknown:
-            return
-        if event.key() == Qt.Key.Key_Escape:
-            self._wait(False)
-            return
-        keys = QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText)
-        self._wait(False)
-        self.pressed_keys.emit(keys)

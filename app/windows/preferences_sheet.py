@@ -37,7 +37,7 @@ class PreferencesSheet(Sheet):
     def __init__(
         self, theme: Theme, host: QWidget, makers: dict[str, Callable[[], QWidget]], page: str = "sound"
     ) -> None:
-        super().__init__(theme, host, "Preferences", (820, 600))
+        super().__init__(theme, host, "Preferences", (1000, 680))
         self._theme, self._makers = theme, makers
         self._built: dict[str, QWidget] = {}
         self.search = SearchField(theme, "Search settings")

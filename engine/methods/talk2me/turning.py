@@ -50,7 +50,7 @@ def turning_settings(n_units: int) -> tuple[SettingSpec, ...]:
                     "driver", 1, max(5, n_units)),
         SettingSpec("pose_temperature", "choice", "0.1", "Variety", "0 always takes the unit that fits best.",
                     TEMPERATURES, "driver"),
-        SettingSpec("pose_unit", "integer", -1, "Unit", f"Always this unit of the film, 0 to {n_units - 1}; -1 for the "
+        SettingSpec("pose_unit", "integer", -1, "Unit", f"Always this unit of the film, 0 to {n_units - 1}; −1 for the "
                     "one that fits.", (), "driver", -1, n_units - 1),
     )  # fmt: skip
 

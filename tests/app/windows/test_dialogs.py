@@ -12,6 +12,7 @@ from app.panels.library_files import AvatarEntry, LibraryScan, TakeEntry
 from app.settings import load_settings
 from app.windows.actions import ACTIONS
 from app.windows.command_palette import match
+from app.windows.key_rows import caps
 from app.windows.orders import clip_path, safe_name, short_path
 from engine.methods import METHODS
 from engine.methods.catalog import MethodEntry, Need, Preset, catalog
@@ -191,9 +192,27 @@ def test_keys_that_clash_are_named_and_can_be_reset(studio):
     page = studio.window.sheet.page
     page.rows["view.latency"].field.pressed_keys.emit("M")
     assert "M is used by" in page._clash.text() and "Microphone" in page._clash.text()
+    row = page.rows["view.latency"]
+    assert row._note.text() == "Also Microphone on or off" and row._reset.isVisible()
     page._reset_all()
+    assert not row._note.text() and not row._reset.isVisible()
     assert studio.window.commands.keys("view.latency") == ("H",) and page._clash.isHidden()
     assert studio.settings.keys == {}
+
+
+def test_keys_are_drawn_one_cap_each():
+    assert caps("Ctrl+Shift+N") == ["Ctrl", "Shift", "N"]
+    assert caps("R") == ["R"] and caps("Ctrl++") == ["Ctrl", "+"] and caps("+") == ["+"]
+
+
+def test_what_the_mouse_does_stands_beside_the_keys_or_above_them(make_studio):
+    wide = make_studio()
+    wide.sheets.open_preferences("keys")
+    page = wide.window.sheet.page
+    assert page._mouse_column.isVisible() and not page._mouse.isVisible()
+    page.setFixedWidth(500)
+    QApplication.processEvents()
+    assert not page._mouse_column.isVisible() and "orbit Left" in page._mouse.text()
 
 
 def test_the_standard_keys_do_not_clash(studio):
