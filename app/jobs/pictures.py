@@ -114,7 +114,7 @@ class PicturesPanel(QFrame):
                                    (self.later, self._is_training, self._back > 0)):  # fmt: skip
             button.setVisible(shown and len(self._pairs) > 1)
             button.setEnabled(can)
-        self.row.show_pictures(pictures)
+        self.row.show_pictures(pictures, not self._is_training)
 
 
 class PictureRow(QWidget):
@@ -124,11 +124,13 @@ class PictureRow(QWidget):
         super().__init__()
         self._theme = theme
         self.pictures: list[Shown] = []
+        self.is_one_large = False
         self.setMinimumHeight(180)
         theme.changed.connect(self.update)
 
-    def show_pictures(self, pictures: list[Shown]) -> None:
-        self.pictures = pictures
+    def show_pictures(self, pictures: list[Shown], is_one_large: bool = False) -> None:
+        """`is_one_large`: the first may be larger than the others, which are not compared with it."""
+        self.pictures, self.is_one_large = pictures, is_one_large
         said = (f"{p.caption}: {p.badge or ('shown' if not p.picture.isNull() else p.empty)}" for p in pictures)
         self.setAccessibleDescription("; ".join(said))
         self.update()
@@ -139,7 +141,7 @@ class PictureRow(QWidget):
         room, most = self.width() - 2 * MARGIN, self.height() - 2 * MARGIN
         width = (room - GAP * (n - 1)) / n
         height = min(most, width * TALL)
-        if n == 3 and most > HIGH * height:
+        if self.is_one_large and n == 3 and most > HIGH * height:
             side = min(most, (room - GAP / 2) * 2 / 3)
             small = (side - GAP) / 2
             left, top = (self.width() - side - GAP - small) / 2, (self.height() - side) / 2

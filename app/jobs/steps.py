@@ -119,9 +119,9 @@ class Stepper(QFrame):
     def show_steps(self, steps: list[Step]) -> None:
         if steps != self.steps:
             self.steps = steps
-            said = (f"{i}, {step.title}: {step.words}" for i, step in enumerate(steps, 1))
+            said = [f"{i}. {step.title}: {step.words}" for i, step in enumerate(steps, 1)]
             self.setAccessibleName("Steps: " + "; ".join(said))
-            self.setToolTip("")
+            self.setToolTip("\n".join(said))
             self.update()
 
     def paintEvent(self, event) -> None:
@@ -132,10 +132,19 @@ class Stepper(QFrame):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         theme = self._theme
         title_font, words_font = theme.font(TYPE.base, MEDIUM), theme.font(TYPE.secondary)
-        wide = [max(QFontMetricsF(title_font).horizontalAdvance(step.title),
-                    QFontMetricsF(words_font).horizontalAdvance(step.words)) + 2 for step in self.steps]  # fmt: skip
+        titles = [QFontMetricsF(title_font).horizontalAdvance(step.title) + 2 for step in self.steps]
+        wide = [max(title, QFontMetricsF(words_font).horizontalAdvance(step.words) + 2)
+                for title, step in zip(titles, self.steps, strict=True)]  # fmt: skip
         n_gaps = max(1, len(self.steps) - 1)
         free = self.width() - len(self.steps) * (CIRCLE + GAP) - n_gaps * 2 * GAP - 2 * PADDING
+        room = free - LEAST_DASH * n_gaps
+        is_now = [step.state == "now" for step in self.steps]
+        said = [True] * len(wide)
+        if sum(wide) > room:  # first only the present step says more than its title, then only it says anything
+            said = is_now
+            wide = [w if now else title for w, title, now in zip(wide, titles, is_now, strict=True)]
+        if sum(wide) > room:
+            wide = [w if now else 0.0 for w, now in zip(wide, is_now, strict=True)]
         dash = min(max((free - sum(wide)) / n_gaps, LEAST_DASH), DASH)
         wide = shared(wide, free - dash * n_gaps)
         x, middle = float(PADDING), self.height() / 2
@@ -143,8 +152,9 @@ class Stepper(QFrame):
             self._paint_circle(painter, QRectF(x, middle - CIRCLE / 2, CIRCLE, CIRCLE), i + 1, step.state)
             x += CIRCLE + GAP
             if width > 24:
-                for font, words, tone, y in ((title_font, step.title, "t1", middle - 17),
-                                             (words_font, step.words, "t2", middle)):  # fmt: skip
+                top = middle - 17 if said[i] else middle - 8.5
+                lines = [(title_font, step.title, "t1", top), (words_font, step.words, "t2", middle)]
+                for font, words, tone, y in lines[: 2 if said[i] else 1]:
                     painter.setFont(font)
                     failed = step.state == "failed" and tone == "t2"
                     painter.setPen(theme.color("err" if failed else "t2" if step.state == "open" else tone))

@@ -349,9 +349,11 @@ class DropZone(QAbstractButton):
         painter.setPen(pen)
         painter.setBrush(theme.color("soft") if self._is_lit else Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        words = "Drop avatars, video or sound"
         painter.setFont(theme.font(TYPE.secondary))
         metrics = painter.fontMetrics()
+        words = "Drop avatars, video or sound"
+        if metrics.horizontalAdvance(words) > self.width() - 44:
+            words = "Drop files here"
         shown = metrics.elidedText(words, Qt.TextElideMode.ElideRight, self.width() - 44)
         width = metrics.horizontalAdvance(shown) + 22
         x = (self.width() - width) / 2
