@@ -10,6 +10,9 @@ N_LAGS = 64
 COVERED = 0.9
 """Part of the newest frames whose lateness the delay covers; the others show the newest that is known."""
 
+HELD_S = 0.06
+"""Features this late hold motion back rather than let it pass what is known; later ones were lost."""
+
 LAG_MAX_S = 0.25
 """A stall longer than this is a loss of sound, not a lag to wait for."""
 
@@ -65,7 +68,10 @@ class MotionClock:
         wanted = time - self._delay
         if is_lag:
             wanted = min(wanted, newest - self._look_ahead_s)
-        self._motion = min(max(wanted, self._motion + step - most), self._motion + step + most)
+        before = self._motion
+        self._motion = min(max(wanted, before + step - most), before + step + most)
+        if time - newest < HELD_S:
+            self._motion = max(before, min(self._motion, newest))
         return self._motion
 
     def _restart(self, time: float, newest: float, look_ahead_ms: float) -> None:

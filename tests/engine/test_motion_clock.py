@@ -43,6 +43,16 @@ def test_what_a_driver_may_look_ahead_to_is_known_however_late_a_block_is(look_a
         assert clock.at(time, newest, look_ahead_ms) + 1e-3 * look_ahead_ms <= newest + 1e-9
 
 
+def test_without_look_ahead_no_frame_asks_for_sound_that_is_not_known_yet():
+    clock = MotionClock(0)
+    rng = np.random.default_rng(1)
+    motion = -math.inf
+    for i in range(500):
+        newest = i / 50 - 0.009 - (0.03 if rng.random() < 0.1 else 0.0)  # the next block after it is missed as well
+        before, motion = motion, clock.at(i / 50, newest, 0)
+        assert before <= motion and (motion <= newest or motion == before)
+
+
 def test_frames_that_all_come_later_are_followed():
     clock = MotionClock(0)
     run(clock, 0.0, 2.0, 0, newest=lambda t: t - 0.009)
