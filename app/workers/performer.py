@@ -339,13 +339,15 @@ class PerformerProcess:
             if self._rasterizer is None:
                 self._rasterizer = self._first_rasterizer()
             performer = Performer(entering.avatar, self._rasterizer, is_live=True)
+            is_first = self.stage.performer is None
             self.stage.enter(performer, entering.number)
             self._records = ControlRecords(self._folder, entering.number, performer.avatar.schema)
         except (MouthpieceError, OSError) as error:
             self._lines.say("avatar_failed", number=entering.number, sentence=str(error))
             return
-        gc.unfreeze()
-        gc.collect()
+        if not is_first:
+            gc.unfreeze()
+            gc.collect()  # the avatar before
         gc.freeze()  # what is loaded stays: no collection goes through it again while the face moves
         self._inspecting.mark_again()
         self._lines.say("avatar_entered", number=entering.number, backend=self._rasterizer.name)
