@@ -6,9 +6,12 @@ from collections import deque
 SLEW = 0.5
 """Seconds of delay gained or lost a second: while the dial turns, motion runs at half or one and a half times speed."""
 
-N_LAGS = 64
+N_LAGS = 32
 COVERED = 0.9
 """Part of the newest frames whose lateness the delay covers; the others show the newest that is known."""
+
+UNEVEN_S = 0.01
+"""Features 20 ms apart make frames by so much later than the middle one; what exceeds it is a busy machine."""
 
 HELD_S = 0.06
 """Features this late hold motion back rather than let it pass what is known; later ones were lost."""
@@ -90,5 +93,7 @@ class MotionClock:
         return is_lag
 
     def _usual_lag(self) -> float:
+        if not self._lags:
+            return 0.0
         lags = sorted(self._lags)
-        return lags[min(len(lags) - 1, int(COVERED * len(lags)))] if lags else 0.0
+        return min(lags[int(COVERED * len(lags))], lags[len(lags) // 2] + UNEVEN_S)

@@ -33,6 +33,15 @@ def test_a_frame_that_finds_its_features_late_holds_back_only_itself():
     assert clock.delay_s == pytest.approx(0.009)
 
 
+def test_a_machine_that_stumbles_does_not_leave_the_face_behind():
+    clock = MotionClock(0)
+    run(clock, 0.0, 2.0, 0, newest=lambda t: t - 0.009, fps=50)
+    run(clock, 2.0, 0.2, 0, newest=lambda t: t - 0.09, fps=50)
+    assert clock.delay_s <= 0.02
+    run(clock, 2.2, 0.8, 0, newest=lambda t: t - 0.009, fps=50)
+    assert clock.delay_s == pytest.approx(0.009)
+
+
 @pytest.mark.parametrize("look_ahead_ms", [0, 40])
 def test_what_a_driver_may_look_ahead_to_is_known_however_late_a_block_is(look_ahead_ms):
     clock = MotionClock(look_ahead_ms)
