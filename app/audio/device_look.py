@@ -21,8 +21,8 @@ class DeviceLook:
     """Looks every few seconds, on demand, and lets nobody wait; a child that dies of looking has seen nothing.
 
     Starting PortAudio is no small thing: where it was built with JACK and no JACK server runs, libjack starts a thread
-    and gives it up again, and frees what that thread uses if the machine is so crowded that it has not run within a
-    second. That must not happen in the process that holds the microphone.
+    and gives it up again. On crowded machines that thread was seen to crash in its first lines, its object freed before
+    it ran. That must not happen again and again in the process that holds the microphone.
     """
 
     def __init__(self, command: Callable[[], list[str]] = list_command, clock: Callable[[], float] = time.monotonic):
