@@ -209,7 +209,7 @@ def sentence(job: JobState) -> str:
     if job.state == "done":
         return job.message or (Path(job.result).name if job.result else "Done")
     if job.state in ("stopped", "paused"):
-        return "Stopped" if job.state == "stopped" else "Paused, goes on from here"
+        return job.state.capitalize()
     if job.state == "queued":
         return "Waits for the job above"
     if (iteration := job.values.get("iteration")) is not None and job.kind == "train":

@@ -19,13 +19,14 @@ from engine.capture.checks import Check
 
 FIGURES = (
     ("psnr", "PSNR in training", "{:.1f} dB"), ("psnr_training", "PSNR in training", "{:.1f} dB"),
-    ("total", "Loss", "{:.3f}"), ("splats", "Splats", "{:,.0f}"), ("ms", "A step takes", "{:,.0f} ms"),
+    ("loss", "Loss", "{:.3f}"), ("splats", "Splats", "{:,.0f}"), ("ms", "A step takes", "{:,.0f} ms"),
     ("size_mb", "Avatar file", "{:.1f} MB"), ("n_frames", "Frames", "{:,.0f}"),
     ("tracked", "With a face", "{:,.0f}"), ("error_px", "Landmarks miss by", "{:.1f} px"),
     ("jitter_px", "Jitter", "{:.2f} px"),
 )  # fmt: skip
 """What a command says of itself, and how it is shown."""
 
+WAITING = {"queued": "Waits for the job above", "paused": "Goes on from here"}
 SAVED = {
     "train": "Saved every minute and a half. You can close the window and resume.",
     "capture": "What is done is kept. You can close the window and resume.",
@@ -213,7 +214,7 @@ class JobDetail(QFrame):
         self._progress.setVisible(job.is_open)
         self.percent.setText(f"{job.part:.0%}" if job.part is not None else "–")
         is_running = job.state == "running"
-        self.left.setText(time_left(job.seconds_left) if is_running else sentence(job))
+        self.left.setText(time_left(job.seconds_left) if is_running else WAITING.get(job.state, ""))
         self._bar.setRange(0, 0 if is_running and job.total <= 0 else max(1, job.total))
         self._bar.setValue(job.done)
         self.stage.setText(sentence(job) if is_running else "")

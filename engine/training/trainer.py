@@ -151,7 +151,7 @@ class TrainingRun:
                     self.preview()
                     shown = clock()
                 if self.record.is_due(REPORT_EVERY_S):
-                    yield self._progress(part, iterations, max_seconds)
+                    yield self._progress(iterations, max_seconds)
                     last = clock()
         finally:
             if self.iteration > saved_iteration:
@@ -295,13 +295,15 @@ class TrainingRun:
         parts = [self.iteration / iterations if iterations else 0.0, self.seconds / max_seconds if max_seconds else 0.0]
         return max(parts)
 
-    def _progress(self, part: float, iterations: int | None, max_seconds: float | None) -> Progress:
+    def _progress(self, iterations: int | None, max_seconds: float | None) -> Progress:
+        """By seconds where these run out first, else by iterations."""
         values = {
             "iteration": self.iteration, "splats": self.model.n_gaussians,
             "ms": round(1e3 * self.record.seconds_each, 1), "preview": str(self.record.preview_path),
-            **{name: round(self.record.recent(name), 4) for name in ("total", "l1", "psnr")},
+            "loss": round(self.record.recent("total"), 4),
+            **{name: round(self.record.recent(name), 4) for name in ("l1", "psnr")},
         }  # fmt: skip
-        if max_seconds and part == self.seconds / max_seconds:
+        if max_seconds and self.seconds / max_seconds >= self._part(iterations, max_seconds):
             return Progress("Training", int(self.seconds), int(max_seconds), values=values)
         return Progress("Training", self.iteration, iterations or 0, values=values)
 

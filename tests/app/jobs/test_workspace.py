@@ -171,7 +171,7 @@ def test_the_checks_of_the_dataset_stand_beside_it(training, qtbot):
 def test_a_job_is_paused_resumed_and_stopped(training):
     session, detail, card = training.session, training.jobs.detail, training.jobs.list.cards[0]
     click(card.pause)
-    assert session.jobs.states[0].state == "paused" and card.sentence.text() == "Paused, goes on from here"
+    assert session.jobs.states[0].state == "paused" and card.sentence.text() == "Paused"
     assert training.window.top_bar.jobs.text() == " Jobs"
     click(detail.resume)
     assert session.jobs.states[0].state == "running"

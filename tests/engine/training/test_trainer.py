@@ -109,7 +109,9 @@ def test_a_damaged_checkpoint_is_one_sentence(toy_dataset, tmp_path):
 
 def test_a_time_limit_ends_the_run(toy_dataset, tmp_path):
     with one_thread():
-        last = list(run(toy_dataset, tmp_path / "short.avatar", iterations=None, max_seconds=0.5))[-1]
+        steps = list(run(toy_dataset, tmp_path / "short.avatar", iterations=None, max_seconds=1.0))
+    training, last = [step for step in steps if step.stage == "Training"], steps[-1]
+    assert training and all(step.total == 1 and step.values["loss"] > 0 for step in training)  # seconds of it
     assert last.values["iterations"] >= 1 and (tmp_path / "short.avatar").is_file()
 
 
