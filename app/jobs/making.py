@@ -45,6 +45,7 @@ def orders_of(source: Path, plan: AvatarPlan, jobs: Iterable[JobState] = ()) -> 
     """The jobs that make an avatar of a video or a dataset, in order; `jobs` says which files are spoken for."""
     promised = {str(path) for job in jobs if job.is_open for path in _outputs(job)}
     orders = []
+    source = source.absolute()  # it is gone on with from wherever the next window is started
     dataset = source
     if not is_dataset(source):
         dataset = _free(cache_dir() / "datasets" / f"{safe_name(plan.name)}{DATASET}", promised, may_exist=True)
