@@ -13,10 +13,11 @@ from scipy.ndimage import gaussian_filter1d
 
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLE_RATE_HZ
 from engine.audio.history import FeatureHistory
+from engine.audio.loudness import is_pause, loudness
 from engine.audio.phones import WEIGHTS, PhonesConfig, PhonesEncoder
 from engine.audio.phones_net import LOOK_AHEAD_STEPS
 from engine.audio.wav import read_sound
-from engine.evaluation.speech import is_pause, loudness, watch
+from engine.evaluation.speech import watch
 from engine.methods.base import Avatar, DriverInputs
 from engine.parts.common_fit import COMMON_NAMES
 from engine.progress import Progress

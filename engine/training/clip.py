@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.audio.block import AudioEncoder
+from engine.audio.block import SAMPLE_RATE_HZ, AudioEncoder
+from engine.audio.loudness import loudness
 from engine.audio.wav import read_sound
 from engine.camera import Camera
 from engine.capture.dataset import Dataset
@@ -96,8 +97,8 @@ class Clip:
         self.tracks = dataset.tracks
         self.n_train = info.n_train
         self.has_alpha = info.background == "alpha"
-        samples, _ = read_sound(dataset.audio_path)
-        self.voice: Voice = hear(encoder, samples, n_variants, seed)
+        self._sound, _ = read_sound(dataset.audio_path)
+        self.voice: Voice = hear(encoder, self._sound, n_variants, seed)
         self._pictures: dict[int, list[np.ndarray]] = {1: [], 2: []}  # by size divisor: target, behind, mask
         self._loaded = False
 
@@ -155,6 +156,10 @@ class Clip:
         """How far the mouth is open in every frame, `[T]`: the jaw, less what the lips close again."""
         arkit = self.tracks["arkit"]
         return arkit[:, ARKIT_INDEX["jawOpen"]] - arkit[:, ARKIT_INDEX["mouthClose"]]
+
+    def loudness(self) -> np.ndarray:
+        """Loudness of the voice round every frame, dB, `[T]`."""
+        return loudness(self.tracks["times"], self._sound, SAMPLE_RATE_HZ)
 
     def _both_sizes(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         whole = self._picture(index)

@@ -11,6 +11,7 @@ from engine.progress import Progress
 from engine.training.clip import Clip
 
 JITTER_S = 0.005
+QUIET_SHARE = 0.12
 CUT_SHARE = 0.05  # of windows that lose their first steps, as the first words after silence do
 
 
@@ -29,8 +30,7 @@ class Hearing:
         self._clip, self._coder, self._device, self._rng = clip, coder, device, rng
         coder.feature_mean.copy_(torch.from_numpy(clip.voice.mean))
         coder.feature_scale.copy_(torch.from_numpy(clip.voice.scale))
-        opening = clip.opening()[: clip.n_train]
-        self.resting = opening <= np.quantile(opening, 0.1)
+        self.resting = resting_frames(clip.opening()[: clip.n_train], clip.loudness()[: clip.n_train])
 
     def codes(self, times: np.ndarray, variant: int = 0) -> Tensor:
         """Audio codes at some moments with all context, `[T, D]`, no gradient."""
@@ -93,6 +93,16 @@ class Hearing:
         window = torch.from_numpy(self._clip.voice.silence(self._rng, N_STEPS))[None].to(self._device)
         known = heard_until(20.0 * self._rng.integers(0, 9))[None].to(self._device)
         return (self._coder(window, known)[0] - rest).square().mean()
+
+
+def resting_frames(opening: np.ndarray, loudness: np.ndarray) -> np.ndarray:
+    """Frames with the mouth at rest, bool `[T]`: of the quietest the half that is least open.
+
+    Shut lips alone are not rest: in p, b and m they are pressed together, and a face that rests so keeps them shut
+    however far its jaw is told to drop.
+    """
+    quiet = loudness <= np.quantile(loudness, QUIET_SHARE)
+    return quiet & (opening <= np.median(opening[quiet]))
 
 
 class FrameChoice:

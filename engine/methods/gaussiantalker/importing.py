@@ -27,7 +27,7 @@ from engine.methods.gaussiantalker.released import FPS, Released, ReleasedData, 
 from engine.parts.audio_net import AudioAttention, AudioCoder, AudioNet
 from engine.progress import Progress
 from engine.training.coded_avatar import finish_coded
-from engine.training.hearing import Hearing
+from engine.training.hearing import Hearing, resting_frames
 from engine.training.thumbnail import thumbnail
 from engine.training.views import frontal_index
 from engine.training.voice import hear
@@ -162,8 +162,7 @@ class ImportedCapture:
             name=name, width=data.size[0], height=data.size[1], fps=FPS, n_frames=self.n_train, n_train=self.n_train,
             background="plate", au_names=["au.45"], source={"imported": "GaussianTalker"},
         )  # fmt: skip
-        opening = self.opening()
-        self.resting = opening <= np.quantile(opening, 0.1)
+        self.resting = resting_frames(self.opening(), self.loudness())
         self.encoder: AudioEncoder | None = None
         self.voice = None
 
@@ -181,6 +180,9 @@ class ImportedCapture:
         centres = (self.tracks["times"] * rate).astype(int)
         return np.array([np.sqrt(np.mean(np.square(samples[max(0, c - half) : c + half + 1])) if c - half < len(samples)
                                  else 0.0) for c in centres])  # fmt: skip
+
+    def loudness(self) -> np.ndarray:
+        return self.opening()
 
     def camera(self, index: int) -> Camera:
         return Camera(self.tracks["viewmats"][index], self._data.k, *self._data.size)
