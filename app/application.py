@@ -10,6 +10,9 @@ from pathlib import Path
 from engine.errors import OutputError
 from engine.paths import ASSETS
 
+WELCOME = "Noa.avatar"
+"""Who of the avatars that came along greets a new user."""
+
 NO_DISPLAY = (
     "There is no display to open the window on{why}. Clips can be made without one: "
     "mouthpiece render AVATAR --voice SOUND -o CLIP.mp4"
@@ -262,7 +265,8 @@ def first_avatar(asked: Path | None, last: Path | None) -> Path | None:
         return asked
     if last is not None and last.is_file():
         return last
-    return next(iter(sorted((ASSETS / "avatars").glob("*.avatar"))), None)
+    came_along = sorted((ASSETS / "avatars").glob("*.avatar"), key=lambda path: (path.name != WELCOME, path.name))
+    return next(iter(came_along), None)
 
 
 def sample_voice() -> Path | None:

@@ -62,3 +62,14 @@ def test_the_stage_gets_what_was_asked_for_then_the_last_avatar(tmp_path):
     assert first_avatar(Path("asked.avatar"), tmp_path / "last.avatar") == Path("asked.avatar")
     assert first_avatar(None, tmp_path / "last.avatar") == tmp_path / "last.avatar"
     assert first_avatar(None, tmp_path / "gone.avatar") != tmp_path / "gone.avatar"
+
+
+def test_noa_greets_a_new_user_whoever_else_came_along(tmp_path, monkeypatch):
+    monkeypatch.setattr("app.application.ASSETS", tmp_path)
+    assert first_avatar(None, None) is None
+    (tmp_path / "avatars").mkdir()
+    for name in ("Iris", "Marlow"):
+        (tmp_path / "avatars" / f"{name}.avatar").touch()
+    assert first_avatar(None, None).stem == "Iris"
+    (tmp_path / "avatars" / "Noa.avatar").touch()
+    assert first_avatar(None, None).stem == "Noa"
