@@ -2,7 +2,8 @@
 
 import numpy as np
 import pyqtgraph as pg
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
 from app.compare.psnr_plot import Key
 from app.jobs.look import Loss
@@ -65,7 +66,12 @@ class LossPanel(QFrame):
         column.setSpacing(0)
         column.addWidget(head)
         column.addWidget(rule())
-        column.addWidget(self.plot, 1)
+        self.hint = Words(theme, "The curve begins after the first steps.", TYPE.secondary, tone="t3")
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.hint)
+        self._pages.addWidget(self.plot)
+        column.addWidget(self._pages, 1)
         theme.changed.connect(self._recolor)
         self._recolor()
 
@@ -103,7 +109,9 @@ class LossPanel(QFrame):
                 curve.setData([], [])
             self._now.hide()
             self.rate.setText("")
+            self._pages.setCurrentWidget(self.hint)
             return
+        self._pages.setCurrentWidget(self.plot)
         steps, total = loss["iteration"], loss["total"]
         second = loss[self._second_name] if self._second_name else np.full(len(steps), np.nan)
         drawn = [_known(steps, values, is_log) for values in (total, smoothed(total), smoothed(second))]

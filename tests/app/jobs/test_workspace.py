@@ -202,6 +202,7 @@ def test_who_watches_a_capture_goes_on_to_its_training(studio, home):
     assert [step.state for step in stage.stepper.steps] == ["done", "now", "open", "open", "open"]
     assert not stage.loss.isVisible()
     studio.session.jobs.change(capture, state="done")
+    assert stage.loss.hint.isVisible() and not stage.loss.plot.isVisible()
     assert studio.session.jobs.states[1].id == studio.jobs.list.current and stage.loss.isVisible()
     titles = [(step.title, step.state) for step in stage.stepper.steps]
     assert titles == [("Video", "done"), ("Capture", "done"), ("Check", "open"), ("Train", "now"), ("Library", "open")]
