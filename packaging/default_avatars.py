@@ -15,7 +15,7 @@ from engine.paths import ASSETS
 from engine.synth.studio import CameraMotion, studio
 from engine.training.trainer import train
 
-SETTINGS = {"au_set": "shipped", "mesh_until": 16_000, "lambda_square": 2.0}
+SETTINGS = {"au_set": "shipped", "mesh_until": 16_000, "lambda_square": 2.0, "square_last": 20.0}
 TURN_S = 8.0
 """How long the camera takes for its one turn all the way round, so that the avatar has a back to its head."""
 

@@ -22,6 +22,8 @@ class EmbedTalkConfig:
             0.01 in the paper), `lambda_mouth` that of the mouth crop; `lambda_ssim` (a crop of the
             head), `lambda_lips` (L1 in the lip box) and `lambda_square` (squared differences: of strands that never lie
             alike twice they ask for the mean) are ours.
+        square_last: what `lambda_square` becomes over the last eighth of a run, to settle on what figures measure; 0
+            changes nothing.
         lambda_silence: pulls the code of silence to the code of the resting mouth (ours: pauses stay still).
         lambda_separate: keeps voice out of the upper face and lids out of the mouth (ours: short clips leak).
         lambda_motion: keeps still what need not move, in tracked clips (ours: short clips are learnt by heart).
@@ -62,6 +64,7 @@ class EmbedTalkConfig:
     lambda_ssim: float = 0.1
     lambda_lips: float = 0.1
     lambda_square: float = 0.0
+    square_last: float = 0.0
     lambda_embedding: float = 0.01
     lambda_opacity: float = 1e-4
     lambda_silence: float = 1e-2

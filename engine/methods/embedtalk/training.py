@@ -34,6 +34,7 @@ SEPARATE_ROWS = 768
 MESH_ROWS, MESH_FRAMES = 2048, 3  # Gaussians and frames whose motion is compared with the mesh's in one iteration
 MESH_REST = 0.1  # share of the weight of the mesh's motion that stays to the end
 SSIM_SIDE = 224  # pixels of the crop SSIM looks at
+LAST = 0.875  # share of a run after which it settles
 RANGE_FRAMES = 48
 STILL_OPACITY = 0.015  # change of opacity nobody sees
 
@@ -127,8 +128,9 @@ class EmbedTalkTraining(Trainable):
         c = self.config
         target = sample.target
         terms = {"l1": (image - target).abs().mean()}
-        if c.lambda_square:
-            terms["square"] = c.lambda_square * (image - target).square().mean()
+        square = c.square_last if c.square_last and at > LAST * self.iterations else c.lambda_square
+        if square:
+            terms["square"] = square * (image - target).square().mean()
         y0, y1, x0, x1 = sample.lip_box
         lips, lips_target = image[y0:y1, x0:x1], target[y0:y1, x0:x1]
         terms["lips"] = c.lambda_lips * (lips - lips_target).abs().mean()

@@ -89,6 +89,24 @@ def test_the_filmed_mesh_leads_until_the_networks_have_learnt_its_motion(toy_bus
     assert model.splats["embeddings"].grad.abs().sum() > 0
 
 
+def test_the_last_eighth_of_a_run_may_weigh_squared_differences_more(toy_bust):
+    from engine.audio.encoders import make_encoder
+    from engine.capture.dataset import Dataset
+    from engine.methods.embedtalk import Config, begin
+    from engine.training.clip import Clip
+    from engine.training.trainer import configured
+
+    clip = Clip(Dataset(toy_bust), make_encoder({"name": "mel"}), 1)
+    for _ in clip.load():
+        pass
+    settings = TOY_CONFIG | {"lambda_square": 2.0, "square_last": 20.0}
+    model = begin(clip, configured(Config(), settings), torch.device("cpu"))
+    sample = clip.sample(3)
+    image = sample.target + 0.1
+    early, late = (float(model.losses(image, sample, at * model.iterations)["square"]) for at in (0.5, 0.9))
+    assert early == pytest.approx(0.02, rel=1e-3) and late == pytest.approx(0.2, rel=1e-3)
+
+
 def test_motion_costs_something_in_a_tracked_clip_and_nothing_where_its_cause_is_known(toy_dataset):
     from engine.audio.encoders import make_encoder
     from engine.capture.dataset import Dataset
