@@ -1,7 +1,7 @@
 """The virtual camera in the preferences: the switch, the voice's device, and what is said about them."""
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
@@ -47,7 +47,7 @@ def test_the_voice_goes_nowhere_until_a_device_is_chosen_which_is_kept(studio, p
 
 
 def test_the_switch_is_the_one_of_the_view_menu(studio, page):
-    QTest.mouseClick(page.switch, Qt.MouseButton.LeftButton)
+    QTest.mouseClick(page.switch, Qt.MouseButton.LeftButton, pos=QPoint(9, page.switch.height() // 2))
     assert ("set_virtual_camera", True) in studio.session.calls
     camera(studio, True, "/dev/video4")
     assert page.switch.isChecked() and "Choose /dev/video4 in the other program." in words(page)
