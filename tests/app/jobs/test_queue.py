@@ -198,7 +198,7 @@ def test_a_job_whose_window_dies_stops_like_ctrl_c(tmp_path):
     )  # fmt: skip
     assert child.stdout.readline().strip() == "working"
     child.stdin.close()
-    assert child.wait(30) == 130
+    assert child.wait(120) == 130
 
 
 STUBBED = """
