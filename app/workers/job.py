@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ def main(argv: list[str]) -> int:
     with contextlib.suppress(OSError, AttributeError):
         os.nice(NICENESS)  # the face on stage comes first
     arguments = arguments_of(kind, Path(path))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a program started in the background inherits deafness
     threading.Thread(target=_watch_window, name="window", daemon=True).start()
     from engine.__main__ import cli
 

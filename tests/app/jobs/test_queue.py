@@ -191,7 +191,7 @@ def test_the_real_command_line_runs_as_a_job_and_its_error_comes_back(qtbot, tmp
 def test_a_job_whose_window_dies_stops_like_ctrl_c(tmp_path):
     import subprocess
 
-    code = "import time\nfrom app.workers import job\nimport engine.__main__ as m\n" + STUBBED
+    code = "import signal, time\nfrom app.workers import job\nimport engine.__main__ as m\n" + STUBBED
     child = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path / "a.order")], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         cwd=Path(__file__).resolve().parents[3], text=True,
@@ -210,5 +210,6 @@ def cli(arguments, prog_name):
         while True:
             time.sleep(0.01)
 m.cli = cli
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a program has it that was started in the background of a script
 sys.exit(job.main(["render", sys.argv[1]]))
 """
