@@ -33,8 +33,8 @@ def room(live_session, qtbot, tmp_path):
     viewport = QWidget()
     qtbot.addWidget(viewport)
     viewport.resize(400, 300)
-    viewport.show()
-    qtbot.waitExposed(viewport)
+    with qtbot.waitExposed(viewport):
+        viewport.show()
     test = ClapTest(live_session, viewport)
     said = []
     test.said.connect(said.append)

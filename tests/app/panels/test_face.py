@@ -22,8 +22,8 @@ def panel(qtbot, theme, live_session, monkeypatch, tmp_path):
     widget.player.reduce_motion = True
     qtbot.addWidget(widget)
     widget.resize(376, 788)
-    widget.show()
-    qtbot.waitExposed(widget)
+    with qtbot.waitExposed(widget):
+        widget.show()
     widget.activateWindow()
     qtbot.waitUntil(lambda: widget.isActiveWindow())
     return widget

@@ -37,8 +37,8 @@ def make(qtbot, theme, session, canvas):
     widget.controller.reduce_motion = True
     qtbot.addWidget(widget)
     widget.resize(*SIZE)
-    widget.show()
-    qtbot.waitExposed(widget)
+    with qtbot.waitExposed(widget):
+        widget.show()
     qtbot.waitUntil(lambda: session.sizes[-1] == SIZE)
     widget.setFocus()
     yield widget
