@@ -117,14 +117,16 @@ def toy_voice(seconds: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def make_toy_dataset(
-    folder: Path, size: int = 96, n_frames: int = 60, background: str = "plate", seed: int = 0, n: int = 1500
-) -> Path:
-    """Writes the toy head's dataset into a folder that does not exist yet and returns it."""
+    folder: Path, size: int = 96, n_frames: int = 60, background: str = "plate", seed: int = 0, n: int = 1500,
+    with_shapes: bool = False,
+) -> Path:  # fmt: skip
+    """Writes the toy head's dataset into a folder that does not exist yet and returns it; `with_shapes` it tells how
+    its points move, as a studio's film does."""
     with one_thread():
-        return _filmed(folder, size, n_frames, background, seed, n)
+        return _filmed(folder, size, n_frames, background, seed, n, with_shapes)
 
 
-def _filmed(folder: Path, size: int, n_frames: int, background: str, seed: int, n: int) -> Path:
+def _filmed(folder: Path, size: int, n_frames: int, background: str, seed: int, n: int, with_shapes: bool) -> Path:
     folder.mkdir(parents=True)
     rng = np.random.default_rng(seed)
     times = np.arange(n_frames) / FPS
@@ -184,8 +186,21 @@ def _filmed(folder: Path, size: int, n_frames: int, background: str, seed: int, 
         "landmarks": np.array(landmarks, dtype=np.float32), "lip_boxes": np.array(boxes, dtype=np.float32),
         "tracked": np.ones(n_frames, np.float32), "points": puppet.means.astype(np.float32),
         "colors": puppet.colors.astype(np.float32),
+        **({"point_shapes": _shapes(puppet)} if with_shapes else {}),
     })  # fmt: skip
     return folder
+
+
+def _shapes(puppet: Puppet) -> np.ndarray:
+    shapes = np.zeros((len(ARKIT_52), *puppet.means.shape), np.float16)
+    for names, moved in (
+        (("jawOpen",), (1.0, (0.0, 0.0), 0.0, 0.0)), (("eyeBlinkLeft",), (0.0, (1.0, 0.0), 0.0, 0.0)),
+        (("eyeBlinkRight",), (0.0, (0.0, 1.0), 0.0, 0.0)), (("browInnerUp",), (0.0, (0.0, 0.0), 1.0, 0.0)),
+        (("mouthSmileLeft", "mouthSmileRight"), (0.0, (0.0, 0.0), 0.0, 1.0)),
+    ):  # fmt: skip
+        for name in names:
+            shapes[ARKIT_INDEX[name]] = (puppet.posed(*moved) - puppet.means) / len(names)
+    return shapes
 
 
 def _rendered(means, colors, scales, camera):

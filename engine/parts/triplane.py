@@ -3,6 +3,8 @@
 Of GaussianTalker's supplement A.1.1; sampled as its code does: bilinear, corners aligned, clamped at the border.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,32 +24,51 @@ class TriPlane(nn.Module):
         n_channels: of each plane; the features are `len(resolutions)` times as wide.
         resolutions: side of the planes, one set of three for each.
         low, high: corners of the box `[3]`; what lies outside sees the border.
+        near: a smaller box inside it and its share of each plane's side (ours: finer where a face moves); None spreads
+            the whole box evenly.
         has_waves: starts from waves round 1 in place of uniform noise (ours: neighbours are alike and distant places
             different from the first iteration on, which noise takes thousands of iterations to become).
     """
 
     def __init__(
-        self, n_channels: int, resolutions: tuple[int, ...], low: Tensor, high: Tensor, has_waves: bool = False
-    ) -> None:
+        self, n_channels: int, resolutions: tuple[int, ...], low: Tensor, high: Tensor, has_waves: bool = False,
+        near: tuple[Tensor, Tensor, float] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         start = _waves if has_waves else _noise
         self.planes = nn.ParameterList(nn.Parameter(start(n_channels, side)) for side in resolutions)
         self.register_buffer("low", low.float().clone())
         self.register_buffer("high", high.float().clone())
+        self.near_share = near[2] if near else 0.0
+        if near:
+            self.register_buffer("near_low", near[0].float().clone())
+            self.register_buffer("near_high", near[1].float().clone())
 
     @property
     def width(self) -> int:
         return sum(planes.shape[1] for planes in self.planes)
 
+    @property
+    def edges(self) -> tuple[Tensor, ...]:
+        """Where the boxes begin and end, from the lowest corner to the highest, `[3]` each."""
+        return (self.low, self.near_low, self.near_high, self.high) if self.near_share else (self.low, self.high)
+
     def forward(self, points: Tensor) -> Tensor:
         """Places `[N, 3]` -> features `[N, width]`; differentiable in both the planes and the places."""
-        unit = 2 * (points - self.low) / (self.high - self.low) - 1
+        unit = self._unit(points)
         where = torch.stack([unit[:, axes] for axes in PLANES])[:, None]  # [3, 1, N, 2]
         features = []
         for planes in self.planes:
             looked_up = F.grid_sample(planes, where, mode="bilinear", padding_mode="border", align_corners=True)
             features.append(looked_up[:, :, 0].prod(dim=0).t())  # [N, C]
         return torch.cat(features, dim=1)
+
+    def _unit(self, points: Tensor) -> Tensor:
+        """Where on the planes places lie, -1 to 1 `[N, 3]`."""
+        if not self.near_share:
+            return 2 * (points - self.low) / (self.high - self.low) - 1
+        below, inside, above = (((points - a) / (b - a)).clamp(0, 1) for a, b in pairwise(self.edges))
+        return 2 * self.near_share * inside + (1 - self.near_share) * (below + above) - 1
 
 
 def _noise(n_channels: int, side: int) -> Tensor:

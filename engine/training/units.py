@@ -1,5 +1,7 @@
 """What an avatar hears of its action units over a dataset: their intensity, of mouth units what the voice leaves."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from engine.capture.dataset import DatasetInfo
@@ -21,3 +23,10 @@ def heard_units(
     if mouth and not info.exact:  # a studio's units hold only what is added to the speech
         heard[:, mouth] = unspoken(heard[:, mouth], windows, info.n_train)
     return heard
+
+
+def without_mouth(units: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """A copy of intensities `[..., A]` whose mouth units are 0, as where nobody but the voice moves the mouth."""
+    kept = units.copy()
+    kept[..., [name in MOUTH_UNITS for name in names]] = 0
+    return kept

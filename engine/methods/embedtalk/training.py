@@ -26,13 +26,11 @@ from engine.training.losses import perceptual_loss, ssim
 from engine.training.mesh_motion import ORIGIN, MeshMotion
 from engine.training.start_points import START_OPACITY, nearest, neighbour_distance, start_points
 from engine.training.trainable import DensityPlan, Finished, Trainable
-from engine.training.units import heard_units
+from engine.training.units import heard_units, without_mouth
 from engine.training.views import frontal_index, poses_between
 
 SMOOTHNESS_ROWS = 1500  # Gaussians whose neighbours are compared in one iteration
 SEPARATE_ROWS = 768
-MESH_ROWS, MESH_FRAMES = 2048, 3  # Gaussians and frames whose motion is compared with the mesh's in one iteration
-MESH_REST = 0.1  # share of the weight of the mesh's motion that stays to the end
 SSIM_SIDE = 224  # pixels of the crop SSIM looks at
 LAST = 0.875  # share of a run after which it settles
 RANGE_FRAMES = 48
@@ -60,7 +58,8 @@ class EmbedTalkTraining(Trainable):
         self.splats = self._start(points, colors)
         self.mesh = None
         if config.mesh_until and MeshMotion.known(clip):
-            self.mesh = MeshMotion(clip, points, device, config.active_pixels * clip.pixel())
+            still = config.active_pixels * clip.pixel()
+            self.mesh = MeshMotion(clip, points, device, still, config.mesh_until, config.lambda_mesh)
             zones[ORIGIN], zones["active"] = self.mesh.origins.numpy(force=True), self.mesh.moves.numpy(force=True)
         if not clip.has_alpha:
             start = torch.from_numpy(loose_start(clip, points)).to(device)
@@ -142,7 +141,7 @@ class EmbedTalkTraining(Trainable):
         terms["ssim"] = c.lambda_ssim * (1 - ssim(image[crop], target[crop]))
         terms["opacity"] = c.lambda_opacity * torch.sigmoid(self.splats["opacities"]).mean()
         if self.mesh is not None:
-            terms["mesh"] = c.lambda_mesh * max(MESH_REST, self._lead(at)) * self._mesh_distance()
+            terms["mesh"] = self.mesh.distance(at, self.tags, self.hearing, self.rng, self._shifts)
         if self._moved_by is not None and not self.clip.info.exact:
             terms["motion"] = c.lambda_motion * self._motion()
         if self._neighbours is not None and self._neighbours_at > -1e9:
@@ -186,7 +185,7 @@ class EmbedTalkTraining(Trainable):
 
     def _moved(self, sample: Sample, at: float) -> Gaussians:
         c = self.config
-        lead = self._lead(at)
+        lead = 0.0 if self.mesh is None else self.mesh.lead(at)
         if lead == 1:
             self._last = self._moved_by = None
             rows = self.tags["active"].nonzero()[:, 0]
@@ -206,27 +205,15 @@ class EmbedTalkTraining(Trainable):
         rows = self.tags["active"].nonzero()[:, 0]
         return replace(moved, means=moved.means.index_add(0, rows, lead * self._mesh_shift(rows, sample.index)))
 
-    def _lead(self, at: float) -> float:
-        """The share of the motion that is the mesh's own, 1 to 0."""
-        return 0.0 if self.mesh is None else min(1.0, max(0.0, 2.0 * (1.0 - at / self.config.mesh_until)))
-
     def _mesh_shift(self, rows: Tensor, index: int) -> Tensor:
         return self.mesh.shift(self.tags[ORIGIN][rows], index)
 
-    def _mesh_distance(self) -> Tensor:
-        """How far the networks' motion is from the mesh's, pixels of a 512 picture: some Gaussians in some frames."""
-        active = self.tags["active"].nonzero()[:, 0]
-        rows = active[torch.randint(len(active), (MESH_ROWS,), device=self.device)]
-        ids = self.rng.integers(self.clip.n_train, size=MESH_FRAMES)
-        codes = self.hearing.by_chance_at(self.clip.tracks["times"][ids])
+    def _shifts(self, rows: Tensor, codes: Tensor, ids: np.ndarray) -> Tensor:
+        """Shifts of some Gaussians in some frames, head heights `[F, M, 3]`."""
         deform = self.networks.deform
         embedded = deform.embedding_part(self.splats["embeddings"][rows])
-        total = codes.new_zeros(())
-        for index, code in zip(ids, codes, strict=True):
-            position, _ = deform.heads(embedded, deform.motion_part(code, self._chance_units(index)))
-            apart = self.config.position_scale * position - self._mesh_shift(rows, index)
-            total = total + apart.square().sum(dim=-1).add(1e-12).sqrt().mean()
-        return total / (MESH_FRAMES * self.clip.pixel())
+        parts = [deform.motion_part(code, self._chance_units(i)) for i, code in zip(ids, codes, strict=True)]
+        return self.config.position_scale * torch.stack([deform.heads(embedded, part)[0] for part in parts])
 
     def _deformed(self, code: Tensor, units: Tensor, gain: float) -> Gaussians:
         """mu' = mu + dmu, alpha' = sigmoid(logit + dalpha); rotations, scales and colours untouched (eq. 10)."""
@@ -260,9 +247,9 @@ class EmbedTalkTraining(Trainable):
         return replace(splats, colors=colors, sh_degree=degree)
 
     def _chance_units(self, index: int) -> Tensor:
-        units = self.unit_tracks[index].copy()
+        units = self.unit_tracks[index]
         if not self.clip.info.exact and self.rng.random() < self.config.unit_dropout:
-            units[[name in MOUTH_UNITS for name in self.units]] = 0
+            units = without_mouth(units, self.units)
         return torch.from_numpy(units).to(self.device)
 
     def _moments(self) -> list[tuple[Tensor, Tensor]]:

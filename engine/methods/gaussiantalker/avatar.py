@@ -1,6 +1,7 @@
 """GaussianTalker alive: controls and a camera in, Gaussians out."""
 
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from engine.device import has_half_products
 from engine.gaussians import Gaussians
 from engine.manifest import Manifest
 from engine.methods.gaussiantalker.config import GaussianTalkerConfig
-from engine.methods.gaussiantalker.finish import BLINK, GAINS
+from engine.methods.gaussiantalker.finish import GAINS
 from engine.methods.gaussiantalker.live import LiveDeformation, displaced
 from engine.methods.gaussiantalker.network import TOKENS, GaussianTalkerNet, Offsets, ViewCodes, view_codes
 from engine.parts.avatar_tensors import AvatarTensors
@@ -27,7 +28,7 @@ class GaussianTalkerState:
     """One moment of the face; what the camera has a say in is worked out when a camera is known, and kept.
 
     Attributes:
-        code: audio code `[D]`; eye: blink `[1]`; gains: of the five offset heads.
+        code: audio code `[D]`; eye: action units `[U]`; gains: of the five offset heads.
         pose: the six pose controls.
         view_token: which camera the view token stands for.
     """
@@ -44,17 +45,17 @@ class GaussianTalkerAvatar(CodedAvatar):
     """See `engine.methods.base.Avatar`. What depends on the avatar alone is worked out once, here."""
 
     def __init__(self, manifest: Manifest, file: AvatarTensors, device: torch.device) -> None:
-        config, n_features = _config(manifest, file)
+        config, n_features, units = _config(manifest, file)
         super().__init__(manifest, file, device, config.n_code)
         self.config = config
         n = manifest.n_gaussians
-        self.network = _network(file, config, n_features).to(device)
+        self.network = _network(file, config, n_features, len(units)).to(device)
         self.audio = self.network.audio
         shapes = {"means": (3,), "quats": (4,), "log_scales": (3,), "opacity_logits": (), "sh": (config.n_harmonics, 3)}
         c = {name: torch.from_numpy(file.array(name, (n, *sides))).to(device) for name, sides in shapes.items()}
         self.canonical = c | {"scales": torch.exp(c["log_scales"]), "opacities": torch.sigmoid(c["opacity_logits"])}
         self.active = file.indices("active", below=n)
-        self._eye_column = self.schema.index(BLINK)
+        self._eye_columns = self.columns(units)
         self._gain_columns = self.columns(spec.name for spec in GAINS)
         with torch.no_grad():
             self.embeddings = self.network.triplane(self.canonical_means)
@@ -73,7 +74,7 @@ class GaussianTalkerAvatar(CodedAvatar):
     def animate(self, controls: Controls, settings: dict[str, Any] | None = None) -> GaussianTalkerState:
         values = controls.values
         code = torch.from_numpy(self.basis.codes(values[self.lip_columns])).to(self.device)
-        eye = torch.tensor([values[self._eye_column]], device=self.device)
+        eye = torch.from_numpy(values[self._eye_columns]).to(self.device)
         token = str((settings or {}).get("view_token", "camera"))
         pose = values[self.pose_columns].astype(np.float64)
         return GaussianTalkerState(code, eye, values[self._gain_columns].copy(), pose, token)
@@ -148,10 +149,10 @@ def _viewmats(file: AvatarTensors, array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
 
 
-def _config(manifest: Manifest, file: AvatarTensors) -> tuple[GaussianTalkerConfig, int]:
+def _config(manifest: Manifest, file: AvatarTensors) -> tuple[GaussianTalkerConfig, int, list[str]]:
     given = dict(manifest.config)
     try:
-        n_features = int(given.pop("n_features"))
+        n_features, units = int(given.pop("n_features")), given.pop("units")
         known = {f.name for f in fields(GaussianTalkerConfig)}
         c = GaussianTalkerConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in known})
         sizes = (c.n_channels, *c.resolutions, c.n_code, c.n_heads, c.n_hidden, n_features)
@@ -159,19 +160,22 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[GaussianTalkerConf
         whole = whole and c.n_layers in (1, 2) and len(c.resolutions) <= 4 and max(c.resolutions) <= 1024
         whole = whole and c.sh_degree in (0, 1, 2, 3) and manifest.sh_degree == c.sh_degree
         whole = whole and isinstance(c.position_scale, float) and c.eye_pe in ("smooth", "code")
-        whole = whole and isinstance(c.predicted, str)
+        whole = whole and isinstance(c.predicted, str) and isinstance(c.eye_octaves, int) and 1 <= c.eye_octaves <= 16
+        whole = whole and isinstance(c.face_share, float) and 0 <= c.face_share < 1
+        whole = whole and isinstance(units, list) and units and all(isinstance(u, str) for u in units)
+        whole = whole and (c.eye_pe == "smooth" or len(units) == 1)
     except (KeyError, TypeError, ValueError) as error:
         raise file.fault(f"its network's sizes cannot be read ({error})") from error
     if not whole:
         raise file.fault("its network's sizes make no sense")
-    return c, n_features
+    return c, n_features, units
 
 
-def _network(file: AvatarTensors, config: GaussianTalkerConfig, n_features: int) -> GaussianTalkerNet:
-    network = GaussianTalkerNet(config, n_features, -torch.ones(3), torch.ones(3)).requires_grad_(False)
+def _network(file: AvatarTensors, config: GaussianTalkerConfig, n_features: int, n_units: int) -> GaussianTalkerNet:
+    network = GaussianTalkerNet(config, n_features, -torch.ones(3), torch.ones(3), n_units).requires_grad_(False)
     del network.predictor  # of the first stage only
     shapes = {name: tuple(value.shape) for name, value in network.state_dict().items()}
     network.load_state_dict({name: torch.from_numpy(file.array(f"network.{name}", s)) for name, s in shapes.items()})
-    if not (network.triplane.high > network.triplane.low).all():
+    if not all((b > a).all() for a, b in pairwise(network.triplane.edges)):
         raise file.fault("the box of its triplane is empty")
     return network.eval()

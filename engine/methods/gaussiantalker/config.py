@@ -13,15 +13,19 @@ class GaussianTalkerConfig:
         canonical_until: iteration at which the canonical stage ends and the deformation stage begins (suppl.: 8,000).
         batch: frames a step of the deformation stage takes the mean gradient of.
         encoder: the audio encoder's name.
+        au_set: what the eye token tells, the published blink alone or more action units (ours: an avatar that can look
+            about, smile and wink): `paper` and `shipped` of EmbedTalk or a list of names.
         n_channels, resolutions: of the triplane (suppl. A.1.1); box_margin: the start points' box is enlarged by it
-            (ours: hair and shoulders otherwise all see the clamped border); plane_waves: they start as waves in place
-            of noise (ours: short runs).
+            (ours: hair and shoulders otherwise all see the clamped border); face_share: part of each plane's side
+            that is kept for the face (ours: finer there), 0 spreads the box evenly; plane_waves: they start as waves
+            in place of noise (ours: short runs).
         n_code: width of the audio code; width: of tokens and attention, 2 `n_channels`; n_layers: of attention, 1 or 2.
         n_heads, n_hidden, dropout: of an attention layer; n_hidden also of predictor and offset heads.
         predicted: which canonical attributes the triplane predicts in the first stage, a comma-separated list of
             `ATTRIBUTES` (the released configurations: opacity and sh).
         colors_from_points: predicted colours are added to those of the start points (ours: short runs).
-        eye_pe: `smooth` (ours: doubling frequencies, the control is smooth) or `code` (as released).
+        eye_pe: `smooth` (ours: `eye_octaves` doubling frequencies, the control is smooth) or `code` (as released, of a
+            blink alone).
         position_scale: head heights for one unit of the position head (1: as published).
         deform_all: every Gaussian may move; False leaves those outside the face alone (ours: fewer products).
         extent: factor on the rates of places, planes and networks; 0 takes 1.1 times the largest distance of a training
@@ -29,14 +33,20 @@ class GaussianTalkerConfig:
         sh_degree: of the colours; grows by one every `sh_every`.
         lambda_*: weights of the loss terms; `lambda_lips_canonical` is the code's, `lambda_lips` the supplement's.
             `lambda_mask` compares the mask with what the Gaussians cover. `lambda_tv`: total variation of the planes,
-            off as in the code. `lambda_silence`, `lambda_separate` (ours, off in the paper's preset): silence sounds
-            like the resting mouth; voice leaves the upper face alone and a blink the lower one.
+            off as in the code. Ours, off in the paper's preset: `lambda_silence`, silence sounds like the resting
+            mouth; `lambda_separate`, voice leaves the upper face alone and lids and brows the lower one;
+            `lambda_null`, attention goes to the null token where a picture gains nothing by listening (what the
+            attention view shows then means something); `lambda_square`, squared differences, which of strands that
+            never lie alike twice ask for the mean.
+        mesh_until, lambda_mesh: of a film that knows how its start points move, the mesh leads until this iteration,
+            wholly for half of it and all through the canonical stage (see `engine.training.mesh_motion`); 0 never.
         ssim_side: pixels of the crop SSIM looks at, the perceptual loss then at the head only; 0 takes the whole
             picture for both.
         open_every: one frame in so many is of a wide open mouth, another of shut lids (ours); 0 draws evenly.
         view_swap: share of steps that hear another frame's view (ours: in a short clip the camera tells the frame, and
             a mouth learnt from the camera leaves the voice without a say).
         coarse_until: share of the run at half resolution.
+        unit_dropout: share of steps on a tracked clip in which the mouth is the voice's alone (ours).
         pose_rate: learning rate of per-frame corrections of tracked cameras (ours); 0 leaves them as tracked.
         still_pixels: a Gaussian that moves less than so many pixels of a 512 picture is kept still when alive.
         rate_*: learning rates, from the first to the last over `rate_steps` iterations; those of places, planes and
@@ -47,9 +57,11 @@ class GaussianTalkerConfig:
     canonical_until: int = 8_000
     batch: int = 32
     encoder: str = "phones"
+    au_set: str = "au.45"
     n_channels: int = 32
     resolutions: tuple[int, int] = (64, 128)
     box_margin: float = 1.3
+    face_share: float = 0.0
     plane_waves: bool = False
     n_code: int = 32
     n_layers: int = 2
@@ -59,6 +71,7 @@ class GaussianTalkerConfig:
     predicted: str = "opacity,sh"
     colors_from_points: bool = False
     eye_pe: str = "smooth"
+    eye_octaves: int = 6
     position_scale: float = 1.0
     deform_all: bool = True
     extent: float = 0.0
@@ -84,12 +97,17 @@ class GaussianTalkerConfig:
     lambda_tv: float = 0.0
     lambda_silence: float = 0.0
     lambda_separate: float = 0.0
+    lambda_null: float = 0.0
+    lambda_square: float = 0.0
+    lambda_mesh: float = 0.02
+    mesh_until: int = 0
     ssim_side: int = 0
     open_every: int = 0
     view_swap: float = 0.0
     coarse_until: float = 0.0
     pose_rate: float = 0.0
     sound_variants: int = 6
+    unit_dropout: float = 0.3
     still_pixels: float = 0.06
     rate_steps: int = 20_000
     rate_means: tuple[float, float] = (1.6e-4, 1.6e-6)

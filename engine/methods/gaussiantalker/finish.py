@@ -18,7 +18,6 @@ from engine.training.trainable import Finished
 if TYPE_CHECKING:
     from engine.methods.gaussiantalker.training import GaussianTalkerTraining
 
-BLINK = "au.45"
 STILL = {"opacities": 0.015, "colors": 0.01, "scales": 0.03, "quats": 0.02}
 """Largest change from its mean, beside that of its place, that nobody sees of a Gaussian."""
 
@@ -58,7 +57,7 @@ def finish(training: "GaussianTalkerTraining", viewmats: Tensor) -> Finished:
     model = packed(
         config, training.networks.state_dict(), splats, motion, active,
         training.hearing.codes(clip.tracks["times"][: clip.n_train]).cpu().numpy(), training.hearing.resting,
-        training.blinks[: clip.n_train], clip.has_alpha,
+        training.units, training.unit_tracks[: clip.n_train], clip.has_alpha,
         {"perceptual": training.perceptual.name, "extent": round(training.extent, 4)},
     )  # fmt: skip
     return finish_coded(clip, model, viewmats, training.reference)
@@ -66,7 +65,7 @@ def finish(training: "GaussianTalkerTraining", viewmats: Tensor) -> Finished:
 
 def packed(
     config: GaussianTalkerConfig, networks: dict[str, Tensor], splats: dict[str, Tensor], motion: Tensor,
-    active: Tensor, codes: np.ndarray, resting: np.ndarray, blinks: np.ndarray, has_alpha: bool,
+    active: Tensor, codes: np.ndarray, resting: np.ndarray, units: tuple[str, ...], tracks: np.ndarray, has_alpha: bool,
     statistics: dict[str, Any],
 ) -> CodedModel:  # fmt: skip
     """A model in the precision it is kept in, without what only the first stage needs.
@@ -75,7 +74,7 @@ def packed(
         splats: raw canonical values as `Trainable.splats` names them; rotations as they are, since offsets are added
             before they are normalised.
         motion, active: of `settled`.
-        blinks: `[T, 1]` over the training frames.
+        units: action units the eye token tells; tracks: theirs over the training frames `[T, U]`.
     """
     kept = {name: value.cpu() for name, value in networks.items() if not name.startswith("predictor.")}
     kept |= {name: value.half() for name, value in kept.items() if name.startswith("triplane.planes")}
@@ -86,8 +85,8 @@ def packed(
         "sh": torch.cat([s["sh0"], s["sh_rest"]], dim=1).half(),
     }  # fmt: skip
     return CodedModel(
-        "gaussiantalker", asdict(config), config.sh_degree, tensors, kept, codes, resting,
-        unit_specs((BLINK,), blinks), blinks, GAINS, SETTINGS, motion.cpu(), active.cpu(),
+        "gaussiantalker", asdict(config) | {"units": list(units)}, config.sh_degree, tensors, kept, codes, resting,
+        unit_specs(units, tracks), tracks, GAINS, SETTINGS, motion.cpu(), active.cpu(),
         None if has_alpha else torch.zeros(len(motion)), statistics,
     )  # fmt: skip
 

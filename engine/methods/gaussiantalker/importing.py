@@ -33,6 +33,7 @@ from engine.training.views import frontal_index
 from engine.training.voice import hear
 from engine.vocabulary import ARKIT_52, ARKIT_INDEX
 
+BLINK = "au.45"  # all the public code hears of the face
 N_HEADS = 2  # not stored in the files; that of the published configurations
 N_MOMENTS = 32
 ENCODER = "phones"  # what an avatar hears whose own encoder this program has not
@@ -74,7 +75,7 @@ def import_released(model: Path, data: Path, out: Path, name: str | None = None,
         means = splats["means"].clone()
         motion, active, splats = settled(splats, rows, moments, STILL_PIXELS * capture.pixel())
     packed_model = packed(config, networks.state_dict(), splats, motion, active, codes.numpy(), capture.resting,
-                          capture.blinks, False, {"imported": "GaussianTalker"})  # fmt: skip
+                          (BLINK,), capture.blinks, False, {"imported": "GaussianTalker"})  # fmt: skip
     reference = frontal_index(capture.tracks["viewmats"])
     finished = finish_coded(capture, packed_model, viewmats, reference)
     finished.manifest.thumbnail = thumbnail("gaussiantalker", finished.manifest, finished.tensors)

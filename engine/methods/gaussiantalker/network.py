@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -14,7 +15,6 @@ from engine.parts.triplane import TriPlane
 
 TOKENS = ("audio", "eye", "view", "null")
 N_EYE = 32
-N_OCTAVES = 6
 N_VIEW = 12
 NORM_EPS = 1e-12
 
@@ -30,14 +30,23 @@ class Offsets(NamedTuple):
 
 
 class GaussianTalkerNet(nn.Module):
-    """All of GaussianTalker that is not a Gaussian."""
+    """All of GaussianTalker that is not a Gaussian.
 
-    def __init__(self, config: GaussianTalkerConfig, n_features: int, low: Tensor, high: Tensor) -> None:
+    Args:
+        n_features: of the sound, each step; n_units: action units the eye token tells.
+        low, high: corners of the planes' box `[3]`; near: those of the face's, where `face_share` keeps a part for it.
+    """
+
+    def __init__(
+        self, config: GaussianTalkerConfig, n_features: int, low: Tensor, high: Tensor, n_units: int = 1,
+        near: tuple[Tensor, Tensor] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.triplane = TriPlane(config.n_channels, config.resolutions, low, high, config.plane_waves)
+        near = (*(near or (low, high)), config.face_share) if config.face_share else None
+        self.triplane = TriPlane(config.n_channels, config.resolutions, low, high, config.plane_waves, near)
         self.predictor = CanonicalPredictor(config)
         self.audio = AudioCoder(n_features, config.n_code)
-        self.tokens = ConditionTokens(config)
+        self.tokens = ConditionTokens(config, n_units)
         self.deformation = SpatialAudioDeformation(config)
         for module in (*self.tokens.modules(), *self.deformation.layers.modules()):
             if isinstance(module, nn.Linear):  # as the code does; PyTorch's own start nearly silences the tokens
@@ -70,19 +79,22 @@ class CanonicalPredictor(nn.Module):
 class ConditionTokens(nn.Module):
     """The four tokens of a moment, in the order of `TOKENS`."""
 
-    def __init__(self, config: GaussianTalkerConfig) -> None:
+    def __init__(self, config: GaussianTalkerConfig, n_units: int = 1) -> None:
         super().__init__()
-        width = config.width
-        self._encode_eye = encode_eye if config.eye_pe == "smooth" else encode_eye_as_released
+        width, n_octaves = config.width, config.eye_octaves
+        self._encode_eye = encode_eye_as_released
+        if config.eye_pe == "smooth":
+            self._encode_eye = partial(encode_eye, n_octaves=n_octaves)
         self.audio = _plain_mlp(config.n_code, width)
-        self.eye = _plain_mlp(N_EYE, width)
+        self.eye = _plain_mlp(max(N_EYE, 2 * n_octaves * n_units), width)
         self.view = _plain_mlp(N_VIEW, width)
         self.null = nn.Parameter(torch.randn(1, 1, width))
         self.register_buffer("view_mean", torch.zeros(N_VIEW))
         self.register_buffer("view_scale", torch.ones(N_VIEW))
 
     def forward(self, code: Tensor, eye: Tensor, view: Tensor) -> Tensor:
-        """`[B, 4, D]` from audio codes `[B, n_code]`, blinks `[B, 1]` (0 to 1) and camera codes `[B, 12]`."""
+        """`[B, 4, D]` from audio codes `[B, n_code]`, action units `[B, U]` (a blink, 0 to 1) and camera codes
+        `[B, 12]`."""
         view = (view - self.view_mean) * self.view_scale  # ours: T_z is about 10 where entries of R are below 1
         tokens = torch.stack([self.audio(code), self.eye(self._encode_eye(eye)), self.view(view)], dim=1)
         return torch.cat([tokens, self.null.expand(len(tokens), 1, -1)], dim=1)
@@ -137,11 +149,19 @@ class SpatialAudioDeformation(nn.Module):
         Args:
             queries: of the first layer, `[N, D]`: they depend on the avatar alone.
         """
+        x, attention = self._attended(features, tokens, queries)
+        return self._offsets(x), torch.stack(attention, dim=1)
+
+    def shifts(self, features: Tensor, tokens: Tensor) -> Tensor:
+        """Offsets of the places alone, `[B, N, 3]`."""
+        return self.position_scale * self.heads["means"](self._attended(features, tokens)[0])
+
+    def _attended(self, features: Tensor, tokens: Tensor, queries: Tensor | None = None) -> tuple[Tensor, list[Tensor]]:
         x, attention = features[None], []
         for i, layer in enumerate(self.layers):
             x, weights = layer(x, tokens, queries[None] if i == 0 and queries is not None else None)
             attention.append(weights)
-        return self._offsets(x), torch.stack(attention, dim=1)
+        return x, attention
 
     def _offsets(self, x: Tensor) -> Offsets:
         """All first layers as one product: five small ones wait for memory."""
@@ -184,11 +204,12 @@ def view_codes(viewmats: Tensor) -> Tensor:
     return torch.cat([viewmats[..., :3, :3].transpose(-1, -2).flatten(-2), viewmats[..., :3, 3]], dim=-1)
 
 
-def encode_eye(values: Tensor) -> Tensor:
-    """A blink `[B, 1]` as sines and cosines of `pi 2^k v`, k = 0 to 5, zero padded to `[B, 32]` (ours: smooth)."""
-    angles = values * math.pi * 2.0 ** torch.arange(N_OCTAVES, device=values.device)
-    encoded = torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1)
-    return F.pad(encoded, (0, N_EYE - encoded.shape[-1]))
+def encode_eye(values: Tensor, n_octaves: int) -> Tensor:
+    """Action units `[B, U]` as sines and cosines of `pi 2^k v` for each octave k, zero padded to 32 where they are
+    fewer (ours: smooth)."""
+    angles = values[..., None] * math.pi * 2.0 ** torch.arange(n_octaves, device=values.device)
+    encoded = torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1).flatten(-2)
+    return F.pad(encoded, (0, max(0, N_EYE - encoded.shape[-1])))
 
 
 def encode_eye_as_released(values: Tensor) -> Tensor:

@@ -10,21 +10,24 @@ from engine.gaussians import Gaussians
 from engine.methods.gaussiantalker.config import ATTRIBUTES, GaussianTalkerConfig
 from engine.methods.gaussiantalker.finish import finish
 from engine.methods.gaussiantalker.network import GaussianTalkerNet, Offsets, ViewCodes, view_codes
+from engine.parts.action_units import MOUTH_UNITS, chosen_units
 from engine.parts.harmonics import C0
 from engine.training.clip import Clip, Sample
 from engine.training.face_zones import face_zones
 from engine.training.hearing import FrameChoice, Hearing
 from engine.training.losses import ssim
+from engine.training.mesh_motion import ORIGIN, MeshMotion
 from engine.training.start_points import START_OPACITY, neighbour_distance, start_points
 from engine.training.trainable import DensityPlan, Finished, Trainable
-from engine.training.units import heard_units
+from engine.training.units import heard_units, without_mouth
 from engine.training.vgg import vgg_or_stand_in
 from engine.training.views import frontal_index
 
 CANONICAL, DEFORMATION = 0, 1
-BLINK = "au.45"
+FACE_MARGIN = 1.05  # by which the box of the moving points grows
 SEPARATE_ROWS = 768
 RANGE_FRAMES = 48
+EDGE = 0.02  # share of the box that stays between it and the face's at the least
 
 
 class GaussianTalkerTraining(Trainable):
@@ -39,18 +42,26 @@ class GaussianTalkerTraining(Trainable):
         self.entered = CANONICAL
         self.n_picked = 0
         windows, _ = clip.windows(clip.tracks["times"])
-        self.blinks = heard_units((BLINK,), clip.info, clip.tracks, windows)  # [T, 1]
+        self.units = chosen_units(config.au_set)
+        self.unit_tracks = heard_units(self.units, clip.info, clip.tracks, windows)  # [T, U]
         viewmats = clip.tracks["viewmats"][: clip.n_train]
         self.reference = frontal_index(viewmats)
         self.extent = config.extent or camera_extent(viewmats)
         points, colors = start_points(clip, config.n_points, seed)
+        zones = face_zones(clip, points)
         low, high = _box(points, config.box_margin)
-        self.networks = GaussianTalkerNet(config, clip.voice.n_features, low, high).to(device)
+        near = _box(points[zones["active"]], FACE_MARGIN)
+        near = torch.maximum(near[0], low + EDGE * (high - low)), torch.minimum(near[1], high - EDGE * (high - low))
+        self.networks = GaussianTalkerNet(config, clip.voice.n_features, low, high, len(self.units), near).to(device)
         self.hearing = Hearing(clip, self.networks.audio, device, self.rng)
         self.views = ViewCodes.of(torch.tensor(viewmats, dtype=torch.float32, device=device))
         self.networks.tokens.view_mean.copy_(self.views.codes.mean(dim=0))
         self.networks.tokens.view_scale.copy_(1 / self.views.codes.std(dim=0).clamp(min=1e-3))
-        zones = face_zones(clip, points)
+        self.mesh = None
+        if config.mesh_until and MeshMotion.known(clip):
+            still = config.still_pixels * clip.pixel()
+            self.mesh = MeshMotion(clip, points, device, still, config.mesh_until, config.lambda_mesh)
+            zones[ORIGIN], zones["active"] = self.mesh.origins.numpy(force=True), self.mesh.moves.numpy(force=True)
         if config.deform_all:
             zones["active"][:] = True
         self.splats = self._start(points, colors)
@@ -59,9 +70,12 @@ class GaussianTalkerTraining(Trainable):
         self.tags["start_color"] = torch.from_numpy(start.astype(np.float32)).to(device)
         self.log_scale = float(self.splats["scales"].detach().mean())  # what predicted scales are added to
         self.perceptual = vgg_or_stand_in(device)
-        self._choice = FrameChoice(clip, self.blinks[: clip.n_train, 0] > 0.6, config.open_every or clip.info.n_frames)
+        lids = [i for i, name in enumerate(self.units) if name.startswith("au.45")]
+        shut = (self.unit_tracks[: clip.n_train, lids] > 0.6).any(axis=1)
+        self._choice = FrameChoice(clip, shut, config.open_every or clip.info.n_frames)
         self._half_products = has_half_products(device)
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
+        self._attention: Tensor | None = None
 
     def stage(self, at: float) -> int:
         return CANONICAL if at < self.config.canonical_until else DEFORMATION
@@ -85,7 +99,9 @@ class GaussianTalkerTraining(Trainable):
 
     def network_groups(self, at: float) -> list[dict]:
         c, net = self.config, self.networks
-        own = [net.predictor] if self.entered == CANONICAL else [net.audio, net.tokens, net.deformation]
+        own = [net.predictor] if self.entered == CANONICAL else []
+        if self.entered == DEFORMATION or self.mesh is not None:
+            own += [net.audio, net.tokens, net.deformation]
         planes, others = (self.extent * self._decayed(rate, at) for rate in (c.rate_planes, c.rate_network))
         return [
             {"params": list(net.triplane.parameters()), "lr": planes, "weight_decay": 0.0},
@@ -119,14 +135,15 @@ class GaussianTalkerTraining(Trainable):
             predicted = self._predicted()
             with torch.no_grad():
                 self._write_predicted(predicted)
-            return self._made({**self.splats, **predicted}, at)
+            return self._made(self._led({**self.splats, **predicted}, sample.index, 1.0), at)
         code = self.hearing.by_chance(sample.time)
-        eye = torch.from_numpy(self.blinks[sample.index]).to(self.device)
+        eye = self._chance_units(sample.index)
         view = view_codes(sample.viewmat)
         if self.config.view_swap and self.rng.random() < self.config.view_swap:
-            view = self.views.codes[int(self.rng.integers(self.clip.n_train))]
+            view = self._any_view()
         self._last = code, eye, view
-        return self._made(self._deformed(code, eye, view), at)
+        lead = 0.0 if self.mesh is None else self.mesh.lead(at)
+        return self._made(self._led(self._deformed(code, eye, view, 1 - lead), sample.index, lead), at)
 
     def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
         c, target = self.config, sample.target
@@ -145,9 +162,15 @@ class GaussianTalkerTraining(Trainable):
         if sample.alpha is not None:
             # ours: the occupancy itself; the code's 2 sigmoid(depth) - 1 is the same loss, saturated by its units
             terms["mask"] = c.lambda_mask * (sample.alpha - sample.mask).abs().mean()
+        if c.lambda_square:
+            terms["square"] = c.lambda_square * (image - target).square().mean()
         if c.lambda_tv:
             terms["tv"] = c.lambda_tv * self._variation()
-        if deforms and c.lambda_silence:
+        if self.mesh is not None:
+            terms["mesh"] = self.mesh.distance(at, self.tags, self.hearing, self.rng, self._shifts)
+        if deforms and c.lambda_null:
+            terms["null"] = c.lambda_null * (1 - self._attention[..., -1]).mean()
+        if (deforms or self.mesh is not None) and c.lambda_silence:
             terms["silence"] = c.lambda_silence * self.hearing.silence()
         if deforms and c.lambda_separate and self.n_picked % 2:
             terms["separate"] = 2 * c.lambda_separate * self._separation()
@@ -159,18 +182,14 @@ class GaussianTalkerTraining(Trainable):
                 return self._made({**self.splats, **self._predicted()}, self.iterations)
             self.networks.eval()
             code = self.hearing.codes(np.array([sample.time]))[0]
-            eye = torch.from_numpy(self.blinks[sample.index]).to(self.device)
+            eye = torch.from_numpy(self.unit_tracks[sample.index]).to(self.device)
             made = self._made(self._deformed(code, eye, view_codes(sample.viewmat)), self.iterations)
             self.networks.train()
             return made
 
     def offsets(self, rows: Tensor, code: Tensor, eye: Tensor, view: Tensor) -> Offsets:
         """Offsets of some Gaussians in one moment, `[M, k]` each."""
-        net = self.networks
-        features = net.triplane(self.splats["means"][rows])
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
-            offsets, _ = net.deformation(features, net.tokens(code[None], eye[None], view[None]))
-        return Offsets(*(value[0].float() for value in offsets))
+        return self._heard(rows, code, eye, view)[0]
 
     def finish(self, viewmats: Tensor) -> Finished:
         if self.entered == CANONICAL:
@@ -180,12 +199,16 @@ class GaussianTalkerTraining(Trainable):
 
     def moments(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Conditions over the training frames and at the ends of the blink, for the range of motion."""
-        ids = np.unique(np.linspace(0, self.clip.n_train - 1, RANGE_FRAMES).astype(int))
+        n = self.clip.n_train
+        ids = np.unique(np.linspace(0, n - 1, RANGE_FRAMES).astype(int))
         codes = self.hearing.codes(self.clip.tracks["times"][ids])
-        eyes = torch.from_numpy(self.blinks[ids]).to(self.device)
-        moments = [(code, eye, self.views.codes[i]) for code, eye, i in zip(codes, eyes, ids, strict=True)]
-        shut = torch.ones(1, device=self.device)
-        return [*moments, (self.hearing.at_rest(), shut, self.views.codes[self.reference])]
+        units = torch.from_numpy(self.unit_tracks).to(self.device)
+        moments = [(code, units[i], self.views.codes[i]) for code, i in zip(codes, ids, strict=True)]
+        rest, front = self.hearing.at_rest(), self.views.codes[self.reference]
+        ends = torch.diag(torch.where(units[:n].amax(dim=0) > 0, units[:n].amax(dim=0), 1.0))
+        for column in (i for i, name in enumerate(self.units) if name.startswith("au.45")):
+            ends[column, column] = 1.0  # a slider shuts lids however briefly they were shut in the film
+        return [*moments, *((rest, pushed, front) for pushed in ends)]
 
     def _predicted(self) -> dict[str, Tensor]:
         """What F_can says of the canonical head, raw, under the names of `splats` (suppl. A.1.2)."""
@@ -207,12 +230,47 @@ class GaussianTalkerTraining(Trainable):
         for name, value in predicted.items():
             self.splats[name].copy_(value)
 
-    def _deformed(self, code: Tensor, eye: Tensor, view: Tensor) -> dict[str, Tensor]:
-        """Raw values with their offsets (before activation), under the names of `splats`."""
+    def _heard(self, rows: Tensor, code: Tensor, eye: Tensor, view: Tensor) -> tuple[Offsets, Tensor]:
+        """Offsets of some Gaussians in one moment, `[M, k]` each, and attention `[L, M, 4]`."""
+        net = self.networks
+        features = net.triplane(self.splats["means"][rows])
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
+            offsets, attention = net.deformation(features, net.tokens(code[None], eye[None], view[None]))
+        return Offsets(*(value[0].float() for value in offsets)), attention[0].float()
+
+    def _shifts(self, rows: Tensor, codes: Tensor, ids: np.ndarray) -> Tensor:
+        """Shifts of some Gaussians in some frames, head heights `[F, M, 3]`, whichever camera is asked; their own rest
+        is not what should give way."""
+        net = self.networks
+        eyes = torch.stack([self._chance_units(index) for index in ids])
+        views = torch.stack([self._any_view() for _ in ids])
+        features = net.triplane(self.splats["means"].detach()[rows])
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
+            return net.deformation.shifts(features, net.tokens(codes, eyes, views)).float()
+
+    def _chance_units(self, index: int) -> Tensor:
+        units = self.unit_tracks[index]
+        if not self.clip.info.exact and self.rng.random() < self.config.unit_dropout:
+            units = without_mouth(units, self.units)
+        return torch.from_numpy(units).to(self.device)
+
+    def _any_view(self) -> Tensor:
+        return self.views.codes[int(self.rng.integers(self.clip.n_train))]
+
+    def _led(self, raw: dict[str, Tensor], index: int, share: float) -> dict[str, Tensor]:
+        """Raw values with a share of the mesh's own motion in a frame."""
+        if self.mesh is None or not share:
+            return raw
+        rows = self.tags["active"].nonzero()[:, 0]
+        shift = self.mesh.shift(self.tags[ORIGIN][rows], index)
+        return raw | {"means": raw["means"].index_add(0, rows, share * shift)}
+
+    def _deformed(self, code: Tensor, eye: Tensor, view: Tensor, gain: float = 1.0) -> dict[str, Tensor]:
+        """Raw values with their offsets (before activation), under the names of `splats`; `gain` is of the places."""
         s, rows = self.splats, self.tags["active"].nonzero()[:, 0]
-        offsets = self.offsets(rows, code, eye, view)
+        offsets, self._attention = self._heard(rows, code, eye, view)
         sh = offsets.sh.unflatten(1, (-1, 3))
-        added = {"means": offsets.means, "quats": offsets.quats, "scales": offsets.log_scales, "sh0": sh[:, :1],
+        added = {"means": gain * offsets.means, "quats": offsets.quats, "scales": offsets.log_scales, "sh0": sh[:, :1],
                  "sh_rest": sh[:, 1:], "opacities": offsets.opacity_logits[:, 0]}  # fmt: skip
         if len(rows) == len(s["means"]):
             return {name: value + added[name] for name, value in s.items()}
@@ -228,13 +286,18 @@ class GaussianTalkerTraining(Trainable):
         )
 
     def _separation(self) -> Tensor:
-        """Voice should leave the upper face alone and a blink the lower one (ours): swapped inputs change nothing."""
+        """Voice should leave the upper face alone, lids and brows the lower one (ours): swapped inputs change
+        nothing."""
         code, eye, view = (value.detach() for value in self._last)
         index = int(self.rng.integers(self.clip.n_train))
         other_code = self.hearing.codes(self.clip.tracks["times"][index : index + 1])[0]
-        other_eye = torch.from_numpy(self.blinks[index]).to(self.device)
+        other_eye = torch.from_numpy(self.unit_tracks[index]).to(self.device)
+        mouth = torch.tensor([name in MOUTH_UNITS for name in self.units], device=self.device)
         total = code.new_zeros(())
-        for zone, (a, e) in {"upper": (other_code, eye), "lower": (code, other_eye)}.items():
+        for zone, (a, e) in {
+            "upper": (other_code, torch.where(mouth, other_eye, eye)),
+            "lower": (code, torch.where(mouth, eye, other_eye)),
+        }.items():
             rows = (self.tags[zone] & self.tags["active"]).nonzero()[:, 0]
             if not len(rows):
                 continue
@@ -289,5 +352,9 @@ def _check(config: GaussianTalkerConfig) -> None:
         raise TrainingError(f"predicted {config.predicted!r}: use a list of {', '.join(ATTRIBUTES)}.")
     if config.eye_pe not in ("smooth", "code"):
         raise TrainingError(f"eye_pe {config.eye_pe!r}: use smooth or code.")
+    if config.eye_pe == "code" and len(chosen_units(config.au_set)) != 1:
+        raise TrainingError(f"au_set {config.au_set!r}: the released code tells one unit; use eye_pe smooth for more.")
+    if not 1 <= config.eye_octaves <= 16 or not 0 <= config.face_share < 1:
+        raise TrainingError("eye_octaves is 1 to 16 and face_share 0 to less than 1.")
     if config.width % config.n_heads or config.n_layers not in (1, 2) or not 0 <= config.sh_degree <= 3:
         raise TrainingError("the heads must divide the width, layers are 1 or 2 and the colours' degree is 0 to 3.")

@@ -276,7 +276,10 @@ def test_any_canonical_attribute_may_be_predicted(toy_dataset, predicted):
 
 
 def test_settings_that_do_not_fit_are_refused(toy_dataset):
-    for config in ({"predicted": "color"}, {"eye_pe": "loud"}, {"n_layers": 3}, {"sh_degree": 4}):
+    for config in (
+        {"predicted": "color"}, {"eye_pe": "loud"}, {"n_layers": 3}, {"sh_degree": 4}, {"face_share": 1.0},
+        {"eye_pe": "code", "au_set": "paper"}, {"au_set": "au.99"},
+    ):  # fmt: skip
         with pytest.raises(TrainingError):
             begun(toy_dataset, **config)
 
@@ -302,13 +305,68 @@ def test_empty_splats_show_the_backdrop_and_targets_show_it_outside_the_mask(toy
 
 def test_a_blink_is_encoded_smoothly_unless_asked_as_released():
     steps = torch.linspace(0, 1, 1001)[:, None]
-    smooth, released = encode_eye(steps), encode_eye_as_released(steps)
+    smooth, released = encode_eye(steps, 6), encode_eye_as_released(steps)
     assert smooth.shape == released.shape == (1001, 32)
     assert (smooth[1:] - smooth[:-1]).abs().max() < 0.15 < (released[1:] - released[:-1]).abs().max()
     j = torch.arange(32)
     angle = 0.37 * 10000.0 ** (2 * (j // 2) / 32)
     wanted = torch.where(j % 2 == 0, angle.sin(), angle.cos())
     assert (encode_eye_as_released(torch.tensor([[0.37]]))[0] - wanted).abs().max() < 1e-3
+
+
+def test_an_eye_token_of_several_units_tells_each_of_them(toy_dataset, tmp_path):
+    units = ("au.01", "au.12", "au.45l", "au.45r")
+    path = train_toy(
+        toy_dataset, tmp_path / "units.avatar", "gaussiantalker", au_set=",".join(units), eye_octaves=4, face_share=0.8,
+    )  # fmt: skip
+    avatar, rest = load_avatar(path), load_avatar(path).schema.rest()
+    assert [name for name in avatar.schema.names if name.startswith("au.")] == list(units)
+    still = avatar.offsets(avatar.animate(rest), front(avatar)).means
+    shifts = []
+    for name in units:
+        moved = avatar.schema.rest()
+        moved[name] = 1.0
+        shifts.append(avatar.offsets(avatar.animate(moved), front(avatar)).means - still)
+    assert all(shift.abs().max() > 0 for shift in shifts)
+    assert not torch.allclose(shifts[2], shifts[3])
+    assert encode_eye(torch.rand(3, 4), 4).shape == (3, 32) and encode_eye(torch.rand(3, 17), 4).shape == (3, 136)
+
+
+def test_the_filmed_mesh_leads_the_canonical_head_and_then_hands_over(tmp_path):
+    film = make_toy_dataset(tmp_path / "shapes.dataset", 64, 30, "alpha", n=700, with_shapes=True)
+    run = begun(film, mesh_until=12_000, view_swap=0.0)
+    model, clip = run.model, run.clip
+    index = int(np.argmax(clip.tracks["arkit"][: clip.n_train].sum(axis=1)))
+    sample, moves = clip.sample(index), model.tags["active"]
+    filmed = model.mesh.shift(model.tags["origin"], index)
+    model.hearing.by_chance = lambda time: model.hearing.codes(np.array([time]))[0]
+
+    def shift(at):
+        return (model.gaussians(sample, at).means - model.splats["means"]).detach()
+
+    assert 0 < moves.sum() < len(moves) and filmed.abs().max() > 0.01
+    assert torch.allclose(shift(0.0)[moves], filmed[moves], atol=1e-6) and not shift(0.0)[~moves].any()
+    terms = model.losses(sample.target, sample, 0.0)
+    terms["mesh"].backward()
+    assert model.splats["means"].grad is None  # the network learns the motion, no Gaussian leaves its place for it
+    assert all(p.grad.abs().sum() > 0 for p in model.networks.deformation.heads["means"].parameters())
+    assert any(p is model.networks.tokens.null for group in run.network_optimizer.param_groups for p in group["params"])
+    run.enter(1, 12_000.0)
+    own = shift(12_000.0)
+    assert own[moves].abs().max() > 1e-6
+    assert torch.allclose(shift(9_000.0)[moves], 0.5 * own[moves] + 0.5 * filmed[moves], atol=1e-5)
+
+
+def test_listening_to_nothing_costs_nothing(toy_dataset):
+    model = begun(toy_dataset, lambda_null=0.01).model
+    model.enter(1)
+    sample = model.clip.sample(3)
+    model.gaussians(sample, 9_000.0)
+    attention = model._attention
+    assert attention.shape[1:] == (int(model.tags["active"].sum()), 4)
+    term = model.losses(sample.target, sample, 9_000.0)["null"]
+    listened = float(attention[..., :3].detach().sum(dim=-1).mean())
+    assert float(term.detach()) == pytest.approx(0.01 * listened, rel=1e-4)
 
 
 def test_a_static_camera_has_a_small_extent_and_one_that_walks_a_large_one():
@@ -342,8 +400,9 @@ def boxes(avatar, one, two):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("long")
-    dataset = make_toy_dataset(folder / "toy.dataset", 96, 165, "alpha", n=1500)
-    config = {"n_points": 1500, "deform_all": True, "coarse_until": 0.3}
+    dataset = make_toy_dataset(folder / "toy.dataset", 96, 165, "alpha", n=1500, with_shapes=True)
+    config = {"n_points": 2500, "max_gaussians": 3500, "deform_all": True, "coarse_until": 0.3, "mesh_until": 12_000,
+              "view_swap": 1.0, "lambda_null": 1e-3}  # fmt: skip
     return train_toy(dataset, folder / "x.avatar", "gaussiantalker", iterations=4000, **config), dataset
 
 

@@ -37,6 +37,22 @@ def test_sampling_is_the_product_of_three_bilinear_lookups_at_each_scale():
         assert np.abs(np.concatenate(wanted) - feature).max() < 1e-5
 
 
+def test_a_near_box_takes_its_share_of_the_planes_and_the_rest_follows_without_a_gap():
+    low, high, near = torch.tensor([-1.0, -2.0, -0.5]), torch.tensor([1.0, 1.0, 0.7]), (-0.2, 0.4)
+    torch.manual_seed(0)
+    planes = TriPlane(4, (32,), low, high, near=(torch.full((3,), near[0]), torch.full((3,), near[1]), 0.8))
+    along = torch.linspace(-1.0, 1.0, 401)
+    unit = planes._unit(along[:, None].repeat(1, 3))[:, 0]
+    assert (unit[1:] > unit[:-1]).all() and unit[0] == -1 and unit[-1] == 1
+    inside = (along >= near[0]) & (along <= near[1])
+    assert torch.allclose(unit[inside], 0.8 * (2 * (along[inside] - near[0]) / (near[1] - near[0]) - 1), atol=1e-5)
+    even = TriPlane(4, (32,), low, high)
+    even.load_state_dict({name: value for name, value in planes.state_dict().items() if "near" not in name})
+    middle = torch.tensor([[0.1, 0.1, 0.1]])
+    assert torch.equal(planes(torch.full((1, 3), 9.0)), even(torch.full((1, 3), 9.0)))  # the same border
+    assert not torch.allclose(planes(middle), even(middle))
+
+
 def test_planes_that_change_places_give_other_features():
     planes, points = plane_set(), torch.rand(20, 3) - 0.5
     before = planes(points)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 
-from engine.training.mesh_motion import MeshMotion
+from engine.training.mesh_motion import ORIGIN, MeshMotion
 from engine.vocabulary import ARKIT_INDEX
 
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0]], np.float32)
@@ -17,12 +17,17 @@ def clip():
     shapes[ARKIT_INDEX["tongueOut"], 2] = [0, 0, 1]
     arkit = np.zeros((40, 52), np.float32)
     arkit[7, ARKIT_INDEX["jawOpen"]] = 0.4
-    return SimpleNamespace(tracks={"points": POINTS, "point_shapes": shapes, "arkit": arkit}, n_train=40)
+    tracks = {"points": POINTS, "point_shapes": shapes, "arkit": arkit, "times": np.arange(40) / 25}
+    return SimpleNamespace(tracks=tracks, n_train=40, pixel=lambda: 0.01)
+
+
+def mesh_of(known, points, until=1000, weight=0.5):
+    return MeshMotion(known, points, torch.device("cpu"), 0.01, until, weight)
 
 
 def test_each_gaussian_moves_as_the_start_point_next_to_it():
     starts = np.concatenate([POINTS + 0.1, POINTS[1:2] - 0.2])
-    mesh = MeshMotion(clip(), starts, torch.device("cpu"), least=0.01)
+    mesh = mesh_of(clip(), starts)
     assert mesh.origins.tolist() == [0, 1, 2, 1]
     shift = mesh.shift(mesh.origins, 7)
     assert torch.allclose(shift, torch.tensor([[0, 0, 0], [0, -0.2, 0], [0, 0, 0], [0, -0.2, 0]]), atol=1e-4)
@@ -30,8 +35,28 @@ def test_each_gaussian_moves_as_the_start_point_next_to_it():
 
 
 def test_only_what_moves_in_the_film_counts_as_moving():
-    mesh = MeshMotion(clip(), POINTS, torch.device("cpu"), least=0.01)
+    mesh = mesh_of(clip(), POINTS)
     assert mesh.moves.tolist() == [False, True, False]  # nobody puts out the tongue in this film
+
+
+def test_the_mesh_leads_wholly_then_fades_and_a_tenth_of_its_say_stays():
+    mesh = mesh_of(clip(), POINTS, until=1000, weight=0.5)
+    assert [mesh.lead(at) for at in (0, 500, 750, 1000, 9000)] == [1, 1, 0.5, 0, 0]
+    hearing = SimpleNamespace(by_chance_at=lambda times: torch.as_tensor(times)[:, None])
+    tags = {"active": mesh.moves, ORIGIN: mesh.origins}
+
+    def off(by):
+        def moved(rows, codes, ids):
+            assert torch.allclose(codes[:, 0], torch.from_numpy(ids / 25))
+            return torch.stack([mesh.shift(mesh.origins[rows], index) for index in ids]) + torch.tensor(by)
+
+        return moved
+
+    one = [
+        float(mesh.distance(at, tags, hearing, np.random.default_rng(0), off([0.0, 0.03, 0.04]))) for at in (0, 5000)
+    ]
+    assert np.allclose(one, [0.5 * 5, 0.05 * 5], rtol=1e-4)  # five pixels of 0.01
+    assert float(mesh.distance(0, tags, hearing, np.random.default_rng(0), off([0.0, 0.0, 0.0]))) < 1e-3
 
 
 def test_a_clip_without_shapes_knows_no_motion():
