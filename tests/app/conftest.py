@@ -7,6 +7,10 @@ import sys
 import pytest
 from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
+from pytestqt.qtbot import QtBot
+
+PATIENCE_MS = 60_000
+"""What is waited for comes at once, or on a crowded machine late; only what never comes takes so long."""
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +19,25 @@ def display() -> None:
     has_screen = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.platform == "linux" and not has_screen:
         pytest.skip("no display; run the tests under xvfb-run")
+
+
+class PatientBot(QtBot):
+    """pytest-qt's robot, whose waits would end after five seconds."""
+
+    def waitUntil(self, callback, *, timeout: int = PATIENCE_MS):
+        return super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal, *, timeout: int = PATIENCE_MS, **more):
+        return super().waitSignal(signal, timeout=timeout, **more)
+
+    def waitExposed(self, widget, *, timeout: int = PATIENCE_MS):
+        """Only as `with qtbot.waitExposed(widget): widget.show()`: it waits where the block ends."""
+        return super().waitExposed(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp, request) -> PatientBot:
+    return PatientBot(request)
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +83,7 @@ def make_studio(home, display, qapp):
         made.append(studio)
         studio.open()
         studio.window.activateWindow()
-        assert QTest.qWaitForWindowActive(studio.window, 10_000)
+        assert QTest.qWaitForWindowActive(studio.window, PATIENCE_MS)
         assert ("start",) in studio.session.calls
         if with_avatar:
             studio.library.open_avatar(home / "Noa.avatar")

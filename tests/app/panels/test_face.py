@@ -8,6 +8,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
 from app.panels.face import FacePanel
+from app.panels.face_player import EASE_S, PULSE_S
 from app.panels.face_row_geometry import BAR_Y, RAIL_Y
 from engine.controls import GROUPS
 
@@ -18,6 +19,7 @@ LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture
 def panel(qtbot, theme, live_session, monkeypatch, tmp_path):
     monkeypatch.setenv("MOUTHPIECE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("app.panels.face_model.MERGE_S", 60.0)  # what follows at once is quick on any machine
     widget = FacePanel(live_session, theme, undo_stack=QUndoStack(live_session))
     widget.player.reduce_motion = True
     qtbot.addWidget(widget)
@@ -430,9 +432,12 @@ def test_shift_and_a_key_store_the_face_and_the_key_then_plays_it(panel, live_se
 
 def test_a_blink_goes_out_by_itself(panel, qtbot):
     panel.player.reduce_motion = False
+    clock = panel.player._clock = Clock()
     panel.player.tap("Blink")
+    clock.now += EASE_S + PULSE_S / 2
     qtbot.waitUntil(lambda: value(panel, "au.45l") == 1.0 and value(panel, "au.45r") == 1.0)
-    qtbot.waitUntil(lambda: not panel.player._ramps and not panel.player.blends, timeout=3000)
+    clock.now += PULSE_S + EASE_S
+    qtbot.waitUntil(lambda: not panel.player._ramps and not panel.player.blends)
     assert panel.model.undo_stack.count() == 0
 
 

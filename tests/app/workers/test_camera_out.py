@@ -29,7 +29,7 @@ def test_pictures_arrive_in_the_devices_size():
     failures = []
     out = CameraOut(failures.append, Device)
     out.show(np.full((512, 512, 4), 255, np.uint8))
-    assert out._camera.sent.get(timeout=20).shape == (SIZE[1], SIZE[0], 3)
+    assert out._camera.sent.get(timeout=60).shape == (SIZE[1], SIZE[0], 3)
     out.close()
     assert out._camera.is_closed and failures == []
     assert out.late_ms > 0  # which the voice beside it is delayed by, too
@@ -39,7 +39,7 @@ def test_a_device_that_goes_away_is_said_once():
     said: queue.Queue = queue.Queue()
     out = CameraOut(said.put, Device)
     out.show(np.full((8, 8, 3), 66, np.uint8))
-    assert "stopped" in said.get(timeout=20)
+    assert "stopped" in said.get(timeout=60)
     out.close()
 
 

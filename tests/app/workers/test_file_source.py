@@ -27,7 +27,7 @@ def sound(tmp_path):
     return tmp_path / "sound.wav", samples
 
 
-def wait(condition, seconds: float = 20.0) -> None:
+def wait(condition, seconds: float = 60.0) -> None:
     """Waits for what another thread does."""
     end, nothing = time.monotonic() + seconds, threading.Event()
     while not condition():
@@ -53,9 +53,10 @@ def test_samples_lie_on_the_clock(ring, sound):
     source = FileSource(sound[0], ring, None, print)
     begun = time.perf_counter()
     source.start()
+    wait(lambda: ring.written > 0)
+    assert begun - 0.01 < ring.time_of(0) < time.perf_counter()
     wait(lambda: ring.written > RATE)
     source.stop()
-    assert ring.time_of(0) == pytest.approx(begun, abs=0.2)
     assert ring.time_of(RATE) - ring.time_of(0) == pytest.approx(1.0, abs=1e-6)
 
 

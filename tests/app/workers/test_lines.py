@@ -20,7 +20,7 @@ def test_requests_come_in_order_and_nonsense_is_left_out(capsys):
     window.write(b'{"do": "a"}\nnonsense\n[1]\n{"do": "b", "x": 1}\n')
     taken = []
     while len(taken) < 2:
-        assert lines.wait(10.0)
+        assert lines.wait(60.0)
         taken += lines.take()
     assert taken == [{"do": "a"}, {"do": "b", "x": 1}]
     window.close()
@@ -29,7 +29,7 @@ def test_requests_come_in_order_and_nonsense_is_left_out(capsys):
 def test_the_end_of_the_window_is_noticed():
     lines, window, _ = piped()
     window.close()
-    assert lines.wait(10.0) and lines.is_closed
+    assert lines.wait(60.0) and lines.is_closed
 
 
 def test_events_are_written_in_order():
@@ -51,7 +51,7 @@ def test_a_window_that_does_not_read_blocks_nobody_and_gets_only_the_newest():
         done.set()
 
     threading.Thread(target=talk, daemon=True).start()
-    assert done.wait(30.0)
+    assert done.wait(120.0)
     rows = []
     while not rows or rows[-1]["event"] != "over":
         rows.append(json.loads(events.readline()))

@@ -60,6 +60,7 @@ def rings(tmp_path) -> Rings:
 
 
 def finished(recording: Recording):
+    recording.pump()  # what is written by hand is ahead of the clock by which `stop` cuts
     recording.stop()
     recording.pump()
     recording.close()
@@ -129,7 +130,7 @@ def test_a_recording_without_any_sound_still_holds_the_controls(tmp_path):
 def test_sound_that_begins_during_the_recording_is_laid_where_it_began(tmp_path):
     ring = SampleRing.create(tmp_path / "voice.ring", RATE, 5.0)
     recording = Recording(ring, None, tmp_path / "a.journal", INFO)
-    now = time.perf_counter() + 2.0
+    now = recording._origin_time + 2.0
     ring.write(np.full(480, 0.5, np.float32), now_ns=int(now * 1e9))
     recording.pump()
     take = finished(recording)
@@ -151,13 +152,14 @@ def test_a_resumed_recording_misses_nothing_the_rings_still_hold(rings, tmp_path
     assert np.diff(take.times) == pytest.approx(0.02, abs=1e-4)
 
 
-def test_a_stopped_recording_waits_for_the_rows_of_its_last_sound(rings, tmp_path):
+def test_a_stopped_recording_waits_for_the_rows_of_its_last_sound(rings, tmp_path, monkeypatch):
+    monkeypatch.setattr("app.workers.recording.LINGER_S", 60.0)
     recording = Recording(rings.voice, rings.read, tmp_path / "a.journal", INFO)
     rings.run(0.5)
     recording.stop()
     recording.pump()
     assert not recording.is_complete
-    rings.row(time.perf_counter() + 1.0)
+    rings.row(recording._stop_time + 1.0)
     recording.pump()
     assert recording.is_complete
 
@@ -165,6 +167,7 @@ def test_a_stopped_recording_waits_for_the_rows_of_its_last_sound(rings, tmp_pat
 def test_the_sound_after_stop_is_not_in_the_take(rings, tmp_path):
     recording = Recording(rings.voice, rings.read, tmp_path / "a.journal", INFO)
     rings.run(0.5)
+    recording.pump()
     recording.stop()
     rings.run(0.5)
     recording.pump()
