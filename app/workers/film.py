@@ -8,7 +8,6 @@ import numpy as np
 
 from app.film_clock import FilmClock
 from engine.camera import Camera
-from engine.capture.dataset import Dataset
 from engine.errors import MouthpieceError
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ class Film:
     """
 
     def __init__(self, path: Path) -> None:
+        from engine.capture.dataset import Dataset
+
         self.dataset = Dataset(path)
         self.clock: FilmClock | None = None  # None while something else is heard
         self._times = self.dataset.times

@@ -38,6 +38,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--rasterizer", default="engine.raster:pick_rasterizer")
     parser.add_argument("--rate", type=float, default=60.0)
     arguments = parser.parse_args(argv)
+    gc.disable()  # until an avatar is on stage: collecting while torch is loaded takes a tenth of that time
     lines = Lines.of_process()
     sys.setswitchinterval(SWITCH_S)
     _share_cores()
@@ -349,6 +350,7 @@ class PerformerProcess:
             gc.unfreeze()
             gc.collect()  # the avatar before
         gc.freeze()  # what is loaded stays: no collection goes through it again while the face moves
+        gc.enable()
         self._inspecting.mark_again()
         self._lines.say("avatar_entered", number=entering.number, backend=self._rasterizer.name)
         self._obey({"do": "view", "mode": self.stage.look.mode})

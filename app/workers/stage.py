@@ -4,15 +4,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.workers.camera_out import CameraOut
-from app.workers.film import Film
 from app.workers.frames import MAX_CONTROLS, MAX_SIDE_PX, FrameHeader, FrameWriter
 from app.workers.pace import Hand, Pace, RenderScale, scaled
-from app.workers.take_player import TakePlayer
 from app.workers.voice_line import VoiceLine
 from engine.camera import Camera, Orbit
 from engine.controls import Controls
@@ -24,6 +21,11 @@ from engine.latency import LatencyLog
 from engine.live_view import LiveView, ViewOptions
 from engine.performer import Moment, Performer
 from engine.source_shape import Shape
+
+if TYPE_CHECKING:  # what only some performances need is not loaded for all
+    from app.workers.camera_out import CameraOut
+    from app.workers.film import Film
+    from app.workers.take_player import TakePlayer
 
 STILL = 1e-4
 """Controls that differ by less than this show the same picture."""
@@ -68,7 +70,7 @@ class Look:
     shapes: dict[str, list[float]] = field(default_factory=dict)  # gain, delay, curve by place
     head_motion: HeadMotion | None = None
     head_choice: HeadMotionChoice = AS_FILMED
-    film: Film | None = None  # while it is heard, its cameras are used
+    film: "Film | None" = None  # while it is heard, its cameras are used
     edits: Edits | None = None
     options: ViewOptions = field(default_factory=ViewOptions)
 

@@ -1,9 +1,9 @@
 """What a voice goes through before it is encoded: high-pass, gain, meter, gate, each block by block without delay."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, sosfilt, sosfilt_zi
 
 from engine.audio.block import SAMPLE_RATE_HZ
 from engine.errors import AudioError
@@ -18,23 +18,38 @@ def to_db(amplitude: float) -> float:
 
 
 class HighPass:
-    """Second-order Butterworth high-pass: takes rumble, breath pops and a device's constant offset away."""
+    """Second-order Butterworth high-pass: takes rumble, breath pops and a device's constant offset away.
+
+    Designed by the bilinear transform, run in transposed direct form II (Oppenheim and Schafer, Discrete-Time Signal
+    Processing, 7.2 and 6.3): as quick as scipy on blocks of 10 ms, which takes half a second to load.
+    """
 
     def __init__(self, cut_off_hz: float = 80.0, rate_hz: float = SAMPLE_RATE_HZ) -> None:
         if not 0 < cut_off_hz < rate_hz / 2:
             raise AudioError(
                 f"a high-pass at {cut_off_hz} Hz cannot be made; use more than 0 and below {rate_hz / 2:.0f}."
             )
-        self._sections = butter(2, cut_off_hz, "highpass", fs=rate_hz, output="sos")
-        self._state: np.ndarray | None = None
+        warped = math.tan(math.pi * cut_off_hz / rate_hz)
+        self._gain = 1 / (1 + math.sqrt(2) * warped + warped**2)
+        self._back = (2 * (warped**2 - 1) * self._gain, (1 - math.sqrt(2) * warped + warped**2) * self._gain)
+        self._state: tuple[float, float] | None = None
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         if not len(samples):
             return samples
-        if self._state is None:
-            self._state = sosfilt_zi(self._sections) * samples[0]  # an offset that was always there makes no thump
-        made, self._state = sosfilt(self._sections, samples, zi=self._state)
-        return made.astype(np.float32)
+        values = samples.tolist()
+        if self._state is None:  # an offset that was always there makes no thump
+            self._state = (-self._gain * values[0], self._gain * values[0])
+        (first, second), gain, (back1, back2) = self._state, self._gain, self._back
+        made = []
+        for value in values:
+            value *= gain
+            out = value + first
+            first = second - 2 * value - back1 * out
+            second = value - back2 * out
+            made.append(out)
+        self._state = (first, second)
+        return np.array(made, dtype=np.float32)
 
 
 class Gain:

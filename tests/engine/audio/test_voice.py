@@ -33,6 +33,15 @@ def test_high_pass_does_not_depend_on_the_block_size():
     np.testing.assert_allclose(through(HighPass(), sound, 37), through(HighPass(), sound, 999), atol=1e-6)
 
 
+def test_high_pass_is_the_butterworth_of_scipy():
+    from scipy.signal import butter, sosfilt, sosfilt_zi
+
+    sound = np.random.default_rng(0).normal(0.1, 0.2, 4_000).astype(np.float32)
+    sections = butter(2, 120.0, "highpass", fs=16_000, output="sos")
+    wanted, _ = sosfilt(sections, sound, zi=sosfilt_zi(sections) * sound[0])
+    np.testing.assert_allclose(through(HighPass(120.0), sound), wanted, atol=1e-6)
+
+
 def test_a_gain_change_has_no_click():
     gain = Gain()
     first = gain.push(tone(-20, 0.01))
