@@ -1,10 +1,11 @@
 # Mouthpiece: `make run` opens the window, `make test` checks everything; both set up what they need.
 
 PYTHON := .venv/bin/python
-XVFB := xvfb-run -a -s "-screen 0 1920x1200x24"
+SCREEN := -a -s "-screen 0 1920x1200x24"
+PYTEST := $(PYTHON) -m pytest -q -m "not long and not gpu"
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: run test test-long lint results bundle bundle-cuda clean
+.PHONY: run test test-window test-engine test-long lint results bundle bundle-cuda clean
 
 run:
 	@packaging/setup.sh run
@@ -14,12 +15,24 @@ run:
 test:
 	@packaging/setup.sh test
 	@$(MAKE) -s lint
-	@$(PYTHON) -m app _warm
-	$(XVFB) $(PYTHON) -m pytest -q -m "not long and not gpu" tests
+	@$(MAKE) -s -j2 test-window test-engine
+
+# Side by side: the window's tests wait for sound and pictures more than they compute; the engine's compute, give way,
+# and say all they have to say at the end. Each has a screen of its own, since where the focus goes is tested, too.
+# A child that is started a hundred times is compiled once (PYTHONDONTWRITEBYTECODE).
+test-window test-engine: export PYTHONDONTWRITEBYTECODE :=
+
+test-window:
+	@xvfb-run -n 120 $(SCREEN) env OMP_NUM_THREADS=1 $(PYTEST) tests/app
+
+test-engine:
+	@said=$$(mktemp); \
+	($(PYTHON) -m app _warm && nice -n 5 xvfb-run -n 160 $(SCREEN) $(PYTEST) --ignore tests/app tests) >$$said 2>&1; \
+	code=$$?; cat $$said; rm $$said; exit $$code
 
 test-long:
 	@packaging/setup.sh test
-	$(XVFB) $(PYTHON) -m pytest -q -m long --timeout 14400 tests
+	xvfb-run $(SCREEN) $(PYTHON) -m pytest -q -m long --timeout 14400 tests
 
 lint:
 	@.venv/bin/ruff check engine app tests packaging
