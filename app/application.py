@@ -1,6 +1,7 @@
 """Builds the desktop program in one place and runs it."""
 
 import argparse
+import gc
 import os
 import socket
 import sys
@@ -40,11 +41,22 @@ def run(argv: list[str]) -> int:
     app.setApplicationName("mouthpiece")
     app.setApplicationDisplayName("Mouthpiece")
     app.setDesktopFileName("mouthpiece")
-    studio = Studio(app, options)
-    studio.open()
+    studio = opened(app, options)
     code = app.exec()
     studio.close()
     return code or studio.exit_code
+
+
+def opened(app, options: argparse.Namespace) -> "Studio":
+    """The program with its window shown; what was made till then is never looked through for garbage again."""
+    gc.disable()  # next to nothing is thrown away while the window is built
+    try:
+        studio = Studio(app, options)
+        studio.open()
+    finally:
+        gc.freeze()
+        gc.enable()
+    return studio
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -102,6 +114,7 @@ class Studio:
         self.theme = Theme(app, options.theme or self.settings.theme)
         self._set_environment()
         self.session = (make_session or _real_session)(sample_voice())
+        self.session.start_performer()  # loading torch takes seconds: the window is built meanwhile
         self.undo_stack = getattr(self.session, "undo_stack", None) or QUndoStack(app)
         viewport = Viewport(self.session, self.theme, undo_stack=self.undo_stack)
         face = FacePanel(self.session, self.theme, undo_stack=self.undo_stack)
@@ -147,7 +160,7 @@ class Studio:
         self.crash.crashed.connect(self._say_crash)
 
     def open(self) -> None:
-        """Shows the window, then starts the children and puts an avatar on stage."""
+        """Shows the window, then starts the other children and puts an avatar on stage."""
         from PySide6.QtCore import QTimer
 
         self._first = first_avatar(self._options.avatar or self._options.file, self.settings.last_avatar)

@@ -102,6 +102,10 @@ class Session(QObject):
         self.jobs = Jobs(cache_dir() / "jobs", parent=self)
         self._connect()
 
+    def start_performer(self) -> None:
+        """Starts the performer ahead of the other children: it is what takes longest to be ready."""
+        self._performer.start()
+
     def start(self) -> None:
         """Starts the children; the voice comes from nowhere until a microphone or a file is chosen."""
         for child in (self._performer, self._sound, self._recorder):

@@ -75,7 +75,7 @@ def trial_window(avatar: Path, sound: np.ndarray, size: tuple[int, int] = (1280,
     if missing:
         raise AudioError(f"a virtual microphone needs {', '.join(missing)}: apt install pulseaudio pulseaudio-utils "
                          "libasound2-plugins libportaudio2.")  # fmt: skip
-    from app.application import Studio, display_problem, parse
+    from app.application import display_problem, opened, parse
 
     if display_problem(os.environ, sys.platform) is not None:
         raise OutputError("there is no display; put xvfb-run -a -s '-screen 0 1920x1200x24' before the command.")
@@ -93,11 +93,10 @@ def trial_window(avatar: Path, sound: np.ndarray, size: tuple[int, int] = (1280,
 
         prepare_fonts()
         app = QApplication.instance() or QApplication([sys.argv[0]])
-        studio = Studio(app, parse([str(avatar), "--size", f"{size[0]}x{size[1]}"]))
+        studio = opened(app, parse([str(avatar), "--size", f"{size[0]}x{size[1]}"]))
         window = TrialWindow(studio, studio.session, sound, app, times)
         failures: list[str] = []
         studio.session.avatar_failed.connect(failures.append)
-        studio.open()
         try:
             window.wait(lambda: studio.session.manifest is not None or failures, what="the avatar")
             if failures:

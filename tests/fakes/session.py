@@ -197,6 +197,9 @@ class FakeSession(QObject):
         self._timer.timeout.connect(self.step)
         self._now = 0.0
 
+    def start_performer(self) -> None:
+        """There is none."""
+
     def start(self) -> None:
         self.calls.append(("start",))
         self.process_changed.emit("performer", "running", "")
