@@ -21,7 +21,7 @@ from app.trials.virtual_sound import (  # noqa: F401  (tests take them from here
 )
 
 
-def wait_until(is_so: Callable[[], object], seconds: float = 60.0, what: str = "it") -> object:
+def wait_until(is_so: Callable[[], object], seconds: float = 120.0, what: str = "it") -> object:
     """Waits for a condition and gives its value; fails the test when it never comes true."""
     deadline = time.monotonic() + seconds
     while not (value := is_so()):

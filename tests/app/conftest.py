@@ -9,7 +9,7 @@ from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 """What is waited for comes at once, or on a crowded machine late; only what never comes takes so long."""
 
 

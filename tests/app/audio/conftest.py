@@ -58,7 +58,7 @@ class SoundChild:
     def close(self) -> int:
         """Closes its standard input, as a window that died would, and gives its exit code."""
         self.process.stdin.close()
-        code = self.process.wait(10)
+        code = self.process.wait(60)
         self._reader.join()
         self.process.stdout.close()
         return code

@@ -161,8 +161,9 @@ def test_a_click_leaves_the_cable_as_late_as_its_picture(room, sound_child):
     sound_child.ask("delay_cable", delay_ms=230)
     second = wait_until_late(room, sound_child, 230)
     assert second - first == pytest.approx(80, abs=8)
-    beat = sound_child.wait_for("heartbeat", after=len(sound_child.events))["cable"]
-    assert (beat["state"], beat["delay_ms"]) == ("live", 230) and abs(beat["offset_ms"]) < 5
+    newest = lambda: [e["cable"] for e in sound_child.events if e["event"] == "heartbeat"][-1]  # noqa: E731
+    assert (newest()["state"], newest()["delay_ms"]) == ("live", 230)
+    at_a_beat(sound_child, lambda: abs(newest()["offset_ms"]) < 5, newest)
 
 
 def test_a_cable_that_is_unplugged_is_said_and_taken_again_when_it_is_back(room, sound_child):
@@ -190,7 +191,7 @@ def test_muting_is_immediate_in_the_cable_too(room, sound_child):
     at_a_beat(sound_child, lambda: room.recording()[1] > muted_at - 2, lambda: "what follows")
     recording, began = room.recording()
     left = began + np.flatnonzero(np.abs(recording[:, 1]) > 0.3) / RATE
-    assert not len(left) or left[-1] < muted_at + 0.25  # the device's own buffer and the recorder's, not the delay
+    assert not len(left) or left[-1] < muted_at + 0.7  # device and recorder, not the second's delay
 
 
 def test_a_played_take_reaches_the_cable_from_the_output_ring(room, sound_child, tmp_path):

@@ -15,7 +15,7 @@ from app.jobs.queue import Jobs, TimeLeft
 from app.jobs.state import JobOrder, read_record
 from app.workers.job import arguments_of
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 
 WORK = """
 import json, sys, threading

@@ -18,7 +18,7 @@ from tests.fakes.film import make_film
 
 pytestmark = pytest.mark.display
 LEFT, NONE = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 
 
 @pytest.mark.parametrize(
