@@ -1,5 +1,7 @@
 """Toy datasets and a toy avatar, made once for a test run."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,20 @@ def toy_bust(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def toy_avatar(toy_dataset, tmp_path_factory) -> Path:
-    """An EmbedTalk avatar of the toy head, trained for a few seconds."""
-    return train_toy(toy_dataset, tmp_path_factory.mktemp("avatar") / "toy.avatar", "embedtalk")
+def toy_avatar_of(toy_dataset, tmp_path_factory) -> Callable[[str], Path]:
+    """Gives the avatar of the toy head by a method, trained for a few seconds when somebody first asks for it."""
+
+    @functools.cache
+    def trained(method: str) -> Path:
+        return train_toy(toy_dataset, tmp_path_factory.mktemp(method) / "toy.avatar", method)
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def toy_avatar(toy_avatar_of) -> Path:
+    """An EmbedTalk avatar of the toy head."""
+    return toy_avatar_of("embedtalk")
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,8 @@ from tests.toy_head import ON_A_HEAD, TOY_CONFIGS, train_toy, write_toy_fit
 
 
 @pytest.fixture(scope="module", params=METHODS)
-def avatar_path(request, toy_dataset, tmp_path_factory):
-    if request.param == "embedtalk":
-        return request.getfixturevalue("toy_avatar")
-    return train_toy(toy_dataset, tmp_path_factory.mktemp(request.param) / "toy.avatar", request.param)
+def avatar_path(request, toy_avatar_of):
+    return toy_avatar_of(request.param)
 
 
 @pytest.fixture
@@ -29,9 +27,14 @@ def avatar(avatar_path):
     return load_avatar(avatar_path)
 
 
+@pytest.fixture(scope="module")
+def moment(avatar_path, toy_dataset):
+    return contract.driven_moment(load_avatar(avatar_path), toy_dataset)
+
+
 @pytest.fixture
-def driven(avatar, toy_dataset):
-    return contract.driven_moment(avatar, toy_dataset)
+def driven(moment):
+    return moment.copy()
 
 
 def test_control_names_are_unique_and_defaults_lie_inside_limits(avatar):

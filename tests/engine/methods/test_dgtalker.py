@@ -38,8 +38,8 @@ def clip(toy_dataset):
 
 
 @pytest.fixture(scope="module")
-def avatar_path(toy_dataset, tmp_path_factory):
-    return train_toy(toy_dataset, tmp_path_factory.mktemp("dgtalker") / "toy.avatar", "dgtalker", iterations=60)
+def avatar_path(toy_avatar_of):
+    return toy_avatar_of("dgtalker")
 
 
 @pytest.fixture

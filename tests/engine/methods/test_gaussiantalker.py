@@ -40,8 +40,8 @@ def moment():
 
 
 @pytest.fixture(scope="module")
-def avatar_path(toy_dataset, tmp_path_factory):
-    return train_toy(toy_dataset, tmp_path_factory.mktemp("gaussiantalker") / "toy.avatar", "gaussiantalker")
+def avatar_path(toy_avatar_of):
+    return toy_avatar_of("gaussiantalker")
 
 
 @pytest.fixture

@@ -25,8 +25,8 @@ from tests.toy_head import TOY_CONFIGS, make_toy_dataset, toy_voice, train_toy
 
 
 @pytest.fixture(scope="module")
-def avatar_path(toy_dataset, tmp_path_factory):
-    return train_toy(toy_dataset, tmp_path_factory.mktemp("talk2me") / "toy.avatar", "talk2me", iterations=60)
+def avatar_path(toy_avatar_of):
+    return toy_avatar_of("talk2me")
 
 
 @pytest.fixture
