@@ -8,6 +8,7 @@ from numba import njit
 from engine.synth.visibility import rasterize
 
 SHADOW_SIDE = 640
+TILE = 16  # rows that are turned on their side at a time
 FLOOR = 9.0  # 1 below the middle of the head: the blur must not reach into an abyss
 SHADOW_REACH = 1.05  # head heights from the centre that the shadow map covers
 
@@ -66,37 +67,41 @@ def shadow_map(frame: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np
     return heights
 
 
-@njit(nogil=True, fastmath=True, cache=True)
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
 def moments(heights: np.ndarray, radius: int) -> np.ndarray:
     """Mean and mean square of a height map, box-blurred twice, `[SIDE, SIDE, 2]` (Donnelly and Lauritzen 2006)."""
     side = heights.shape[0]
-    out = np.empty((side, side, 2), np.float32)
-    for y in range(side):
+    # across first: the map lies on its side, so that both blurs run down rows that are next to each other in memory
+    here, there = np.empty((side, side, 2), np.float32), np.empty((side, side, 2), np.float32)
+    for y0 in range(0, side, TILE):
         for x in range(side):
-            h = heights[y, x] - 10.0
-            out[y, x, 0], out[y, x, 1] = h, h * h
-    line = np.empty((side, 2), np.float32)
-    share = 1.0 / (2 * radius + 1)
-    for axis in range(2):
-        for _ in range(2):
-            for at in range(side):
-                s0, s1 = 0.0, 0.0
-                for k in range(-radius, radius + 1):
-                    j = min(max(k, 0), side - 1)
-                    s0 += out[at, j, 0] if axis == 0 else out[j, at, 0]
-                    s1 += out[at, j, 1] if axis == 0 else out[j, at, 1]
-                for k in range(side):
-                    line[k, 0], line[k, 1] = s0 * share, s1 * share
-                    a, b = min(k + radius + 1, side - 1), max(k - radius, 0)
-                    if axis == 0:
-                        s0 += out[at, a, 0] - out[at, b, 0]
-                        s1 += out[at, a, 1] - out[at, b, 1]
-                    else:
-                        s0 += out[a, at, 0] - out[b, at, 0]
-                        s1 += out[a, at, 1] - out[b, at, 1]
-                for k in range(side):
-                    if axis == 0:
-                        out[at, k, 0], out[at, k, 1] = line[k, 0], line[k, 1]
-                    else:
-                        out[k, at, 0], out[k, at, 1] = line[k, 0], line[k, 1]
-    return out
+            for y in range(y0, min(y0 + TILE, side)):
+                h = heights[y, x] - 10.0
+                here[x, y, 0], here[x, y, 1] = h, h * h
+    _blur_down(here, there, radius)
+    _blur_down(there, here, radius)
+    for y0 in range(0, side, TILE):
+        for x in range(side):
+            for y in range(y0, min(y0 + TILE, side)):
+                there[y, x, 0], there[y, x, 1] = here[x, y, 0], here[x, y, 1]
+    _blur_down(there, here, radius)
+    _blur_down(here, there, radius)
+    return there
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy")
+def _blur_down(source: np.ndarray, out: np.ndarray, radius: int) -> None:
+    """Box blur of `source` `[H, W, 2]` down its columns by running sums; the edge rows go on outside."""
+    height, width, _ = source.shape
+    rows, blurred = source.reshape(height, width * 2), out.reshape(height, width * 2)
+    sums, share = np.zeros(width * 2), 1.0 / (2 * radius + 1)
+    for k in range(-radius, radius + 1):
+        row = rows[min(max(k, 0), height - 1)]
+        for i in range(width * 2):
+            sums[i] += row[i]
+    for y in range(height):
+        entering, leaving = rows[min(y + radius + 1, height - 1)], rows[max(y - radius, 0)]
+        line = blurred[y]
+        for i in range(width * 2):
+            line[i] = sums[i] * share
+            sums[i] += entering[i] - leaving[i]
