@@ -12,6 +12,9 @@ from engine.synth.light import SHADOW_REACH, SHADOW_SIDE
 SKIN, WET, EYE_LEFT, EYE_RIGHT, CLOTH = range(5)
 """Kinds of face."""
 
+TORSO = 1
+"""The region of neck and clothes."""
+
 OPAQUE = 0.012
 """What is left behind hair that counts as nothing."""
 
@@ -20,7 +23,7 @@ EYE_FIELDS = 20
 iris rim colour 11:14, iris inner colour 14:17, side 17, whiteness 18."""
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _hash(x, y, z):
     """A number 0 to 1 for a cell of the integer lattice (mixing after Wang, 2007)."""
     h = np.uint32(x) * np.uint32(374761393) + np.uint32(y) * np.uint32(668265263) + np.uint32(z) * np.uint32(2147483647)
@@ -28,7 +31,7 @@ def _hash(x, y, z):
     return np.float64((h ^ (h >> np.uint32(16))) & np.uint32(0xFFFF)) * (1.0 / 65535.0)
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def noise(x, y, z):
     """Smooth value noise, 0 to 1, one cell a unit."""
     floor_x, floor_y, floor_z = np.floor(x), np.floor(y), np.floor(z)
@@ -42,7 +45,7 @@ def noise(x, y, z):
     return (a * (1 - fy) + b * fy) * (1 - fz) + (c * (1 - fy) + d * fy) * fz
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def smoothstep(low, high, x):
     t = min(max((x - low) / (high - low), 0.0), 1.0)
     return t * t * (3 - 2 * t)
@@ -61,7 +64,7 @@ def _tone_curve() -> np.ndarray:
 _TONE = _tone_curve()
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def tone(x):
     """Linear light as a display value 0 to 1."""
     at = np.sqrt(min(max(x, 0.0), TONE_TOP - 1e-3) / TONE_TOP) * TONE_STEPS
@@ -69,7 +72,7 @@ def tone(x):
     return _TONE[i] + (_TONE[i + 1] - _TONE[i]) * (at - i)
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _reach(moments, u, v, height, softest):
     """Share of the light that passes a blurred height map at a point, by Chebyshev's inequality."""
     x, y = int(u), int(v)
@@ -87,7 +90,7 @@ def _reach(moments, u, v, height, softest):
     return smoothstep(0.18, 1.0, spread / (spread + gap * gap))
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def lit(shadow, hair_shadow, frame, px, py, pz, bias):
     """How much of the key light reaches a point, 0 to 1, past the solid parts and the hair (`light.moments`)."""
     half = SHADOW_SIDE / 2
@@ -98,12 +101,12 @@ def lit(shadow, hair_shadow, frame, px, py, pz, bias):
     return body * (0.2 + 0.8 * _reach(hair_shadow, u, v, height, 0.0004))
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _fifth(x):
     return x * x * x * x * x
 
 
-@njit(nogil=True, fastmath=True, inline="always")
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _ggx(nx, ny, nz, vx, vy, vz, lx, ly, lz, rough):
     hx, hy, hz = vx + lx, vy + ly, vz + lz
     length = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
@@ -119,10 +122,16 @@ def _ggx(nx, ny, nz, vx, vy, vz, lx, ly, lz, rough):
     return a * a / (3.1416 * d * d) * shape * 0.25 * nl * (0.04 + 0.96 * _fifth(1 - vh)) / 0.04
 
 
-@njit(nogil=True, fastmath=True)
-def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, frame):
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _power(x, log_x, exponent):
+    """`x ** exponent` for 0 <= x <= 1 with its logarithm at hand; most points are fully lit or not at all."""
+    return x if x <= 0.0 or x >= 1.0 else np.exp(exponent * log_x)
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _surface(kind, p, n, s, v, base, param, rough, freckles, rest, light, shadow, hair_shadow, frame):
     """Skin, wet mouth parts and cloth: display colour from position, normals, view, albedo and parameters."""
-    ao, gloss, warmth, rough = param[0], param[1], param[2], param[3]
+    ao, gloss, warmth = param
     r, g, b = base[0], base[1], base[2]
     if kind == SKIN:
         patch = noise(rest[0] * 0.13, rest[1] * 0.13, rest[2] * 0.13) * 0.6
@@ -133,9 +142,9 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
         g *= 1 + (-0.13 * patch + 0.07 * pore) * amount
         b *= 1 + (-0.11 * patch + 0.07 * pore) * amount
         gloss *= 1 + 0.5 * pore
-        if param[4] > 0.01:
+        if freckles > 0.01:
             dot = noise(rest[0] * 0.62 + 9.0, rest[1] * 0.62, rest[2] * 0.62)
-            dot = smoothstep(0.62, 0.78, dot) * min(param[4] * 1.2, 1.0) * 0.5
+            dot = smoothstep(0.62, 0.78, dot) * min(freckles * 1.2, 1.0) * 0.5
             r, g, b = r * (1 - 0.28 * dot), g * (1 - 0.55 * dot), b * (1 - 0.66 * dot)
     elif kind == CLOTH:
         weave = 0.9 + 0.2 * noise(rest[0] * 0.9, rest[1] * 0.9, rest[2] * 0.9)
@@ -152,6 +161,8 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
     grazing = (1 - smoothstep(-0.05, 0.3, key)) * 0.35 * warmth
     spec_key = _ggx(n[0], n[1], n[2], v[0], v[1], v[2], light[0, 0], light[0, 1], light[0, 2], rough) * visible
     spec_fill = _ggx(n[0], n[1], n[2], v[0], v[1], v[2], light[1, 0], light[1, 1], light[1, 2], rough)
+    log_visible = np.log(visible) if 0.0 < visible < 1.0 else 0.0
+    log_ao = np.log(ao) if 0.0 < ao < 1.0 else 0.0
     out_r, out_g, out_b = 0.0, 0.0, 0.0
     for c in range(3):
         wrap = (0.30 if c == 0 else (0.19 if c == 1 else 0.16)) * warmth + 0.02
@@ -159,9 +170,10 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
         albedo = r if c == 0 else (g if c == 1 else b)
         lambert = max((key * (1 - softness) + soft * softness + wrap) / (1 + wrap), 0.0)
         power = 1.0 - (0.45 if c == 0 else (0.12 if c == 1 else 0.0)) * min(warmth, 1.0)
-        shade = visible**power
+        shade = visible if c == 2 else _power(visible, log_visible, power)
         shade = shade + (1 - shade) * grazing * (1.0 if c == 0 else (0.72 if c == 1 else 0.58))
-        dim = ao ** (1.0 - (0.38 if c == 0 else (0.1 if c == 1 else 0.0)) * min(warmth, 1.0))
+        dimming = 1.0 - (0.38 if c == 0 else (0.1 if c == 1 else 0.0)) * min(warmth, 1.0)
+        dim = ao if c == 2 else _power(ao, log_ao, dimming)
         value = albedo * light[4, c] * lambert * shade * (0.35 + 0.65 * ao)
         value += albedo * light[5, c] * max((fill + wrap * 1.3) / (1 + wrap * 1.3), 0.0) * (0.2 + 0.8 * ao)
         value += albedo * (light[9, c] * (1 - up) + light[8, c] * up) * 0.82 * dim
@@ -178,7 +190,7 @@ def _surface(kind, p, n, s, v, base, param, rest, light, shadow, hair_shadow, fr
     return out_r, out_g, out_b
 
 
-@njit(nogil=True, fastmath=True)
+@njit(nogil=True, fastmath=True, error_model="numpy")
 def _eye(eye, p, n, v, local, light, shadow, hair_shadow, frame):
     """Eyeball: `local` is the point on the unit sphere before gaze (z through the pupil)."""
     sine = eye[7] / eye[6]
@@ -248,100 +260,139 @@ def _eye(eye, p, n, v, local, light, shadow, hair_shadow, frame):
     return out_r, out_g, out_b
 
 
-@njit(nogil=True, fastmath=True, cache=True)
-def shade(picture, ids, nearness, through, samples, screen, faces, kinds, fine, position, normal, soft, albedo,
-          params, rest, eyes, light, shadow, hair_shadow, frame, eye_point):  # fmt: skip
-    """Colours every covered sample of `picture` `[H, W, 3]` (display values).
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _between(values, a, b, c, w0, w1, w2):
+    """The first three columns of three rows of `values`, weighted."""
+    return (
+        w0 * values[a, 0] + w1 * values[b, 0] + w2 * values[c, 0],
+        w0 * values[a, 1] + w1 * values[b, 1] + w2 * values[c, 1],
+        w0 * values[a, 2] + w1 * values[b, 2] + w2 * values[c, 2],
+    )
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _unit(v):
+    share = 1 / np.sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2] + 1e-12)
+    return v[0] * share, v[1] * share, v[2] * share
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _seen_color(f, x, y, screen, faces, kinds, position, normal, soft, albedo, params, rest, eyes, light, shadow,
+                hair_shadow, frame, eye_point):  # fmt: skip
+    """Display colour of face `f` at the sample position x, y."""
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    x0, y0, x1, y1 = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
+    x2, y2 = screen[c, 0], screen[c, 1]
+    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
+    w0 = ((x1 - x) * (y2 - y) - (x2 - x) * (y1 - y)) / area
+    w1 = ((x2 - x) * (y0 - y) - (x0 - x) * (y2 - y)) / area
+    w0, w1 = min(max(w0, 0.0), 1.0), min(max(w1, 0.0), 1.0)
+    w2 = max(1 - w0 - w1, 0.0)
+    w0, w1, w2 = w0 * screen[a, 2], w1 * screen[b, 2], w2 * screen[c, 2]
+    total = w0 + w1 + w2
+    w0, w1, w2 = w0 / total, w1 / total, w2 / total
+    p, local = _between(position, a, b, c, w0, w1, w2), _between(rest, a, b, c, w0, w1, w2)
+    n = _unit(_between(normal, a, b, c, w0, w1, w2))
+    v = _unit((eye_point[0] - p[0], eye_point[1] - p[1], eye_point[2] - p[2]))
+    kind = kinds[f]
+    if kind in (EYE_LEFT, EYE_RIGHT):
+        red, green, blue = _eye(eyes[kind - EYE_LEFT], p, n, v, local, light, shadow, hair_shadow, frame)
+    else:
+        s = _unit(_between(soft, a, b, c, w0, w1, w2))
+        base, param = _between(albedo, a, b, c, w0, w1, w2), _between(params, a, b, c, w0, w1, w2)
+        rough = w0 * params[a, 3] + w1 * params[b, 3] + w2 * params[c, 3]
+        freckles = w0 * params[a, 4] + w1 * params[b, 4] + w2 * params[c, 4]
+        red, green, blue = _surface(
+            kind, p, n, s, v, base, param, rough, freckles, local, light, shadow, hair_shadow, frame
+        )
+    return tone(red), tone(green), tone(blue)
+
+
+@njit(nogil=True, fastmath=True, error_model="numpy", cache=True)
+def shade(color, planes, samples, ids, nearness, locks, through, deep, screen, faces, kinds, regions, fine, position,
+          normal, soft, albedo, params, rest, eyes, light, shadow, hair_shadow, frame, eye_point):  # fmt: skip
+    """Colours every sample that shows past the hair and averages samples, hair before them, to pixels.
 
     Args:
-        ids, nearness: what `visibility.rasterize` found, `[H, W]`; a pixel is `samples` by `samples` of these.
-        through: what shows past the hair `[H, W]`; where that is nothing, no colour is worked out.
+        color: display values premultiplied by alpha `[H, W, 3]`; planes: alpha, coverage by head, torso, mouth and
+            hair, and the depth of the middle sample `[6, H, W]`; both are written whole.
+        ids, nearness: what `visibility.rasterize` found, `[H * samples, W * samples]`.
+        locks, through, deep: what `strands.draw_strands` left, as large.
         fine: faces whose look changes so fast that each sample is shaded by itself, `[F]`.
         screen, position, normal, soft, albedo, params, rest: per vertex; `params` = occlusion, gloss, warmth,
             roughness, freckles; `soft` = smoothed normals; `rest` = where the skin's pattern is anchored (mm), on the
             unit sphere for eyes.
         eyes: `[2, EYE_FIELDS]`; light: `Light.packed()`; frame: `light_frame`; eye_point: the camera, `[3]`.
     """
-    height, width = ids.shape
-    p, n, s, v = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    base, param, local = np.empty(3), np.empty(5), np.empty(3)
-    for py in range(0, height, samples):
-        for px in range(0, width, samples):
+    height, width, _ = color.shape
+    share = np.float32(1.0 / (samples * samples))
+    solid = np.empty((samples * samples, 3), np.float32)
+    for y in range(height):
+        for x in range(width):
+            py, px = y * samples, x * samples
             first = ids[py, px]
-            same = first >= 0
-            seen = False
+            same, covered, seen = first >= 0, False, False
             low, high = 1e9, 0.0
             for j in range(samples):
                 for i in range(samples):
-                    f = ids[py + j, px + i]
+                    f, free = ids[py + j, px + i], through[py + j, px + i]
                     if f >= 0:
-                        seen = seen or through[py + j, px + i] >= OPAQUE
+                        covered = True
+                        seen = seen or free >= OPAQUE
                         near = nearness[py + j, px + i]
                         low, high = min(low, near), max(high, near)
                         if first < 0 or kinds[f] != kinds[first] or (f != first and (fine[f] or fine[first])):
                             same = False
                     else:
+                        covered = covered or free < 1
                         same = False
-            if not seen:
-                picture[py : py + samples, px : px + samples] = 0
+            if not covered:
+                color[y, x] = 0
+                planes[:, y, x] = 0
                 continue
             if same and ((high - low) > 0.004 * high or kinds[first] in (EYE_LEFT, EYE_RIGHT)):
                 same = False
+            if not seen:
+                solid[:] = 0
+            for k in range(0 if not seen else 1 if same else samples * samples):
+                f = ids[py + k // samples, px + k % samples]
+                if f < 0:
+                    continue
+                at_x = px + (samples * 0.5 if same else k % samples + 0.5)
+                at_y = py + (samples * 0.5 if same else k // samples + 0.5)
+                solid[k, 0], solid[k, 1], solid[k, 2] = _seen_color(
+                    f, at_x, at_y, screen, faces, kinds, position, normal, soft, albedo, params, rest, eyes, light,
+                    shadow, hair_shadow, frame, eye_point,
+                )  # fmt: skip
+            if same and seen:
+                solid[1:] = solid[0]
+            red, green, blue, alpha = 0.0, 0.0, 0.0, 0.0
+            head, torso, mouth, hair = 0.0, 0.0, 0.0, 0.0
             for j in range(samples):
                 for i in range(samples):
-                    f = first if same else ids[py + j, px + i]
+                    f, free, k = ids[py + j, px + i], through[py + j, px + i], j * samples + i
+                    lock = 1 - free
+                    hair += lock
+                    head += lock
+                    red += locks[py + j, px + i, 0]
+                    green += locks[py + j, px + i, 1]
+                    blue += locks[py + j, px + i, 2]
                     if f < 0:
+                        alpha += lock
                         continue
-                    x = px + (samples * 0.5 if same else i + 0.5)
-                    y = py + (samples * 0.5 if same else j + 0.5)
-                    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-                    x0, y0, x1, y1 = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1]
-                    x2, y2 = screen[c, 0], screen[c, 1]
-                    area = (x1 - x0) * (y2 - y0) - (x2 - x0) * (y1 - y0)
-                    w0 = ((x1 - x) * (y2 - y) - (x2 - x) * (y1 - y)) / area
-                    w1 = ((x2 - x) * (y0 - y) - (x0 - x) * (y2 - y)) / area
-                    w0, w1 = min(max(w0, 0.0), 1.0), min(max(w1, 0.0), 1.0)
-                    w2 = max(1 - w0 - w1, 0.0)
-                    w0, w1, w2 = w0 * screen[a, 2], w1 * screen[b, 2], w2 * screen[c, 2]
-                    total = w0 + w1 + w2
-                    w0, w1, w2 = w0 / total, w1 / total, w2 / total
-                    nn, ss, vv = 0.0, 0.0, 0.0
-                    for k in range(3):
-                        p[k] = w0 * position[a, k] + w1 * position[b, k] + w2 * position[c, k]
-                        n[k] = w0 * normal[a, k] + w1 * normal[b, k] + w2 * normal[c, k]
-                        s[k] = w0 * soft[a, k] + w1 * soft[b, k] + w2 * soft[c, k]
-                        base[k] = w0 * albedo[a, k] + w1 * albedo[b, k] + w2 * albedo[c, k]
-                        local[k] = w0 * rest[a, k] + w1 * rest[b, k] + w2 * rest[c, k]
-                        v[k] = eye_point[k] - p[k]
-                        nn += n[k] * n[k]
-                        ss += s[k] * s[k]
-                        vv += v[k] * v[k]
-                    nn, ss, vv = 1 / np.sqrt(nn + 1e-12), 1 / np.sqrt(ss + 1e-12), 1 / np.sqrt(vv)
-                    for k in range(3):
-                        n[k] *= nn
-                        s[k] *= ss
-                        v[k] *= vv
-                    for k in range(5):
-                        param[k] = w0 * params[a, k] + w1 * params[b, k] + w2 * params[c, k]
-                    kind = kinds[f]
-                    if kind in (EYE_LEFT, EYE_RIGHT):
-                        red, green, blue = _eye(
-                            eyes[kind - EYE_LEFT], p, n, v, local, light, shadow, hair_shadow, frame
-                        )
+                    alpha += 1
+                    if regions[f] == TORSO:
+                        torso += free
                     else:
-                        red, green, blue = _surface(
-                            kind, p, n, s, v, base, param, local, light, shadow, hair_shadow, frame
-                        )
-                    red, green, blue = tone(red), tone(green), tone(blue)
-                    if same:
-                        for jj in range(samples):
-                            for ii in range(samples):
-                                picture[py + jj, px + ii, 0] = red
-                                picture[py + jj, px + ii, 1] = green
-                                picture[py + jj, px + ii, 2] = blue
-                        break
-                    picture[py + j, px + i, 0] = red
-                    picture[py + j, px + i, 1] = green
-                    picture[py + j, px + i, 2] = blue
-                if same:
-                    break
+                        head += free
+                    if kinds[f] == WET:
+                        mouth += free
+                    red += free * solid[k, 0]
+                    green += free * solid[k, 1]
+                    blue += free * solid[k, 2]
+            color[y, x, 0], color[y, x, 1], color[y, x, 2] = red * share, green * share, blue * share
+            planes[0, y, x], planes[1, y, x], planes[2, y, x] = alpha * share, head * share, torso * share
+            planes[3, y, x], planes[4, y, x] = mouth * share, hair * share
+            middle = samples // 2
+            near = max(nearness[py + middle, px + middle], deep[py + middle, px + middle])
+            planes[5, y, x] = 1.0 / near if near > 0 else 0.0

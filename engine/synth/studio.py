@@ -178,7 +178,7 @@ def _frame(renderer: HeadRenderer, folder: Path, index: int, weights: np.ndarray
     posed = renderer.head.pose(weights)
     shot = renderer.render(posed, camera)
     write_picture(folder / "frames" / f"{index:06d}.png", shot.over(BACKGROUND))
-    write_picture(folder / "masks" / f"{index:06d}.png", np.stack([shot.head, shot.torso, shot.alpha], -1))
+    write_picture(folder / "masks" / f"{index:06d}.png", shot.masks())
     marks = renderer.head.landmarks(posed, "68")
     landmarks = _in_picture(renderer.head.landmarks(posed, "mediapipe"), camera)
     lips = _in_picture(marks[48:68], camera)[:, :2]

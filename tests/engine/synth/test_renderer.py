@@ -1,14 +1,21 @@
 """Pictures of a head: exact alpha, agreeing views, sides that answer to what is commanded."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from engine.camera import Orbit
+from engine.heads.base import JointAngles
 from engine.heads.house import HouseHead
 from engine.heads.sculpt.identity import Identity, Look
+from engine.synth.casting import cast_head
 from engine.synth.renderer import HeadRenderer
 
 SIZE = 96
+GOLDEN = Path(__file__).parents[2] / "golden"
+FACE = {"jawOpen": 0.35, "mouthSmileLeft": 0.5, "eyeLookOutLeft": 0.4, "eyeLookInRight": 0.4}
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +90,25 @@ def test_two_pictures_of_the_same_moment_are_identical(renderer):
     first, second = (shoot(renderer, {"mouthSmileLeft": 0.5}, azimuth=-25)[0] for _ in range(2))
     assert np.array_equal(first.color, second.color)
     assert np.array_equal(first.depth, second.depth)
+
+
+@pytest.mark.parametrize(("name", "model"), [("iris", "house"), pytest.param("noa", "ict", marks=pytest.mark.shared)])
+def test_the_cast_looks_as_in_the_films_that_made_the_shipped_avatars(name, model, request, tmp_path):
+    kit = request.getfixturevalue("shared_data") / "ict-facekit" if model == "ict" else None
+    head = cast_head(name, model, kit)
+    camera = Orbit((0.0, -0.1, 0.0), 28, 6, 4.15, 20).camera(160, 160)
+    shot = HeadRenderer(head).render(head.pose(FACE), camera)
+    now = np.concatenate([shot.over((0.4, 0.4, 0.4)), shot.masks()], 1)
+    change = np.abs(now.astype(int) - np.asarray(Image.open(GOLDEN / f"studio_{name}.png")))
+    Image.fromarray(np.minimum(change * 16, 255).astype(np.uint8)).save(tmp_path / "change.png")
+    # a sample on an edge may fall to either of two triangles; all else is within one step of 255
+    assert (change > 1).mean() < 2e-4, f"look at {tmp_path / 'change.png'}"
+    assert change.mean() < 0.005
+
+
+def test_the_same_renderer_films_a_nod_and_the_still_head_after_it(renderer):
+    camera = Orbit(target=(0, -0.1, 0), distance=4.2).camera(SIZE, SIZE)
+    still, nodding = renderer.head.pose({}), renderer.head.pose({}, JointAngles(neck=(20.0, -8.0, 0.0)))
+    before, turned, after = (renderer.render(posed, camera) for posed in (still, nodding, still))
+    assert np.array_equal(before.color, after.color)
+    assert np.abs(before.hair - turned.hair).max() > 0.5
