@@ -73,6 +73,8 @@ class Strands:
 
     def posed(self, rest: np.ndarray, posed: np.ndarray, skull: np.ndarray) -> np.ndarray:
         """Points `[N, K, 3]` when the mesh moved from `rest` to `posed` `[V, 3]` and the skull by `skull` `[4, 4]`."""
+        if self.bound_to is None and np.array_equal(skull, np.eye(4)):
+            return self.points
         if self.bound_to is None:
             return self.points @ skull[:3, :3].T + skull[:3, 3]
         moved = posed - rest

@@ -20,6 +20,7 @@ from engine.heads.base import (
     expression_vector,
     rotation,
 )  # fmt: skip
+from engine.heads.blend import add_shapes
 from engine.heads.sculpt import appearance, atlas, lashes, marks, parts
 from engine.heads.sculpt.appearance import Paint, pick
 from engine.heads.sculpt.brows import brows
@@ -86,6 +87,7 @@ class HouseHead(HeadModel):
         self.person = self.identity.name
         self.form, self.look = self.identity.form, self.identity.look
         self.template, shapes = _shapes()
+        self._marks = marks.sixty_eight(self.template)
         self._build_face(shapes)
         self._join([self._skin(), *self._ears(), *self._eyes(), self._teeth(), self._tongue(), self._torso()])
         self.vertices = self.pose().vertices  # lids lifted off the eyeballs
@@ -100,9 +102,7 @@ class HouseHead(HeadModel):
         weights, notes = expression_vector({} if expression is None else expression)
         joints = joints or JointAngles()
         vertices = self.vertices.copy()
-        active = np.nonzero(weights)[0]
-        if len(active):
-            vertices[self.parts["face"]] += np.einsum("a,avc->vc", weights[active], self._moves[active])
+        add_shapes(vertices[self.parts["face"]], weights, self._moves)
         self._swing_jaw(vertices, weights, joints.jaw)
         gazes = [
             self._turn_eye(vertices, side, weights, extra)
@@ -123,7 +123,7 @@ class HouseHead(HeadModel):
     def landmarks(self, posed: PosedHead, order: str = "68") -> np.ndarray:
         """See `HeadModel.landmarks`. Raises ControlError for an unknown order."""
         if order == "68":
-            return posed.vertices[marks.sixty_eight(self.template)]
+            return posed.vertices[self._marks]
         if order != "mediapipe":
             raise ControlError(f"{order!r} is not a landmark order; use 68 or mediapipe.")
         return marks.mediapipe(posed.vertices, posed.eyes, marks.HOUSE_TABLE)

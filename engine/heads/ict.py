@@ -23,6 +23,7 @@ from engine.heads.base import (
     expression_vector,
     rotation,
 )  # fmt: skip
+from engine.heads.blend import add_shapes
 from engine.heads.facekit import growth
 from engine.heads.facekit.kit import (
     EYES,
@@ -126,9 +127,7 @@ class IctHead(HeadModel):
         joints = joints or JointAngles()
         weights[ARKIT_INDEX["jawOpen"]] += joints.jaw / JAW_DEG
         vertices = self.vertices.copy()
-        active = np.nonzero(weights)[0]
-        if len(active):
-            vertices[:N_VERTICES] += np.einsum("a,avc->vc", weights[active], self._moves[active])
+        add_shapes(vertices[:N_VERTICES], weights, self._moves)
         gazes = []
         for side, part, name, extra in zip((1, -1), EYES, ("Left", "Right"), (joints.eye_left, joints.eye_right)):
             at = {k: weights[ARKIT_INDEX[f"eyeLook{k}{name}"]] for k in ("In", "Out", "Up", "Down")}
