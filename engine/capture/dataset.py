@@ -13,6 +13,7 @@ The world is head-centred (`engine.camera`); the head stays and the camera moves
 """
 
 import json
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -198,7 +199,11 @@ def write_picture(path: Path, rgb: np.ndarray) -> None:
     if rgb.dtype != np.uint8:
         rgb = (np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    options = {"quality": 95, "subsampling": 0} if path.suffix == ".jpg" else {"compress_level": 3}
+    options = (
+        {"quality": 95, "subsampling": 0}
+        if path.suffix == ".jpg"
+        else {"compress_level": 1, "compress_type": zlib.Z_RLE}
+    )
     Image.fromarray(rgb).save(path, **options)
 
 
