@@ -19,16 +19,17 @@ test:
 
 # Side by side: the window's tests wait for sound and pictures more than they compute; the engine's compute, give way,
 # and say all they have to say at the end. Each has a screen of its own, since where the focus goes is tested, too.
-# A child that is started a hundred times is compiled once (PYTHONDONTWRITEBYTECODE).
+# Kernels are compiled while tests run that need none. A child that is started a hundred times is compiled once, too
+# (PYTHONDONTWRITEBYTECODE).
 test-window test-engine: export PYTHONDONTWRITEBYTECODE :=
 
 test-window:
 	@xvfb-run -n 120 $(SCREEN) env OMP_NUM_THREADS=1 $(PYTEST) tests/app
 
 test-engine:
-	@said=$$(mktemp); \
-	($(PYTHON) -m app _warm && nice -n 5 xvfb-run -n 160 $(SCREEN) $(PYTEST) --ignore tests/app tests) >$$said 2>&1; \
-	code=$$?; cat $$said; rm $$said; exit $$code
+	@said=$$(mktemp); nice -n 5 $(PYTHON) -m app _warm --training >/dev/null 2>&1 & \
+	nice -n 5 xvfb-run -n 160 $(SCREEN) $(PYTEST) --ignore tests/app tests >$$said 2>&1; \
+	code=$$?; cat $$said; rm $$said; wait; exit $$code
 
 test-long:
 	@packaging/setup.sh test
