@@ -30,6 +30,8 @@ class MeshMotion:
         least: head heights a point must move to count as moving.
         until: iteration until which the mesh leads: wholly for half of it, then fading.
         weight: of the networks' distance from the mesh's motion in pixels of a 512 picture; a tenth stays to the end.
+        round_px: distances far under it count squared, far over it as they are. Where 0 every distance pulls alike, and
+            as most places rest in most frames, a network that cannot tell them apart yet learns to hold all still.
 
     Attributes:
         origins: the start point each of `points` belongs to, int64 `[N]`.
@@ -37,9 +39,10 @@ class MeshMotion:
     """
 
     def __init__(
-        self, clip: Clip, points: np.ndarray, device: torch.device, least: float, until: float, weight: float
-    ) -> None:
-        self._clip, self._until, self._weight = clip, until, weight
+        self, clip: Clip, points: np.ndarray, device: torch.device, least: float, until: float, weight: float,
+        round_px: float = 0.0,
+    ) -> None:  # fmt: skip
+        self._clip, self._until, self._weight, self._round = clip, until, weight, max(round_px, 1e-3)
         shapes = torch.from_numpy(clip.tracks["point_shapes"]).to(device).float()
         self._n_shapes, self._n_points = shapes.shape[:2]
         self._shapes = shapes.permute(1, 2, 0).contiguous()  # [P, 3, 52]
@@ -79,5 +82,6 @@ class MeshMotion:
         ids = rng.integers(self._clip.n_train, size=FRAMES)
         codes = hearing.by_chance_at(self._clip.tracks["times"][ids])
         wanted = torch.stack([self.shift(tags[ORIGIN][rows], index) for index in ids])
-        apart = (moved(rows, codes, ids) - wanted).square().sum(dim=-1).add(1e-12).sqrt().mean() / self._clip.pixel()
+        squared = ((moved(rows, codes, ids) - wanted) / self._clip.pixel()).square().sum(dim=-1)
+        apart = (squared + self._round**2).sqrt().mean() - self._round
         return self._weight * max(REST, self.lead(at)) * apart

@@ -40,6 +40,7 @@ class GaussianTalkerConfig:
             never lie alike twice ask for the mean.
         mesh_until, lambda_mesh: of a film that knows how its start points move, the mesh leads until this iteration,
             wholly for half of it and all through the canonical stage (see `engine.training.mesh_motion`); 0 never.
+            mesh_alone: until this iteration the networks learn its motion and no picture is drawn, a tenth of the work.
         ssim_side: pixels of the crop SSIM looks at, the perceptual loss then at the head only; 0 takes the whole
             picture for both.
         open_every: one frame in so many is of a wide open mouth, another of shut lids (ours); 0 draws evenly.
@@ -99,8 +100,9 @@ class GaussianTalkerConfig:
     lambda_separate: float = 0.0
     lambda_null: float = 0.0
     lambda_square: float = 0.0
-    lambda_mesh: float = 0.02
+    lambda_mesh: float = 0.1
     mesh_until: int = 0
+    mesh_alone: int = 0
     ssim_side: int = 0
     open_every: int = 0
     view_swap: float = 0.0
@@ -131,7 +133,7 @@ PRESETS = {
     "cpu": {
         "iterations": 16_000, "canonical_until": 4_000, "batch": 1, "n_layers": 1, "dropout": 0.0, "plane_waves": True,
         "colors_from_points": True, "position_scale": 0.1, "deform_all": False, "extent": 1.0, "sh_degree": 1,
-        "n_points": 16_000, "max_gaussians": 24_000, "densify_from": 300, "densify_until": 4_000,
+        "face_share": 0.8, "n_points": 30_000, "max_gaussians": 38_000, "densify_from": 300, "densify_until": 4_000,
         "densify_gradient": 3e-4, "prune_scale": 0.35, "prune_radius_px": 1e4, "lambda_silence": 1e-2,
         "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "view_swap": 0.5, "coarse_until": 0.5,
         "pose_rate": 1e-4, "rate_steps": 16_000, "rate_network": (1e-3, 1e-4), "rate_planes": (5e-3, 5e-4),

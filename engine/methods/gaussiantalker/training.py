@@ -27,6 +27,7 @@ CANONICAL, DEFORMATION = 0, 1
 FACE_MARGIN = 1.05  # by which the box of the moving points grows
 SEPARATE_ROWS = 768
 RANGE_FRAMES = 48
+MESH_ROUND_PX = 4.0  # else the voice's token grows until the norms after it leave nothing of where a Gaussian is
 EDGE = 0.02  # share of the box that stays between it and the face's at the least
 
 
@@ -60,7 +61,7 @@ class GaussianTalkerTraining(Trainable):
         self.mesh = None
         if config.mesh_until and MeshMotion.known(clip):
             still = config.still_pixels * clip.pixel()
-            self.mesh = MeshMotion(clip, points, device, still, config.mesh_until, config.lambda_mesh)
+            self.mesh = MeshMotion(clip, points, device, still, config.mesh_until, config.lambda_mesh, MESH_ROUND_PX)
             zones[ORIGIN], zones["active"] = self.mesh.origins.numpy(force=True), self.mesh.moves.numpy(force=True)
         if config.deform_all:
             zones["active"][:] = True
@@ -86,6 +87,14 @@ class GaussianTalkerTraining(Trainable):
             with torch.no_grad():
                 self._write_predicted(self._predicted())
         self.entered = stage
+
+    def blind(self, at: float) -> dict[str, Tensor] | None:
+        if self.mesh is None or at >= self.config.mesh_alone:
+            return None
+        terms = {"mesh": self._mesh_distance(at)}
+        if self.config.lambda_silence:
+            terms["silence"] = self.config.lambda_silence * self.hearing.silence()
+        return terms
 
     def batch(self, at: float) -> int:
         return self.config.batch if self.stage(at) == DEFORMATION else 1
@@ -167,7 +176,7 @@ class GaussianTalkerTraining(Trainable):
         if c.lambda_tv:
             terms["tv"] = c.lambda_tv * self._variation()
         if self.mesh is not None:
-            terms["mesh"] = self.mesh.distance(at, self.tags, self.hearing, self.rng, self._shifts)
+            terms["mesh"] = self._mesh_distance(at)
         if deforms and c.lambda_null:
             terms["null"] = c.lambda_null * (1 - self._attention[..., -1]).mean()
         if (deforms or self.mesh is not None) and c.lambda_silence:
@@ -237,6 +246,9 @@ class GaussianTalkerTraining(Trainable):
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
             offsets, attention = net.deformation(features, net.tokens(code[None], eye[None], view[None]))
         return Offsets(*(value[0].float() for value in offsets)), attention[0].float()
+
+    def _mesh_distance(self, at: float) -> Tensor:
+        return self.mesh.distance(at, self.tags, self.hearing, self.rng, self._shifts)
 
     def _shifts(self, rows: Tensor, codes: Tensor, ids: np.ndarray) -> Tensor:
         """Shifts of some Gaussians in some frames, head heights `[F, M, 3]`, whichever camera is asked; their own rest

