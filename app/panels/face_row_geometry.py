@@ -1,6 +1,7 @@
 """Where the parts of a coefficient slider stand in its row, and how values map to the track."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from PySide6.QtCore import QRectF
 
@@ -28,38 +29,38 @@ class RowGeometry:
     width: float
     has_numbers: bool = True
 
-    @property
+    @cached_property
     def name_width(self) -> float:
         """The name gives way first, so that the track keeps its least width."""
         fixed = self.name_left + PADDING + VALUE + 2 * MARK + MARK_GAP + 3 * GAP
         most = NAME_WIDTH if self.has_numbers else NAME_WIDTH + NUMBER + GAP
         return max(NAME_LEAST, min(most, self.width - fixed - TRACK_LEAST))
 
-    @property
+    @cached_property
     def name_left(self) -> float:
         return PADDING + (NUMBER + GAP if self.has_numbers else 0)
 
-    @property
+    @cached_property
     def track_left(self) -> float:
         return self.name_left + self.name_width + GAP
 
-    @property
+    @cached_property
     def track_right(self) -> float:
         return self.value_left - GAP
 
-    @property
+    @cached_property
     def track_width(self) -> float:
         return max(1.0, self.track_right - self.track_left)
 
-    @property
+    @cached_property
     def value_left(self) -> float:
         return self.mute_left - GAP - VALUE
 
-    @property
+    @cached_property
     def mute_left(self) -> float:
         return self.solo_left - MARK_GAP - MARK
 
-    @property
+    @cached_property
     def solo_left(self) -> float:
         return self.width - PADDING - MARK
 

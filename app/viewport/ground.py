@@ -1,5 +1,6 @@
 """What stands behind a face in the viewport: studio ground, checker, a colour or a picture, as one ready image."""
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -80,15 +81,18 @@ def _radial(width: int, height: int, centre: str, edge: str) -> QImage:
 def _whole_radial(width: int, height: int, centre: str, edge: str) -> QImage:
     x = (np.arange(width, dtype=np.float32) + 0.5) / width - CENTRE[0]
     y = (np.arange(height, dtype=np.float32) + 0.5) / height - CENTRE[1]
-    reach_x, reach_y = np.sqrt(2) * max(CENTRE[0], 1 - CENTRE[0]), np.sqrt(2) * max(CENTRE[1], 1 - CENTRE[1])
+    reach_x, reach_y = (math.sqrt(2) * max(place, 1 - place) for place in CENTRE)
     part = np.minimum(1.0, np.sqrt((x / reach_x)[None] ** 2 + (y / reach_y)[:, None] ** 2))
-    dither = np.tile(_BAYER, (-(-height // 4), -(-width // 4)))[:height, :width]
+    dither = np.tile(_BAYER + 0.5, (-(-height // 4), -(-width // 4)))[:height, :width]  # above 0, below 1: no clipping
     pixels = np.empty((height, width, 4), dtype=np.uint8)
     first, last = QColor(centre), QColor(edge)
     for channel, (a, b) in enumerate(
         ((first.blue(), last.blue()), (first.green(), last.green()), (first.red(), last.red()))
     ):
-        pixels[..., channel] = np.clip(a + (b - a) * part + dither + 0.5, 0, 255)
+        plane = (b - a) * part
+        plane += dither
+        plane += a
+        pixels[..., channel] = plane
     pixels[..., 3] = 255
     return _image(pixels)
 

@@ -79,6 +79,8 @@ class WorkArea(QWidget):
         for widget in (panes.left, panes.strip, panes.stage, panes.bottom, panes.right, self.library):
             if widget is not None and widget.parent() is not self and (widget is not self.library or not panes.left):
                 widget.setParent(self)
+        for handle in (self._library_handle, self._right_handle, self._timeline_handle):
+            handle.raise_()
         self._is_floating = False
         self.arrange()
         self.layout_changed.emit()
@@ -222,8 +224,6 @@ class WorkArea(QWidget):
         self._library_handle.setVisible(not hidden and not railed and self._panes.has_left)
         self._right_handle.setVisible(not hidden)
         self._timeline_handle.setVisible(not hidden and self.timeline_height() > SIZES.timeline_min)
-        for handle in (self._library_handle, self._right_handle, self._timeline_handle):
-            handle.raise_()
 
     def resizeEvent(self, event) -> None:
         self.arrange()

@@ -143,17 +143,19 @@ def test_the_window_refuses_to_be_smaller_than_its_least_size(studio):
 
 @pytest.mark.parametrize("mode", ["dark", "light"])
 @pytest.mark.parametrize("size", [(1440, 900), (1280, 720), (1120, 640)])
-def test_no_label_is_cut_off(make_studio, size, mode):
+def test_no_label_is_cut_off(make_studio, qtbot, size, mode):
     window = make_studio("--theme", mode, size=size).window
     window.status._show_texts()
-    for _ in range(3):
-        QApplication.processEvents()
-    cut = [
-        label.text() for label in window.findChildren(QLabel)
-        if label.isVisible() and label.text() and not isinstance(label, ElidedWords) and not label.wordWrap()
-        and label.width() < label.fontMetrics().horizontalAdvance(label.text())
-    ]  # fmt: skip
-    assert cut == []
+
+    def assert_none_is_cut() -> None:
+        cut = [
+            label.text() for label in window.findChildren(QLabel)
+            if label.isVisible() and label.text() and not isinstance(label, ElidedWords) and not label.wordWrap()
+            and label.width() < label.fontMetrics().horizontalAdvance(label.text())
+        ]  # fmt: skip
+        assert cut == []
+
+    qtbot.waitUntil(assert_none_is_cut)  # a label that has just come waits for its layout
 
 
 def test_a_dragged_handle_sizes_the_library_and_the_size_is_remembered(make_studio):
