@@ -46,6 +46,10 @@ class Pace:
         is_steady = not is_with_sound and 0 <= now - self._due < period
         self._due = self._due + period if is_steady else now + period
 
+    def give_way(self, until: float) -> None:
+        """The next frame is due no sooner than then."""
+        self._due = max(self._due, until)
+
     def shown(self, now: float) -> None:
         self._shown.append(now)
 
@@ -94,18 +98,39 @@ class Hand:
     """
 
     RESTS_AFTER_S = 0.25
+    LATE_MOVE_S, MOST_AWAITED_S = 0.004, 0.012
+    """How long a move that is due is waited for, and how long one is waited for at most."""
+
     _FOLLOW = 0.2
 
     def __init__(self, budget_ms: float = 13.0) -> None:
         self._budget_ms = budget_ms
         self._moved_at, self._drags_until = -math.inf, -math.inf
+        self._between_s = 0.0  # moves, while it drags
         self._fixed_ms = self._drawn_ms = 0.0  # of a full picture: what its size changes nothing of, and its drawing
 
     def moved(self, now: float) -> None:
         """A slider or the camera was moved."""
-        if now - self._moved_at < self.RESTS_AFTER_S:
+        between_s = now - self._moved_at
+        if between_s < self.RESTS_AFTER_S:
             self._drags_until = now + self.RESTS_AFTER_S
+            self._between_s += (self._FOLLOW if self._between_s else 1.0) * (between_s - self._between_s)
         self._moved_at = now
+
+    def is_moving(self, now: float) -> bool:
+        """Whether it was moved just now."""
+        return now - self._moved_at < self.RESTS_AFTER_S
+
+    def awaited_until(self, now: float) -> float:
+        """When to begin a picture of the voice after an answer: now, or once the next move has come if it is near.
+
+        A picture begun before that would have to be drawn to its end while the hand waits.
+        """
+        next_at = self._moved_at + self._between_s
+        cost_ms = self._fixed_ms + self._drawn_ms * _share(self.scale(now))
+        if now >= self._drags_until or now + 1e-3 * cost_ms < next_at:
+            return now
+        return min(max(now, next_at + self.LATE_MOVE_S), now + self.MOST_AWAITED_S)
 
     def scale(self, now: float) -> float:
         """Part of the full size to draw at."""

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -89,6 +90,7 @@ class PerformerProcess:
         self._backend: str | None = os.environ.get(BACKEND_VARIABLE) or None
         self._file: Any = None
         self._entering: _Entering | None = None
+        self._portraits: deque[dict[str, Any]] = deque()  # asked for while a hand moves something
         self._n_streams = 0
         self._last_sequence = 0
         self._alive_at = -math.inf
@@ -106,6 +108,8 @@ class PerformerProcess:
             if self._inspecting.take_news():
                 self._obey({"do": "view", "mode": self.stage.look.mode})
             self._show()
+            if self._portraits and not self.stage.is_in_hand:
+                self._obey(self._portraits.popleft())
             self._rest()
         if self._file is not None:
             self._file.stop()
@@ -202,7 +206,10 @@ class PerformerProcess:
         self._inspecting.select(request)
 
     def _on_portrait(self, request: dict[str, Any]) -> None:
-        self._inspecting.portrait(request)
+        if self.stage.is_in_hand:
+            self._portraits.append(request)
+        else:
+            self._inspecting.portrait(request)
 
     def _on_marks(self, request: dict[str, Any]) -> None:
         self._inspecting.marks(request)

@@ -37,7 +37,7 @@ MAX_UNREAD = 2
 """Frames the window may be behind; more of them would only take the processor from it."""
 
 PERCENTILES_EVERY_S = 0.1
-"""How often the percentiles that frames carry are worked out: a picture that is ready does not wait for figures."""
+"""How often the percentiles that frames carry are worked out, after a picture: one that is ready waits for none."""
 
 UNSEEN_PERIOD_S = 0.1
 """How often a picture is drawn all the same while the window takes none, minimised or busy."""
@@ -131,6 +131,11 @@ class Stage:
     def note_hand(self) -> None:
         """A slider or the camera was moved by hand: it is answered at once, smaller if that is what it takes."""
         self._hand.moved(time.perf_counter())
+
+    @property
+    def is_in_hand(self) -> bool:
+        """Whether a slider or the camera is being moved: what can wait does."""
+        return self._hand.is_moving(time.perf_counter())
 
     @property
     def is_asked(self) -> bool:
@@ -301,6 +306,9 @@ class Stage:
             self._scale.add(cost_ms, drawn_ms)
         self.pace.shown(done)
         self._frames.commit(self._figures(moment, done, frame.n_gaussians))
+        self._refresh_percentiles(done)
+        if self.is_asked:
+            self.pace.give_way(self._hand.awaited_until(done))
         self._drawn = (self.look.version, moment.controls.values.copy())
         self._drawn_frame = index
         self._drawn_with = (moment.time, size)
@@ -328,10 +336,12 @@ class Stage:
                 "look_ahead": max(0.0, moment.features_time - moment.motion_time) * 1e3,
             }
 
+    def _refresh_percentiles(self, now: float) -> None:
+        if abs(now - self._percentiles_at) > PERCENTILES_EVERY_S:
+            self._percentiles, self._percentiles_at = self._latency.percentiles(), now
+
     def _figures(self, moment: Moment, shown_time: float, n_gaussians: int | None = None) -> FrameHeader:
         wall, level = self._voice.clock.wall_at, self._voice.voice.level
-        if abs(shown_time - self._percentiles_at) > PERCENTILES_EVERY_S:
-            self._percentiles, self._percentiles_at = self._latency.percentiles(), shown_time
         p50, p95, total50, total95 = self._percentiles
         n = self._header.n_gaussians if n_gaussians is None else n_gaussians
         newest = wall(moment.newest_time) if np.isfinite(moment.newest_time) else 0.0

@@ -66,6 +66,37 @@ def test_a_hand_that_drags_gets_the_largest_pictures_that_answer_at_once():
     assert hand.scale(7.1) == 0.75
 
 
+def test_a_picture_of_the_voice_lets_the_next_move_of_a_hand_go_first_where_it_would_be_in_its_way():
+    hand = Hand(budget_ms=13.0)
+    hand.add(cost_ms=10.0, drawn_ms=6.0, scale=1.0)
+    hand.moved(5.0)
+    assert hand.awaited_until(5.01) == 5.01  # a click is no dragging
+    for i in range(30):
+        hand.moved(5.1 + 0.016 * i)
+    last = 5.1 + 0.016 * 29
+    assert hand.awaited_until(last + 0.011) == pytest.approx(last + 0.02, abs=1e-3)  # 10 ms do not fit before the next
+    assert hand.awaited_until(last + 0.003) == last + 0.003
+    assert hand.awaited_until(last + 0.021) == last + 0.021  # it does not come
+    assert hand.awaited_until(last + 0.3) == last + 0.3
+
+
+def test_a_hand_that_moves_seldom_is_not_waited_for_long():
+    hand = Hand(budget_ms=13.0)
+    hand.add(cost_ms=60.0, drawn_ms=6.0, scale=1.0)
+    for i in range(30):
+        hand.moved(5.0 + 0.05 * i)
+    assert hand.awaited_until(5.0 + 0.05 * 29) == pytest.approx(5.0 + 0.05 * 29 + 0.012)
+
+
+def test_a_frame_that_gives_way_is_due_later_and_no_sooner_than_it_was():
+    pace = Pace(60.0)
+    pace.began(10.0)
+    pace.give_way(10.03)
+    assert pace.wait_s(10.0) == pytest.approx(0.03)
+    pace.give_way(10.01)
+    assert pace.wait_s(10.0) == pytest.approx(0.03)
+
+
 def test_a_fast_machine_drags_in_full():
     hand = Hand(budget_ms=13.0)
     hand.add(cost_ms=9.0, drawn_ms=6.0, scale=1.0)
