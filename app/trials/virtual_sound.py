@@ -97,7 +97,7 @@ class VirtualSound:
 
     def pactl(self, *arguments: str) -> str:
         done = subprocess.run(
-            ["pactl", *arguments], env=self.environment, capture_output=True, text=True, timeout=10, check=True
+            ["pactl", *arguments], env=self.environment, capture_output=True, text=True, timeout=60, check=True
         )
         return done.stdout.strip()
 
@@ -145,14 +145,20 @@ class VirtualSound:
     def mute_microphone(self, is_muted: bool, key: str = MICROPHONE) -> None:
         self.pactl("set-source-mute", key, str(int(is_muted)))
 
-    def say(self, sound: Path | np.ndarray, rate_hz: int = 16_000, into: str = SINK) -> subprocess.Popen:
-        """Plays a file or samples so that the microphone hears them; the process ends with the sound."""
+    def say(
+        self, sound: Path | np.ndarray, rate_hz: int = 16_000, into: str = SINK, latency_ms: int = 50
+    ) -> subprocess.Popen:
+        """Plays a file or samples so that the microphone hears them; the process ends with the sound.
+
+        `latency_ms` is how far the player runs ahead: with much of it no busy machine makes it stutter.
+        """
         if isinstance(sound, np.ndarray):
             path = self.folder / f"said{len(self._players)}.wav"
             soundfile.write(path, sound, rate_hz)
         else:
             path = sound
-        player = subprocess.Popen(["paplay", f"--device={into}", "--latency-msec=50", str(path)], env=self.environment)
+        command = ["paplay", f"--device={into}", f"--latency-msec={latency_ms}", str(path)]
+        player = subprocess.Popen(command, env=self.environment)
         self._players.append(player)
         return player
 

@@ -6,6 +6,7 @@ import pkgutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -254,7 +255,7 @@ def test_the_last_seconds_are_saved_without_having_been_recorded(session, qtbot,
     with qtbot.waitSignal(session.take_saved, timeout=PATIENCE_MS) as saved:
         session.save_last(1.0)
     take = load_take(saved.args[0])
-    assert take.seconds == pytest.approx(1.0, abs=0.05) and len(take.times) > 5 and take.driven[:, 0].max() > 1.0
+    assert take.seconds == pytest.approx(1.0, abs=0.05) and len(take.times) > 1 and take.driven[:, 0].max() > 1.0
 
 
 def test_a_killed_recorder_goes_on_with_the_take_and_loses_nothing(session, qtbot, avatar_file, voice_file):
@@ -280,20 +281,23 @@ def test_a_killed_recorder_goes_on_with_the_take_and_loses_nothing(session, qtbo
     assert np.diff(take.times).max() < 0.3 + np.diff(shown).max()
 
 
-def test_a_performer_killed_while_recording_leaves_a_hole_in_the_controls_and_none_in_the_take(session, qtbot):
-    with qtbot.waitSignal(session._recorder.said, check_params_cb=lambda event: event["event"] == "recording"):
-        session.start_recording()
-    live_for_half_a_second(session, qtbot)
+def test_a_performer_killed_while_recording_leaves_a_hole_in_the_controls_and_none_in_the_take(
+    session, qtbot, avatar_file, voice_file
+):
+    session.use_file(voice_file)
+    wait_for_frame(session, qtbot, lambda h: h.driven[0] > 1.0)
+    started = time.perf_counter()
+    session.start_recording()
+    wait_for_frame(session, qtbot, lambda h: h.motion_sample_time > started + 0.2)
     os.kill(session.process_ids()["performer"], signal.SIGKILL)
-    before = session.recording_seconds
+    before = time.perf_counter() - started
     session.set_control("pose.yaw", 9.0)
-    wait_for_frame(session, qtbot, lambda h: h.result[3] == 9.0)
-    again = session.recording_seconds
-    live_for_half_a_second(session, qtbot)
+    _, again = wait_for_frame(session, qtbot, lambda h: h.result[3] == 9.0)
+    wait_for_frame(session, qtbot, lambda h: h.motion_sample_time > again.shown_time)
     with qtbot.waitSignal(session.take_saved, timeout=PATIENCE_MS) as saved:
         session.stop_recording()
     take = load_take(saved.args[0])
-    assert take.times[0] < before and take.times[-1] > again
+    assert take.times[0] < before and take.times[-1] > again.shown_time - started
     assert take.user[0, 3] == 0.0 and take.user[-1, 3] == 9.0
 
 

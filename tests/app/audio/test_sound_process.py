@@ -30,6 +30,19 @@ def heard(child, begin, seconds):
     return samples
 
 
+def heard_once_it_sounds(child, seconds):
+    """Waits for the first sound from now on, and gives the time from two seconds before it to `seconds` after it."""
+    ring, begin = child.ring, child.ring.written
+
+    def onset():
+        samples, first = ring.read(begin, ring.written - begin)
+        loud = np.flatnonzero(np.abs(samples) > 0.01)
+        return first + loud[0] if len(loud) else 0
+
+    began = max(begin, wait_until(onset, what="a sound") - round(2 * ring.rate_hz))
+    return heard(child, began, seconds + 2.0)
+
+
 def likeness(recording, sound):
     """Greatest normalised correlation of `sound` with any stretch of `recording`."""
     products = correlate(recording.astype(np.float64), sound, mode="valid")
@@ -47,10 +60,9 @@ def rms(samples):
 
 def test_what_is_said_into_the_microphone_is_in_the_ring(virtual_sound, sound_child):
     sound_child.use_microphone()
-    begin = sound_child.ring.written
     said = speech_like(2.0)
-    virtual_sound.say(said)
-    recording = resample(heard(sound_child, begin, 3.0), 48_000)
+    virtual_sound.say(said, latency_ms=2_000)
+    recording = resample(heard_once_it_sounds(sound_child, 2.5), 48_000)
     assert likeness(recording, said) > 0.97
     assert sound_child.ring.lost_samples == 0
 
@@ -59,9 +71,8 @@ def test_what_is_said_into_the_microphone_is_in_the_ring(virtual_sound, sound_ch
 def test_real_speech_is_captured_as_it_is(virtual_sound, sound_child, shared_data):
     speech, _ = read_sound(shared_data / "speech" / "RD_Radio31_000.wav")
     sound_child.use_microphone()
-    begin = sound_child.ring.written
-    virtual_sound.say(shared_data / "speech" / "RD_Radio31_000.wav")
-    recording = resample(heard(sound_child, begin, 5.0), 48_000)
+    virtual_sound.say(shared_data / "speech" / "RD_Radio31_000.wav", latency_ms=5_000)
+    recording = resample(heard_once_it_sounds(sound_child, 4.5), 48_000)
     assert likeness(recording, speech[:64_000]) > 0.98
     for second in range(4):
         assert likeness(recording, speech[16_000 * second : 16_000 * (second + 1)]) > 0.95
