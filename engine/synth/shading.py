@@ -72,7 +72,7 @@ def tone(x):
     return _TONE[i] + (_TONE[i + 1] - _TONE[i]) * (at - i)
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def _reach(moments, u, v, height, softest):
     """Share of the light that passes a blurred height map at a point, by Chebyshev's inequality."""
     x, y = int(u), int(v)
@@ -90,7 +90,7 @@ def _reach(moments, u, v, height, softest):
     return smoothstep(0.18, 1.0, spread / (spread + gap * gap))
 
 
-@njit(nogil=True, fastmath=True, error_model="numpy")
+@njit(nogil=True, fastmath=True, error_model="numpy", inline="always")
 def lit(shadow, hair_shadow, frame, px, py, pz, bias):
     """How much of the key light reaches a point, 0 to 1, past the solid parts and the hair (`light.moments`)."""
     half = SHADOW_SIDE / 2
@@ -98,6 +98,8 @@ def lit(shadow, hair_shadow, frame, px, py, pz, bias):
     v = half - (frame[1, 0] * px + frame[1, 1] * py + frame[1, 2] * pz + 0.12) * half / SHADOW_REACH - 0.5
     height = frame[2, 0] * px + frame[2, 1] * py + frame[2, 2] * pz + bias
     body = _reach(shadow, u, v, height, 0.00012)
+    if body <= 0.0:
+        return 0.0
     return body * (0.2 + 0.8 * _reach(hair_shadow, u, v, height, 0.0004))
 
 
@@ -326,7 +328,7 @@ def shade(color, planes, samples, ids, nearness, locks, through, deep, screen, f
     """
     height, width, _ = color.shape
     share = np.float32(1.0 / (samples * samples))
-    solid = np.empty((samples * samples, 3), np.float32)
+    solid = np.empty((samples, samples, 3), np.float32)
     for y in range(height):
         for x in range(width):
             py, px = y * samples, x * samples
@@ -347,30 +349,30 @@ def shade(color, planes, samples, ids, nearness, locks, through, deep, screen, f
                         covered = covered or free < 1
                         same = False
             if not covered:
-                color[y, x] = 0
-                planes[:, y, x] = 0
+                for c in range(3):
+                    color[y, x, c] = 0
+                for c in range(6):
+                    planes[c, y, x] = 0
                 continue
             if same and ((high - low) > 0.004 * high or kinds[first] in (EYE_LEFT, EYE_RIGHT)):
                 same = False
             if not seen:
                 solid[:] = 0
-            for k in range(0 if not seen else 1 if same else samples * samples):
-                f = ids[py + k // samples, px + k % samples]
-                if f < 0:
-                    continue
-                at_x = px + (samples * 0.5 if same else k % samples + 0.5)
-                at_y = py + (samples * 0.5 if same else k // samples + 0.5)
-                solid[k, 0], solid[k, 1], solid[k, 2] = _seen_color(
-                    f, at_x, at_y, screen, faces, kinds, position, normal, soft, albedo, params, rest, eyes, light,
-                    shadow, hair_shadow, frame, eye_point,
-                )  # fmt: skip
-            if same and seen:
-                solid[1:] = solid[0]
+            side = 0 if not seen else 1 if same else samples
+            middle = samples * 0.5 if same else 0.5
+            for j in range(side):
+                for i in range(side):
+                    f = ids[py + j, px + i]
+                    if f >= 0:
+                        solid[j, i, 0], solid[j, i, 1], solid[j, i, 2] = _seen_color(
+                            f, px + i + middle, py + j + middle, screen, faces, kinds, position, normal, soft, albedo,
+                            params, rest, eyes, light, shadow, hair_shadow, frame, eye_point,
+                        )  # fmt: skip
             red, green, blue, alpha = 0.0, 0.0, 0.0, 0.0
             head, torso, mouth, hair = 0.0, 0.0, 0.0, 0.0
             for j in range(samples):
                 for i in range(samples):
-                    f, free, k = ids[py + j, px + i], through[py + j, px + i], j * samples + i
+                    f, free = ids[py + j, px + i], through[py + j, px + i]
                     lock = 1 - free
                     hair += lock
                     head += lock
@@ -387,12 +389,13 @@ def shade(color, planes, samples, ids, nearness, locks, through, deep, screen, f
                         head += free
                     if kinds[f] == WET:
                         mouth += free
-                    red += free * solid[k, 0]
-                    green += free * solid[k, 1]
-                    blue += free * solid[k, 2]
+                    jj, ii = (0, 0) if same else (j, i)
+                    red += free * solid[jj, ii, 0]
+                    green += free * solid[jj, ii, 1]
+                    blue += free * solid[jj, ii, 2]
             color[y, x, 0], color[y, x, 1], color[y, x, 2] = red * share, green * share, blue * share
             planes[0, y, x], planes[1, y, x], planes[2, y, x] = alpha * share, head * share, torso * share
             planes[3, y, x], planes[4, y, x] = mouth * share, hair * share
-            middle = samples // 2
-            near = max(nearness[py + middle, px + middle], deep[py + middle, px + middle])
+            half = samples // 2
+            near = max(nearness[py + half, px + half], deep[py + half, px + half])
             planes[5, y, x] = 1.0 / near if near > 0 else 0.0
