@@ -101,6 +101,7 @@ class Studio:
         from app.windows.file_tasks import FileTasks
         from app.windows.library_wiring import LibraryWiring
         from app.windows.main_window import MainWindow
+        from app.windows.preparation import Preparation
         from app.windows.project_files import ProjectFiles
         from app.windows.session_wiring import SessionWiring
         from app.windows.sheets import Sheets
@@ -156,6 +157,10 @@ class Studio:
         self.projects.add_recent_menu()
         self.edit.follow_workspace()
         self.inspect.follow_workspace()
+        self.preparation = Preparation(tasks, ["pyqtgraph"], self.jobs.prepare(), self.window)
+        for moved in (self.session.avatar_opened, self.session.controls_changed, viewport.camera_moved,
+                      self.window.area.layout_changed):  # fmt: skip
+            moved.connect(self.preparation.wait)
         self.window.closing.connect(self._on_closing)
         self.crash.crashed.connect(self._say_crash)
 

@@ -1,11 +1,13 @@
 """The Jobs workspace: joins the session's jobs with their list, the middle and the detail."""
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QWidget
 
 from app.jobs.state import JobState
 from app.windows.file_tasks import FileTasks, show_file
@@ -22,7 +24,7 @@ LEFT, LEFT_NARROW, RIGHT = 300, 260, 320
 
 
 class JobsWorkspace(QObject):
-    """Built when it is first shown; until then only the chip in the top bar knows of jobs."""
+    """Built when it is first shown, of parts that may be there by then; before, only the chip of the top bar knows."""
 
     def __init__(self, window: MainWindow, session, wiring, sheets, tasks: FileTasks) -> None:
         super().__init__(window)
@@ -32,6 +34,7 @@ class JobsWorkspace(QObject):
         self._quality: Quality | None = None
         self._pictured: set[tuple[str, str]] = set()
         self.list: JobList | None = None
+        self._parts: dict[type, QWidget] = {}  # made ahead
         self.is_active = False
         self._jobs.changed.connect(self._on_job)
         self._jobs.cleared.connect(self._on_cleared)
@@ -55,14 +58,29 @@ class JobsWorkspace(QObject):
 
     # Making
 
+    def prepare(self) -> Iterator[None]:
+        """Makes the parts one by one: all of them at once would hold up a talking face."""
+        from app.jobs.detail import JobDetail
+        from app.jobs.job_list import JobList
+        from app.jobs.stage import JobStage
+
+        for kind in (JobList, JobDetail, JobStage):
+            if self.list is not None:
+                return
+            self._parts[kind] = kind(self._window.theme)
+            yield
+
+    def _part(self, kind: type) -> QWidget:
+        return self._parts.pop(kind) if kind in self._parts else kind(self._window.theme)
+
     def _build(self) -> Panes:
         from app.jobs.detail import JobDetail
         from app.jobs.job_list import JobList
         from app.jobs.looker import Looker
         from app.jobs.stage import JobStage
 
-        theme, jobs = self._window.theme, self._jobs
-        self.list, self.stage, self.detail = JobList(theme), JobStage(theme), JobDetail(theme)
+        jobs = self._jobs
+        self.list, self.stage, self.detail = (self._part(kind) for kind in (JobList, JobStage, JobDetail))
         self.looker = Looker(self._tasks, self)
         for panel in (self.list, self.detail):
             panel.stop_wanted.connect(jobs.stop)

@@ -89,6 +89,15 @@ def test_the_chip_opens_the_jobs_and_leads_back_to_where_one_was(studio, home):
     assert window.workspaces.current == "jobs" and window.top_bar.workspaces.current == ""
 
 
+def test_what_was_made_ahead_is_what_is_shown_and_nothing_is_made_twice(studio, home):
+    ahead = studio.jobs.prepare()
+    next(ahead)
+    made = list(studio.jobs._parts.values())
+    studio.window.workspaces.show("jobs")
+    assert made == [studio.jobs.list] and studio.jobs.list.isVisible() and studio.jobs._parts == {}
+    assert list(ahead) == []
+
+
 def test_without_a_job_the_workspace_says_what_to_do(studio, home):
     studio.window.workspaces.show("jobs")
     stage = studio.jobs.stage
