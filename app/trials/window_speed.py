@@ -6,14 +6,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 
 import app
 import engine
+from app.application import display_problem, opened, parse, sample_voice
 from app.trials.trial_window import set_environment
+from app.windows.orders import render_order
 from engine.errors import MouthpieceError, OutputError
 from engine.progress import Progress
 
@@ -23,6 +25,7 @@ MOVES = 0.02
 """Least change of a control's result that is the answer to a slider."""
 PATIENCE_S = 180.0
 DRAG_PX = 60
+N_STAGES = 5
 
 
 def measure_window(avatar: Path, seconds: float = 15.0, size: tuple[int, int] = (1440, 900)) -> Iterator[Progress]:
@@ -31,18 +34,19 @@ def measure_window(avatar: Path, seconds: float = 15.0, size: tuple[int, int] = 
     The last `Progress` carries: `window_s`, `moving_s` (from before the window was made to shown, and to the first
     picture painted), `slot_p50_ms`, `slot_p95_ms` (slider set to the frame lying in the slots), `painted_p50_ms`,
     `painted_p95_ms` (to that frame painted), `fps` (different pictures painted a second), `blocked_max_ms`,
-    `blocked_p99_ms` (how late a 2-ms beat of the event loop came).
+    `blocked_p99_ms` (how late a 2-ms beat of the event loop came), `busy_max_ms` (the window's own processor time
+    between two beats: what the rest of the longest pause went to was another process); `job_fps` and so on are the
+    same while a clip is rendered beside it.
 
     Raises:
         OutputError: without a display. MouthpieceError: if the avatar cannot be opened or never moves.
     """
-    from app.application import display_problem, opened, parse, sample_voice
-
     if display_problem(os.environ, sys.platform) is not None:
         raise OutputError("there is no display; put xvfb-run -a -s '-screen 0 1920x1200x24' before the command.")
     with ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mp-trial-")))
-        stack.enter_context(set_environment(MOUTHPIECE_DATA=str(home / "data"), MOUTHPIECE_CONFIG=str(home / "config")))
+        folders = {f"MOUTHPIECE_{name}": str(home / name.lower()) for name in ("DATA", "CONFIG", "CACHE")}
+        stack.enter_context(set_environment(**folders))
         from PySide6.QtWidgets import QApplication
 
         from app.theme.theme import prepare_fonts
@@ -59,20 +63,24 @@ def measure_window(avatar: Path, seconds: float = 15.0, size: tuple[int, int] = 
         try:
             _wait(application, lambda: studio.window.windowHandle().isExposed(), "the window")
             shown = time.perf_counter()
-            yield Progress("Opening", 1, 4)
+            yield Progress("Opening", 1, N_STAGES)
             _wait(application, lambda: watch.sequences or failures, "the first picture")
             if failures:
                 raise MouthpieceError(failures[0])
             result = {"window_s": round(shown - began, 2), "moving_s": round(watch.times[0] - began, 2)}
-            yield Progress("Moving a slider", 2, 4)
+            yield Progress("Moving a slider", 2, N_STAGES)
             result |= _slider(application, studio, watch)
-            yield Progress("Watching the event loop", 3, 4)
+            yield Progress("Watching the event loop", 3, N_STAGES)
             result |= _blocking(application, studio, watch, seconds)
+            yield Progress("Watching it beside a job", 4, N_STAGES)
+            with _job(application, studio, Path(avatar).resolve(), home):
+                beside = _blocking(application, studio, watch, seconds)
+            result |= {f"job_{name}": value for name, value in beside.items()}
         finally:
             studio.window.close()
             studio.close()
             application.processEvents()
-    yield Progress("Done", 4, 4, values=result)
+    yield Progress("Done", N_STAGES, N_STAGES, values=result)
 
 
 class _PaintWatch:
@@ -145,9 +153,9 @@ def _blocking(application, studio, watch: _PaintWatch, seconds: float) -> dict[s
     """Beats of the event loop while the face talks, a slider moves and the right panel is dragged to and fro."""
     from PySide6.QtCore import QPoint, Qt, QTimer
 
-    beats: list[float] = []
+    beats: list[tuple[float, float]] = []
     beat = QTimer(interval=BEAT_MS, timerType=Qt.TimerType.PreciseTimer)
-    beat.timeout.connect(lambda: beats.append(time.perf_counter()))
+    beat.timeout.connect(lambda: beats.append((time.perf_counter(), time.thread_time())))
     area, name = studio.window.area, studio.session.manifest.schema.specs[0].name
     edge, step = studio.window.right.x(), [0]
 
@@ -166,13 +174,35 @@ def _blocking(application, studio, watch: _PaintWatch, seconds: float) -> dict[s
     beat.stop()
     hand.stop()
     studio.session.reset_controls([name])
-    late_ms = 1e3 * np.diff(beats) - BEAT_MS
+    late_ms, busy_ms = (1e3 * np.diff(column) for column in zip(*beats, strict=True))
+    late_ms -= BEAT_MS
     shown = len(set(watch.sequences[first:]))
     return {
         "fps": round(shown / (time.perf_counter() - began), 1),
         "blocked_max_ms": round(float(late_ms.max()), 1),
         "blocked_p99_ms": round(float(np.percentile(late_ms, 99)), 1),
+        "busy_max_ms": round(float(busy_ms.max()), 1),
     }
+
+
+@contextmanager
+def _job(application, studio, avatar: Path, home: Path) -> Iterator[None]:
+    """A clip is being rendered meanwhile."""
+    jobs = studio.session.jobs
+    order = render_order(avatar=avatar, voice=sample_voice(), output=home / "clip.mp4", fps=60.0)
+    identity = jobs.start("render", order, "Render a clip")
+
+    def state():
+        return next(job for job in jobs.states if job.id == identity)
+
+    try:
+        _wait(application, lambda: state().done or not state().is_active, "the job")
+        if not state().is_active:
+            raise MouthpieceError(f"the job beside which the window is watched ended at once: {state().message}")
+        yield
+    finally:
+        jobs.stop(identity)
+        _wait(application, lambda: not state().is_active, "the job's end", seconds=30.0, strict=False)
 
 
 def _wait(application, is_so, what: str, seconds: float = PATIENCE_S, strict: bool = True) -> bool:
