@@ -4,15 +4,15 @@ import time
 from collections import deque
 
 import numpy as np
-import pyqtgraph as pg
-from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QFontMetrics, QGuiApplication, QPainter
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QWidget
 
 from app.compare.measure import Difference
+from app.plots.curves import CurvesPanel, Key
 from app.theme.buttons import IconButton, Words, rule
 from app.theme.theme import Theme
-from app.theme.tokens import SEMIBOLD, SIZES, TYPE
+from app.theme.tokens import SEMIBOLD, TYPE
 
 SECONDS = 10.0
 TEXT_EVERY_S = 0.2
@@ -20,59 +20,37 @@ CURVES = (("frame_db", "Whole frame", "Frame", "plot_1"), ("mouth_db", "Mouth", 
           ("eyes_db", "Eyes", "Eyes", "plot_3"))  # fmt: skip
 
 
-class PsnrPanel(QFrame):
+class PsnrPanel(CurvesPanel):
     """`show_difference` adds a moment; held, the curves stand still."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme = theme
+        super().__init__(theme, "", "Live PSNR", axis_width=34)
         self._rows: deque[tuple[float, float | None, float | None, float | None]] = deque(maxlen=600)
         self._said_at, self.is_held = 0.0, False
-        self.setProperty("role", "panel")
-        self.setAccessibleName("Live PSNR")
         self.setMinimumHeight(140)
-        head = QWidget()
-        head.setFixedHeight(SIZES.panel_head)
-        line = QHBoxLayout(head)
-        line.setContentsMargins(12, 0, 8, 0)
-        line.setSpacing(12)
-        self.title = Words(theme, "", TYPE.base, SEMIBOLD)
         self.show_second("B")
-        line.addWidget(self.title)
         for _, title, _, token in CURVES:
-            line.addWidget(Key(theme, title, token))
-        line.addStretch()
-        line.addWidget(Words(theme, "Last 10 s", TYPE.secondary, tone="t2"))
+            self.head.addWidget(Key(theme, title, token))
+        self.head.addStretch()
+        self.head.addWidget(Words(theme, "Last 10 s", TYPE.secondary, tone="t2"))
         self.hold = IconButton(theme, "pause", "Hold the curves")
         self.hold.clicked.connect(self._toggle)
         copy = IconButton(theme, "content-copy", "Copy the figures", why="As a table of seconds and decibels.")
         copy.clicked.connect(self._copy)
-        line.addWidget(self.hold)
-        line.addWidget(copy)
-        self.plot = pg.PlotWidget()
-        self.plot.setFrameShape(QFrame.Shape.NoFrame)
-        self.plot.setMenuEnabled(False)
-        self.plot.hideButtons()
-        self.plot.setMouseEnabled(False, False)
-        self.plot.showAxis("right")
-        self.plot.hideAxis("left")
+        self.head.addWidget(self.hold)
+        self.head.addWidget(copy)
+        self.head.setContentsMargins(12, 0, 8, 0)
         self.plot.setXRange(-SECONDS, 0, padding=0.01)
         self.plot.getAxis("bottom").setTicks([[(-8, "−8 s"), (-6, "−6 s"), (-4, "−4 s"), (-2, "−2 s"), (-0.15, "now")]])
-        self.plot.getAxis("right").setWidth(34)
-        self._curves = {name: self.plot.plot([], [], antialias=True) for name, *_ in CURVES}
+        self._curves = {name: self.add_curve(token, 1.5) for name, _, _, token in CURVES}
         row = QHBoxLayout()
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(0)
         row.addWidget(self.plot, 1)
         row.addWidget(rule(vertical=True))
         row.addWidget(self._make_figures())
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 6)
-        column.setSpacing(0)
-        column.addWidget(head)
-        column.addWidget(rule())
-        column.addLayout(row, 1)
-        theme.changed.connect(self._recolor)
+        self.column.setContentsMargins(0, 0, 0, 6)
+        self.column.addLayout(row, 1)
         self._recolor()
 
     def show_second(self, side: str) -> None:
@@ -141,34 +119,6 @@ class PsnrPanel(QFrame):
         QGuiApplication.clipboard().setText("\n".join(lines))
 
     def _recolor(self) -> None:
-        theme = self._theme
-        self.plot.setBackground(theme.color("panel"))
+        super()._recolor()
         for name, _, _, token in CURVES:
-            self._curves[name].setPen(pg.mkPen(theme.color(token), width=1.5))
-        font = theme.font(TYPE.caption)
-        for side in ("bottom", "right"):
-            axis = self.plot.getAxis(side)
-            axis.setPen(pg.mkPen(theme.color("line")))
-            axis.setTextPen(pg.mkPen(theme.color("t2")))
-            axis.setTickFont(font)
-        self.plot.showGrid(x=False, y=True, alpha=0.12)
-        for name, _, _, token in CURVES:
-            self._figures[name].setStyleSheet(f"color: {theme.color(token).name()}")
-
-
-class Key(QWidget):
-    """A short line of a curve's colour and its name."""
-
-    def __init__(self, theme: Theme, words: str, token: str) -> None:
-        super().__init__()
-        self._theme, self._words, self._token = theme, words, token
-        self._font = theme.font(TYPE.secondary)
-        self.setFixedSize(QFontMetrics(self._font).horizontalAdvance(words) + 20, 20)
-        theme.changed.connect(self.update)
-
-    def paintEvent(self, event) -> None:
-        painter = QPainter(self)
-        painter.fillRect(QRectF(0, 9, 12, 2), self._theme.color(self._token))
-        painter.setFont(self._font)
-        painter.setPen(self._theme.color("t2"))
-        painter.drawText(QRectF(18, 0, self.width(), 20), Qt.AlignmentFlag.AlignVCenter, self._words)
+            self._figures[name].setStyleSheet(f"color: {self._theme.color(token).name()}")

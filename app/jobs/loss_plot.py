@@ -1,15 +1,14 @@
 """The loss of a training over its steps, smoothed and as it was measured; where it stands and how far it will go."""
 
 import numpy as np
-import pyqtgraph as pg
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QStackedWidget
 
-from app.compare.psnr_plot import Key
 from app.jobs.look import Loss
-from app.theme.buttons import Words, rule
+from app.plots.curves import CurvesPanel, Key
+from app.theme.buttons import Words
 from app.theme.theme import Theme
-from app.theme.tokens import SEMIBOLD, SIZES, TYPE
+from app.theme.tokens import TYPE
 
 SMOOTH = 9
 """Rows of the record that the smooth curve is the mean of."""
@@ -18,61 +17,36 @@ SECOND = (("lips", "Lips"), ("perceptual", "Likeness"), ("l1", "Picture"))
 """What the second curve shows: the first of these that the method records."""
 
 
-class LossPanel(QFrame):
+class LossPanel(CurvesPanel):
     """Fed by `show_loss`; the axis reaches to where the training is expected to end."""
 
     def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme, self._loss = theme, Loss()
-        self._end = 0.0
-        self.setProperty("role", "panel")
-        self.setAccessibleName("Loss")
+        super().__init__(theme, "Loss", "Loss", axis_width=44)
+        self._loss, self._end = Loss(), 0.0
         self.setMinimumHeight(170)
-        head = QWidget()
-        head.setFixedHeight(SIZES.panel_head)
-        line = QHBoxLayout(head)
-        line.setContentsMargins(12, 0, 12, 0)
-        line.setSpacing(12)
-        line.addWidget(Words(theme, "Loss", TYPE.base, SEMIBOLD))
-        line.addWidget(Key(theme, "All together, smoothed", "plot_1"))
+        self.head.addWidget(Key(theme, "All together, smoothed", "plot_1"))
         self._second_key = QHBoxLayout()
-        line.addLayout(self._second_key)
-        line.addStretch()
+        self.head.addLayout(self._second_key)
+        self.head.addStretch()
         self.rate = Words(theme, "", TYPE.secondary, tone="t2")
-        line.addWidget(self.rate)
+        self.head.addWidget(self.rate)
         self.log = QCheckBox("Log scale")
         self.log.setFont(theme.font())
         self.log.setChecked(True)
         self.log.toggled.connect(self._draw)
-        line.addWidget(self.log)
-        self.plot = pg.PlotWidget()
-        self.plot.setFrameShape(QFrame.Shape.NoFrame)
-        self.plot.setMenuEnabled(False)
-        self.plot.hideButtons()
-        self.plot.setMouseEnabled(False, False)
-        self.plot.showAxis("right")
-        self.plot.hideAxis("left")
-        self.plot.getAxis("right").setWidth(44)
+        self.head.addWidget(self.log)
         self.plot.getAxis("bottom").enableAutoSIPrefix(False)
-        self._raw = self.plot.plot([], [], antialias=True)
-        self._smooth = self.plot.plot([], [], antialias=True)
-        self._second = self.plot.plot([], [], antialias=True)
-        self._now = pg.InfiniteLine(angle=90)
-        self.plot.addItem(self._now)
+        self._raw = self.add_curve("t3", 1, alpha=0.55)
+        self._smooth, self._second = self.add_curve("plot_1", 1.8), self.add_curve("plot_2", 1.8)
+        self._now = self.add_mark("acc", 2)
         self._second_name = ""
         self._said: Key | None = None
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 4)
-        column.setSpacing(0)
-        column.addWidget(head)
-        column.addWidget(rule())
         self.hint = Words(theme, "The curve begins after the first steps.", TYPE.secondary, tone="t3")
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._pages = QStackedWidget()
         self._pages.addWidget(self.hint)
         self._pages.addWidget(self.plot)
-        column.addWidget(self._pages, 1)
-        theme.changed.connect(self._recolor)
+        self.column.addWidget(self._pages, 1)
         self._recolor()
 
     def begin(self) -> None:
@@ -130,22 +104,6 @@ class LossPanel(QFrame):
             places = [(np.log10(at) if is_log else at, f"{at:g}") for at in (decades if is_log else ticks)(high, low)]
             self.plot.getAxis("right").setTicks([places])
         self.rate.setText(_rate(steps, loss["seconds"]) if "seconds" in loss else "")
-
-    def _recolor(self) -> None:
-        theme = self._theme
-        self.plot.setBackground(theme.color("panel"))
-        faint = theme.color("t3")
-        faint.setAlphaF(0.55)
-        self._raw.setPen(pg.mkPen(faint, width=1))
-        self._smooth.setPen(pg.mkPen(theme.color("plot_1"), width=1.8))
-        self._second.setPen(pg.mkPen(theme.color("plot_2"), width=1.8))
-        self._now.setPen(pg.mkPen(theme.color("acc"), width=2))
-        for side in ("bottom", "right"):
-            axis = self.plot.getAxis(side)
-            axis.setPen(pg.mkPen(theme.color("line")))
-            axis.setTextPen(pg.mkPen(theme.color("t2")))
-            axis.setTickFont(theme.font(TYPE.caption))
-        self.plot.showGrid(x=False, y=True, alpha=0.12)
 
 
 def smoothed(values: np.ndarray) -> np.ndarray:
