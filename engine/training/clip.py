@@ -20,6 +20,9 @@ from engine.vocabulary import ARKIT_INDEX
 
 LEAST_FRAMES = 20
 PICTURE_BUDGET_BYTES = 6 << 30
+RIM = 0.1
+"""Head masks from here on show the picture itself: it holds hair and what is behind as they mix in truth, which splats
+over what stands behind can learn; the mask's own mixture would lay what is behind over the hair once more."""
 
 
 @dataclass
@@ -31,6 +34,8 @@ class Sample:
         mask: `[H, W]`, 1 where the splats should be: the head over a plate, the whole person otherwise.
         lip_box, head_box: y0, y1, x0, x1 in pixels of this size.
         viewmat, k: float32 `[4, 4]`, `[3, 3]`.
+        head_pose: `[6]` in `POSE_NAMES` order, what the head's pose is with cameras corrected as they are by now; None
+            where a camera went round a head that stayed.
         alpha: `[H, W]`, what the splats covered: known to losses, once the frame is drawn.
     """
 
@@ -43,6 +48,7 @@ class Sample:
     head_box: tuple[int, int, int, int]
     viewmat: Tensor
     k: Tensor
+    head_pose: np.ndarray | None = None
     alpha: Tensor | None = None
 
     @property
@@ -69,8 +75,8 @@ class Sample:
 class Clip:
     """The pictures of a dataset at full and half size, ready for `sample`, and everything tracked in them.
 
-    Pictures stay bytes in memory. The target of a plate avatar is the picture inside the head mask and what stands
-    behind outside it; of a whole person it is the picture as filmed.
+    Pictures stay bytes in memory. The target of a plate avatar is the picture wherever the head mask covers
+    anything, its soft rim included, and what stands behind elsewhere; of a whole person it is the picture as filmed.
 
     Raises:
         TrainingError: if the clip is too short or does not fit into memory.
@@ -172,7 +178,8 @@ class Clip:
             return np.concatenate([picture, _bytes(masks.person)[..., None]], axis=-1)
         behind = self.dataset.behind(index)
         head = masks.head[..., None]
-        target = picture.astype(np.float32) * (head / 255) + behind * (1 - head)
+        shown = np.clip(head / RIM, 0, 1)
+        target = picture.astype(np.float32) * (shown / 255) + behind * (1 - shown)
         return np.concatenate([_bytes(target), _bytes(behind), _bytes(head)], axis=-1)
 
     def _box(self, box: np.ndarray, size: tuple[int, ...]) -> tuple[int, int, int, int]:

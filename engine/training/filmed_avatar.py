@@ -96,7 +96,7 @@ def finish_filmed(clip: Filmed, model: FilmedModel, viewmats: Tensor, reference:
         **{f"hull.{n}": torch.from_numpy(getattr(hull, n)) for n in ("mean", "whitening", "low", "high")},
         "hull.radius": torch.tensor([hull.radius]),
         "training_viewmats": viewmats.cpu().float(),
-        "reference_viewmat": torch.tensor(clip.tracks["viewmats"][reference], dtype=torch.float32),
+        "reference_viewmat": viewmats[reference].cpu().float().clone(),  # of its own memory, as the format wants
         **{f"fit.{n}": torch.from_numpy(getattr(fit, n)) for n in ("to_common", "from_common", "explained")},
     }  # fmt: skip
     if not clip.has_alpha:

@@ -99,10 +99,15 @@ def resting_frames(opening: np.ndarray, loudness: np.ndarray) -> np.ndarray:
     """Frames with the mouth at rest, bool `[T]`: of the quietest the half that is least open.
 
     Shut lips alone are not rest: in p, b and m they are pressed together, and a face that rests so keeps them shut
-    however far its jaw is told to drop.
+    however far its jaw is told to drop. Who talks without a pause, though, is as open in quiet frames as in others, and
+    would never close the mouth again: there the least open of the quieter half must do.
     """
     quiet = loudness <= np.quantile(loudness, QUIET_SHARE)
-    return quiet & (opening <= np.median(opening[quiet]))
+    middle = np.median(opening[quiet])
+    if middle <= np.quantile(opening, 0.25):
+        return quiet & (opening <= middle)
+    quiet = loudness <= np.median(loudness)
+    return quiet & (opening <= np.quantile(opening[quiet], QUIET_SHARE))
 
 
 class FrameChoice:

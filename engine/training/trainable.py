@@ -52,6 +52,7 @@ class Trainable(Protocol):
             (logits) and the method's own; density control replaces them. Empty where a network makes the Gaussians.
         tags: tensors with a row for each Gaussian that are not trained.
         networks: everything else that is trained.
+        reference: the training frame whose camera is the one that stays when the head is posed.
         rng: the generator behind every chance the method takes, kept in checkpoints as is `n_picked`, the number of
             frames picked so far.
     """
@@ -60,6 +61,7 @@ class Trainable(Protocol):
     splats: dict[str, Tensor]
     tags: dict[str, Tensor]
     networks: nn.Module
+    reference: int
     rng: np.random.Generator
     n_picked: int
 

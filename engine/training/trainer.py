@@ -15,6 +15,7 @@ from engine.avatar import save_avatar
 from engine.capture.dataset import Dataset
 from engine.errors import OutputError, TrainingError
 from engine.methods import method_module
+from engine.parts.head_pose import pose_numbers
 from engine.paths import training_folder
 from engine.progress import Progress
 from engine.raster import rasterization_for
@@ -32,6 +33,7 @@ REPORT_EVERY_S = 0.5
 CHECKPOINT_EVERY_S = 90.0
 PREVIEW_EVERY_S = 45.0
 LEAST_ITERATIONS_BETWEEN_REFINEMENTS = 40
+MOST_SKIPPED_IN_A_ROW = 20
 
 
 def train(
@@ -122,6 +124,7 @@ class TrainingRun:
         self.iteration, self.seconds = 0, 0.0
         self.record = TrainingRecord(self.folder)
         self._refined_at, self._refined_iteration = 0.0, 0
+        self.n_skipped, self._skipped_in_a_row = 0, 0
 
     def go(self, iterations: int | None, max_seconds: float | None, resume: bool) -> Iterator[Progress]:
         """Iterates to the end of the run; a checkpoint is written every minute and a half, and when the run is left."""
@@ -153,6 +156,9 @@ class TrainingRun:
                 if self.record.is_due(REPORT_EVERY_S):
                     yield self._progress(iterations, max_seconds)
                     last = clock()
+        except TrainingError:
+            saved_iteration = self.iteration  # the checkpoint before the fault stays
+            raise
         finally:
             if self.iteration > saved_iteration:
                 checkpoint.save(self)
@@ -242,6 +248,15 @@ class TrainingRun:
         )  # fmt: skip
         return colors[0] + (1 - alphas[0]) * sample.behind, meta | {"alpha": alphas[0, ..., 0]}
 
+    @torch.no_grad()
+    def _head_pose(self, index: int) -> np.ndarray:
+        """As the avatar will have it, `[6]`: between the corrected cameras of a frame and of the one that stays."""
+        front, own = (
+            self.poses(i, torch.tensor(self.clip.tracks["viewmats"][i], dtype=torch.float32, device=self.device))
+            for i in (self.model.reference, index)
+        )
+        return pose_numbers(np.linalg.inv(front.cpu().double().numpy()) @ own.cpu().double().numpy())
+
     def preview(self) -> None:
         """Draws target and render of a training frame side by side, and the curve of the loss."""
         index = self.clip.n_train // 3
@@ -261,6 +276,8 @@ class TrainingRun:
             "seconds": round(self.seconds),
             "device": self.device.type,
         }
+        if self.n_skipped:
+            manifest.provenance["skipped_iterations"] = self.n_skipped
         manifest.thumbnail = thumbnail(self.method, manifest, finished.tensors)
         save_avatar(self.out, manifest, finished.tensors)
         values = {
@@ -273,12 +290,16 @@ class TrainingRun:
     def _after_backward(self, at: float, pose_rate: float) -> None:
         model = self.model
         plan = model.density(at)
-        for optimizer in (*self.splat_optimizers.values(), self.network_optimizer):
-            optimizer.step()
+        optimizers = (*self.splat_optimizers.values(), self.network_optimizer)
+        is_sound = self._has_sound_gradients()
+        for optimizer in optimizers:
+            if is_sound:
+                optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if pose_rate > 0:
             self.pose_optimizer.param_groups[0]["lr"] = pose_rate
-            self.pose_optimizer.step()
+            if is_sound:
+                self.pose_optimizer.step()
             self.pose_optimizer.zero_grad(set_to_none=True)
             self.poses.settle()
         since = self.iteration - self._refined_iteration
@@ -290,6 +311,26 @@ class TrainingRun:
             )  # fmt: skip
             self._refined_at, self._refined_iteration = at, self.iteration
         model.tidy(at)
+
+    def _has_sound_gradients(self) -> bool:
+        """Whether the networks' gradients are numbers; a step whose are not is left out, or all weights were lost.
+
+        Raises:
+            TrainingError: if it goes on so.
+        """
+        gradients = [p.grad for group in self.network_optimizer.param_groups for p in group["params"]]
+        gradients = [gradient for gradient in gradients if gradient is not None]
+        if not gradients or bool(torch.stack(torch._foreach_norm(gradients)).isfinite().all()):
+            self._skipped_in_a_row = 0
+            return True
+        self.n_skipped += 1
+        self._skipped_in_a_row += 1
+        if self._skipped_in_a_row > MOST_SKIPPED_IN_A_ROW:
+            raise TrainingError(
+                f"{self.out.name}: the gradients of {self._skipped_in_a_row} iterations up to {self.iteration} are not "
+                "numbers; use lower rates."
+            )
+        return False
 
     def _part(self, iterations: int | None, max_seconds: float | None) -> float:
         parts = [self.iteration / iterations if iterations else 0.0, self.seconds / max_seconds if max_seconds else 0.0]
@@ -308,6 +349,8 @@ class TrainingRun:
         return Progress("Training", self.iteration, iterations or 0, values=values)
 
     def _on_device(self, sample: Sample) -> Sample:
+        if not self.clip.has_alpha:
+            sample = replace(sample, head_pose=self._head_pose(sample.index))
         if self.device.type == "cpu":
             return sample
         names = ("target", "behind", "mask", "viewmat", "k")

@@ -27,7 +27,7 @@ from engine.training.mesh_motion import ORIGIN, MeshMotion
 from engine.training.start_points import START_OPACITY, nearest, neighbour_distance, start_points
 from engine.training.trainable import DensityPlan, Finished, Trainable
 from engine.training.units import heard_units, without_mouth
-from engine.training.views import frontal_index, poses_between
+from engine.training.views import frontal_index
 
 SMOOTHNESS_ROWS = 1500  # Gaussians whose neighbours are compared in one iteration
 SEPARATE_ROWS = 768
@@ -49,8 +49,6 @@ class EmbedTalkTraining(Trainable):
         windows, _ = clip.windows(clip.tracks["times"])
         self.unit_tracks = heard_units(self.units, clip.info, clip.tracks, windows)
         self.reference = frontal_index(clip.tracks["viewmats"][: clip.n_train])
-        viewmats = clip.tracks["viewmats"]
-        self.poses = poses_between(viewmats, viewmats[self.reference])
         self.networks = EmbedTalkNet(config, clip.voice.n_features, len(self.units)).to(device)
         self.hearing = Hearing(clip, self.networks.audio, device, self.rng)
         points, colors = start_points(clip, config.n_points, seed)
@@ -121,7 +119,7 @@ class EmbedTalkTraining(Trainable):
             self._range_at = at
 
     def gaussians(self, sample: Sample, at: float) -> Gaussians:
-        return self._with_colors(self._held_back(self._moved(sample, at), sample.index), at)
+        return self._with_colors(self._held_back(self._moved(sample, at), sample), at)
 
     def losses(self, image: Tensor, sample: Sample, at: float) -> dict[str, Tensor]:
         c = self.config
@@ -157,7 +155,7 @@ class EmbedTalkTraining(Trainable):
         with torch.no_grad():
             code = self.hearing.codes(np.array([sample.time]))[0]
             units = torch.from_numpy(self.unit_tracks[sample.index]).to(self.device)
-            return self._with_colors(self._held_back(self._deformed(code, units, 1.0), sample.index), self.iterations)
+            return self._with_colors(self._held_back(self._deformed(code, units, 1.0), sample), self.iterations)
 
     def raw_motion(self, code: Tensor, units: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Shift of position in head heights `[M, 3]` and of the opacity logit `[M]` for some Gaussians."""
@@ -225,13 +223,13 @@ class EmbedTalkTraining(Trainable):
         logits = self.splats["opacities"].index_add(0, rows, gain * logit)
         return replace(still, means=means, opacities=torch.sigmoid(logits))
 
-    def _held_back(self, splats: Gaussians, index: int) -> Gaussians:
+    def _held_back(self, splats: Gaussians, sample: Sample) -> Gaussians:
         """Neck and hanging hair follow the head only in part (ours; a plate avatar's torso is a picture)."""
-        if self.clip.has_alpha:
+        if sample.head_pose is None:
             return splats
         rows = self.tags["loose"].nonzero()[:, 0]
         looseness = torch.sigmoid(self.splats["looseness"][rows])
-        means, quats = held_back(splats.means[rows], splats.quats[rows], looseness, self.poses[index])
+        means, quats = held_back(splats.means[rows], splats.quats[rows], looseness, sample.head_pose)
         return replace(splats, means=splats.means.index_copy(0, rows, means),
                        quats=splats.quats.index_copy(0, rows, quats))  # fmt: skip
 

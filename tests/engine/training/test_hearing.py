@@ -21,3 +21,12 @@ def test_a_mouth_held_open_in_a_pause_is_no_rest():
     opening[:5] = 0.6
     assert not resting_frames(opening, loudness)[:5].any()
     assert resting_frames(opening, loudness).any()
+
+
+def test_who_talks_without_a_pause_rests_where_the_mouth_is_least_open_and_not_where_it_is_quietest():
+    loudness = np.linspace(-28.0, 0.0, 200)
+    opening = np.random.default_rng(0).uniform(0.1, 0.3, 200)  # the quietest frames too
+    opening[60:75] = 0.01
+    opening[150:160] = 0.0  # a loud m
+    assert set(np.flatnonzero(resting_frames(opening, loudness))) <= set(range(60, 75))
+    assert resting_frames(opening, loudness).sum() >= 5
