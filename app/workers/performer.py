@@ -5,7 +5,6 @@ import gc
 import math
 import os
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -13,10 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-ALIVE_PERIOD_S = 0.5
-USUAL_OUTPUT_MS = 60.0
-"""What a loudspeaker takes, until it is open and says so itself."""
+from app.workers.entering import Entering
 
+ALIVE_PERIOD_S = 0.5
 BACKEND_VARIABLE = "MOUTHPIECE_BACKEND"
 NO_STAGE_PERIOD_S = 0.03
 SWITCH_S = 0.0005
@@ -35,7 +33,7 @@ def main(argv: list[str]) -> int:
 
     parser = argparse.ArgumentParser(prog="mouthpiece _performer")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--loader", default="app.workers.performer:load_avatar")
+    parser.add_argument("--loader", default="app.workers.entering:load_avatar")
     parser.add_argument("--rasterizer", default="engine.raster:pick_rasterizer")
     parser.add_argument("--rate", type=float, default=60.0)
     arguments = parser.parse_args(argv)
@@ -68,6 +66,7 @@ class PerformerProcess:
         from app.workers.frames import FRAMES, FrameWriter
         from app.workers.head_moving import HeadMoving
         from app.workers.inspecting import Inspecting
+        from app.workers.playing import Playing
         from app.workers.rival import Rival
         from app.workers.stage import Stage
         from app.workers.voice_line import VoiceLine
@@ -88,8 +87,8 @@ class PerformerProcess:
         self._records: Any = None
         self._rasterizer: Any = None
         self._backend: str | None = os.environ.get(BACKEND_VARIABLE) or None
-        self._file: Any = None
-        self._entering: _Entering | None = None
+        self._playing = Playing(self.stage, self._voice_ring, self._output_ring, lines.say)
+        self._entering: Entering | None = None
         self._portraits: deque[dict[str, Any]] = deque()  # asked for while a hand moves something
         self._n_streams = 0
         self._last_sequence = 0
@@ -111,8 +110,7 @@ class PerformerProcess:
             if self._portraits and not self.stage.is_in_hand:
                 self._obey(self._portraits.popleft())
             self._rest()
-        if self._file is not None:
-            self._file.stop()
+        self._playing.stop()
 
     def _obey(self, request: dict[str, Any]) -> None:
         from engine.errors import MouthpieceError
@@ -131,8 +129,8 @@ class PerformerProcess:
     def _on_avatar(self, request: dict[str, Any]) -> None:
         self._entering = self._open(Path(request["path"]), int(request["number"]))
 
-    def _open(self, path: Path, number: int) -> "_Entering":
-        return _Entering(path, number, self._load_avatar)
+    def _open(self, path: Path, number: int) -> Entering:
+        return Entering(path, number, self._load_avatar)
 
     def _on_compare(self, request: dict[str, Any]) -> None:
         self._rival.ask(request)
@@ -146,7 +144,7 @@ class PerformerProcess:
         self._rival.apply(self.stage)
 
     def _on_film(self, request: dict[str, Any]) -> None:
-        self._film.ask(request, self._file)
+        self._film.ask(request, self._playing.file)
         self._rival.apply(self.stage)
 
     def _on_head_motion(self, request: dict[str, Any]) -> None:
@@ -222,47 +220,13 @@ class PerformerProcess:
             voice.gate.threshold_db = None if request["gate_db"] is None else float(request["gate_db"])
 
     def _on_source(self, request: dict[str, Any]) -> None:
-        from app.workers.file_source import FileSource
-        from engine.errors import MouthpieceError
-
-        if self._file is not None:
-            self._file.stop()
-            self._file = None
-        if request["kind"] != "file":
-            return
-        path = Path(request["path"])
-
-        def on_failed(sentence: str) -> None:
-            self._lines.say("file_failed", path=str(path), sentence=sentence)
-
-        try:
-            self._file = FileSource(path, self._voice_ring, self._output_ring, on_failed)
-        except MouthpieceError as error:
-            on_failed(str(error))
-            return
-        self._file.output_delay_s = self._sound_delay_s()
-        self._file.start()
-        self._lines.say("file_started", path=str(path))
+        self._playing.source(request)
 
     def _on_take(self, request: dict[str, Any]) -> None:
-        """Plays a take: `track` (a file of `app.edit.track`), `take` and `edit` for its voice; None gives it back."""
-        from app.workers.take_player import TakePlayer, Track
+        self._playing.take(request)
 
-        stage = self.stage
-        if not request.get("track"):
-            if stage.player is not None:
-                stage.player.stop()
-                stage.player = None
-                stage.redraw()
-            return
-        if stage.performer is None:
-            return
-        track = Track.read(Path(request["track"]), len(stage.performer.avatar.schema))
-        if stage.player is None:
-            stage.player = TakePlayer(self._output_ring)
-        stage.player.track = track
-        stage.player.use_voice(Path(request["take"]), request["edit"])
-        stage.redraw()
+    def _on_playhead(self, request: dict[str, Any]) -> None:
+        self._playing.playhead(request)
 
     def _on_camera_out(self, request: dict[str, Any]) -> None:
         """Switches the machine's virtual camera on or off; where there is none it says what is missing."""
@@ -282,14 +246,6 @@ class PerformerProcess:
             except OutputError as error:
                 sentence = str(error)
         self._lines.say("camera_out", is_on=stage.camera_out is not None, sentence=sentence)
-
-    def _on_playhead(self, request: dict[str, Any]) -> None:
-        from app.workers.take_player import Playhead
-
-        if self.stage.player is not None:
-            fields = ("time", "speed", "at", "first", "last")
-            playhead = Playhead(*(float(request[name]) for name in fields), bool(request.get("is_loop", False)))
-            self.stage.player.move(playhead, float(request.get("volume", 1.0)))
 
     def _on_backend(self, request: dict[str, Any]) -> None:
         """Changes the rasterizer while running; what cannot run here leaves the present one."""
@@ -379,9 +335,8 @@ class PerformerProcess:
             )  # fmt: skip
         if now - self._alive_at > ALIVE_PERIOD_S:
             self._alive_at = now
-            if self._file is not None:
-                self._file.output_delay_s = self._sound_delay_s()
-            self._film.follow(self._file)
+            self._playing.keep_in_step()
+            self._film.follow(self._playing.file)
             camera = self.stage.camera_out
             self._lines.say_newest(
                 "alive", drift_ppm=round(self._voice.clock.drift_ppm, 1), camera_ms=camera.late_ms if camera else 0.0
@@ -399,49 +354,6 @@ class PerformerProcess:
         if wait_s > 0 or is_awaited:  # sound is heard as it comes, so that the frame finds little left to do
             sound_s = self._voice.next_in_s(now)
             self._lines.wait(sound_s if is_awaited else min(wait_s, sound_s))
-
-    def _sound_delay_s(self) -> float:
-        """How much later than the face a file's sound should be given to the loudspeaker, to come out in sync."""
-        performer = self.stage.performer
-        picture_s = performer.motion_clock.delay_s if performer is not None else 0.0
-        loudspeaker_s = (self._output_ring.latency_ms or USUAL_OUTPUT_MS) * 1e-3
-        return max(0.0, picture_s + self.stage.work_s - loudspeaker_s)
-
-
-class _Entering:
-    """An avatar being opened on a thread of its own."""
-
-    def __init__(self, path: Path, number: int, load_avatar: Callable) -> None:
-        self.number = number
-        self.avatar: Any = None
-        self.failure: Exception | None = None
-        self._thread = threading.Thread(target=self._load, args=(path, load_avatar), name="opening", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_done(self) -> bool:
-        return not self._thread.is_alive()
-
-    def _load(self, path: Path, load_avatar: Callable) -> None:
-        from engine.errors import AvatarError, MouthpieceError
-
-        try:
-            self.avatar = load_avatar(path)
-        except MouthpieceError as error:
-            self.failure = error
-        except Exception as error:  # the edge of a thread: whatever a damaged file does must end in a sentence
-            import traceback
-
-            traceback.print_exc()
-            self.failure = AvatarError(f"{path}: cannot be opened ({type(error).__name__}: {error}).")
-
-
-def load_avatar(path: Path) -> Any:
-    """An avatar on the best device there is."""
-    from engine.avatar import load_avatar as load
-    from engine.device import pick_device
-
-    return load(path, pick_device())
 
 
 def _share_cores() -> None:
