@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import engine  # noqa: F401  (before any test imports torch: threads that wait must sleep, see there)
+
 CHECKOUT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("QT_LOGGING_RULES", "*.debug=false")
 

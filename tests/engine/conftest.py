@@ -27,7 +27,8 @@ def toy_avatar_of(toy_dataset, tmp_path_factory) -> Callable[[str], Path]:
 
     @functools.cache
     def trained(method: str) -> Path:
-        return train_toy(toy_dataset, tmp_path_factory.mktemp(method) / "toy.avatar", method)
+        n = 120 if method == "embedtalk" else 60
+        return train_toy(toy_dataset, tmp_path_factory.mktemp(method) / "toy.avatar", method, iterations=n)
 
     return trained
 

@@ -97,7 +97,7 @@ def test_a_driver_does_not_hear_beyond_the_look_ahead(avatar, toy_dataset):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_the_same_seed_and_data_give_the_same_avatar_to_the_bit(method, toy_dataset, tmp_path):
-    paths = [train_toy(toy_dataset, tmp_path / f"{name}.avatar", method, iterations=30) for name in ("one", "two")]
+    paths = [train_toy(toy_dataset, tmp_path / f"{name}.avatar", method, iterations=16) for name in ("one", "two")]
     one, two = (read_tensors(path) for path in paths)
     assert one.keys() == two.keys()
     assert not [name for name in one if one[name].tobytes() != two[name].tobytes()]
