@@ -5,18 +5,17 @@ from functools import partial
 
 from PySide6.QtCore import QPointF, Qt, Signal
 from PySide6.QtGui import QPainter
-from PySide6.QtWidgets import QMenu, QSizePolicy, QToolTip, QWidget
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.edit.camera_pictures import CameraPictures
 from app.edit.canvas_paint import LanePainter
+from app.edit.curve_hits import HIT, CurveHits
+from app.edit.lane_menus import LaneMenus
 from app.edit.lanes import HEADER, RULER, Lane, LaneLayout
-from app.edit.model import KEYED, EditModel, Selected
+from app.edit.model import EditModel, Selected
 from app.theme.theme import Theme
-from engine.performance.curve import Key
-from engine.performance.eyes import GAZES
 from engine.performance.layers import LayerKind
 
-HIT = 8
 EDGE = 6
 
 
@@ -34,6 +33,8 @@ class EditCanvas(QWidget):
         self._theme, self._model = theme, model
         self.layout_ = LaneLayout(model)
         self._painter = LanePainter(theme, model, self.layout_, pictures)
+        self._hits = CurveHits(model, self.layout_, self._painter.curves)
+        self._menus = LaneMenus(self, model, self.layout_)
         self.tool = "select"
         self._drag: _Drag | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
@@ -81,7 +82,7 @@ class EditCanvas(QWidget):
             return
         self.setFocus()
         if event.button() == Qt.MouseButton.RightButton:
-            self._menu(at, event.globalPosition().toPoint())
+            self._menus.open(at, event.globalPosition().toPoint())
             return
         if event.button() != Qt.MouseButton.LeftButton:
             return
@@ -191,7 +192,7 @@ class EditCanvas(QWidget):
             if 0 <= index < len(model.shown):
                 model.select(Selected("curve", model.selected.layer, model.shown[index]))
             elif index == len(model.shown):
-                self._curve_menu(self.mapToGlobal(at.toPoint()))
+                self._menus.open_curves(self.mapToGlobal(at.toPoint()))
 
     def _press_lane(self, lane: Lane, at: QPointF, modifiers) -> "_Drag | None":
         model, layout = self._model, self.layout_
@@ -228,12 +229,12 @@ class EditCanvas(QWidget):
 
     def _press_curves(self, lane: Lane, at: QPointF) -> "_Drag | None":
         model, layout = self._model, self.layout_
-        hit = self._handle_at(lane, at)
+        hit = self._hits.handle(lane, at)
         if hit is not None:
             return self._drag_handle(lane, hit)
-        found = self._key_at(lane, at)
+        found = self._hits.key(lane, at)
         if found is None:
-            control = self._curve_at(lane, at)
+            control = self._hits.curve(lane, at)
             if control:
                 model.select(Selected("curve", model.selected.layer, control))
             return None
@@ -266,7 +267,7 @@ class EditCanvas(QWidget):
             if key is None:
                 return
             layer = model.edit.layer(s.layer)
-            y = self._painter.key_y(layer, s.control, key.time, key.value, lane)
+            y = self._painter.curves.key_y(layer, s.control, key.time, key.value, lane)
             low, high = layout.range_of(s.control)
             value = (y - p.y()) / (lane.rect.height() - 24) * (high - low)
             seconds = max(0.005, (p.x() - layout.x(key.time)) / layout.zoom * (1 if which else -1))
@@ -350,41 +351,6 @@ class EditCanvas(QWidget):
             self._model.transport.seek(flag.at)
             self._model.lips.show(flag)
 
-    # What lies under the mouse
-
-    def _key_at(self, lane: Lane, at: QPointF) -> tuple[str, str, Key] | None:
-        best, near = None, HIT + 1.0
-        for layer in self._model.edit.layers:
-            if layer.kind not in KEYED or layer.is_muted:
-                continue
-            for control, curve in layer.curves.items():
-                if control not in self._model.shown:
-                    continue
-                for key in curve.keys:
-                    y = self._painter.key_y(layer, control, key.time, key.value, lane)
-                    away = max(abs(self.layout_.x(key.time) - at.x()), abs(y - at.y()))
-                    if away < near:
-                        best, near = (layer.id, control, key), away
-        return best
-
-    def _handle_at(self, lane: Lane, at: QPointF) -> int | None:
-        key, s = self._model.selected_key(), self._model.selected
-        if key is None or s.control not in self._model.shown:
-            return None
-        layer = self._model.edit.layer(s.layer)
-        keys = layer.curves[s.control].keys
-        centre = QPointF(self.layout_.x(key.time), self._painter.key_y(layer, s.control, key.time, key.value, lane))
-        points = self._painter.handle_points(layer, s.control, keys.index(key), centre, lane)
-        away = [(p - at).manhattanLength() for p in points]
-        nearest = min(away)  # handles lie over their key when the line is zoomed out: the key itself comes first
-        return away.index(nearest) if nearest <= HIT and nearest < (centre - at).manhattanLength() else None
-
-    def _curve_at(self, lane: Lane, at: QPointF) -> str:
-        time, model = self.layout_.time(at.x()), self._model
-        away = {c: abs(self.layout_.y(c, model.value_at(c, time), lane.rect) - at.y()) for c in model.shown}
-        nearest = min(away, key=away.get, default="")
-        return nearest if nearest and away[nearest] <= HIT else ""
-
     def _set_cursor(self, at: QPointF) -> None:
         lane = self.layout_.lane_at(at.y())
         shape = Qt.CursorShape.ArrowCursor
@@ -400,59 +366,6 @@ class EditCanvas(QWidget):
                 shape = Qt.CursorShape.IBeamCursor
         self.setCursor(shape)
         QToolTip.hideText()
-
-    # Menus
-
-    def _menu(self, at: QPointF, where) -> None:
-        model, menu = self._model, QMenu(self)
-        lane = self.layout_.lane_at(at.y())
-        time = self.layout_.time(at.x())
-        if model.range is not None:
-            menu.addAction("Cut and close the gap", lambda: model.cut_range(True))
-            menu.addAction("Silence it", lambda: model.cut_range(False))
-            speeds = menu.addMenu("Speed")
-            for speed in (0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0):
-                speeds.addAction(f"× {speed:g}", lambda s=speed: model.retime(s))
-            menu.addSeparator()
-        if lane is not None and lane.kind == "gaze":
-            for words, (right, up) in GAZES.items():
-                menu.addAction(f"Look: {words.lower()}", lambda r=right, u=up: model.add_gaze(time, r, u))
-        elif lane is not None and lane.kind == "curves":
-            menu.addAction("Add a key here", lambda: self._add_key_at(at))
-        elif lane is not None and lane.kind == "camera":
-            from engine.performance.camera_path import READY_PATHS
-
-            ready = menu.addMenu("Ready-made move")
-            for kind in READY_PATHS:
-                ready.addAction(kind.capitalize(), lambda k=kind: model.use_ready_path(k))
-            menu.addAction("Save the path…", lambda: model.file_wanted.emit("save"))
-            menu.addAction("Load a path…", lambda: model.file_wanted.emit("load"))
-        elif lane is not None and lane.kind == "layer":
-            menu.addAction("Move up", lambda: model.raise_layer(lane.layer, 1))
-            menu.addAction("Move down", lambda: model.raise_layer(lane.layer, -1))
-            menu.addAction("Delete", lambda: (model.select(Selected("layer", lane.layer)), model.delete_selected()))
-        menu.addAction("Split here", lambda: (model.transport.seek(model.snapped(time)), model.split()))
-        menu.addAction("Trim to the in and out points", model.trim)
-        menu.popup(where)
-
-    def _add_key_at(self, at: QPointF) -> None:
-        control = self._model.selected.control or (self._model.shown[0] if self._model.shown else "")
-        if control:
-            self._model.add_key(control, self.layout_.time(at.x()))
-
-    def _curve_menu(self, where) -> None:
-        from engine.controls import GROUPS
-
-        model, menu = self._model, QMenu(self)
-        for group, title in GROUPS.items():
-            specs = [spec for spec in model.schema if spec.group == group]
-            part = menu.addMenu(title) if specs else None
-            for spec in specs:
-                action = part.addAction(spec.label)
-                action.setCheckable(True)
-                action.setChecked(spec.name in model.shown)
-                action.triggered.connect(lambda _=False, name=spec.name: model.toggle_curve(name))
-        menu.popup(where)
 
 
 class _Drag:
