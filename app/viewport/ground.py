@@ -10,6 +10,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtGui import QColor, QImage, QImageReader, QPainter
 
 from engine.errors import MouthpieceError
+from engine.manifest import Manifest
 
 CENTRE = (0.5, 0.42)
 """Where the radial ground is lightest, as parts of width and height."""
@@ -65,6 +66,20 @@ def ground_image(ground: Ground, width: int, height: int, scale: float, tokens) 
     if ground.kind == "checker":
         return _checker(width, height, max(1, round(CHECK_PX * scale)), tokens)
     return _radial(width, height, tokens.ground_centre, tokens.ground_edge)
+
+
+def composed_background(ground: Ground, manifest: Manifest | None, tokens) -> tuple[int, int, int] | Path | None:
+    """What the performer puts behind the face: colours and pictures; studio and checker lie behind a frame with alpha.
+
+    None is the avatar's own.
+    """
+    if ground.kind == "picture":
+        return ground.picture
+    brings_plate = ground.kind not in ("color", "plate") and manifest is not None and manifest.background == "plate"
+    if ground.kind != "color" and not brings_plate:
+        return None
+    color = QColor(ground.color if ground.kind == "color" else tokens.ground_centre)  # else its plate would come along
+    return color.red(), color.green(), color.blue()
 
 
 def _radial(width: int, height: int, centre: str, edge: str) -> QImage:

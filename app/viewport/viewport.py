@@ -7,19 +7,20 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QPointF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QImage, QUndoStack
-from PySide6.QtWidgets import QColorDialog, QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.theme.theme import Theme
 from app.viewport.camera_controller import CameraController
 from app.viewport.camera_hand import FLY_KEYS, CameraHand
 from app.viewport.chrome import ViewportChrome
-from app.viewport.ground import Ground, ground_image
+from app.viewport.ground import Ground, composed_background, ground_image
 from app.viewport.guides import Guides
 from app.viewport.overlays import EdgeFrame
 from app.viewport.pick_canvas import CanvasChoice, pick_canvas
 from app.viewport.raster_canvas import RasterCanvas
 from app.viewport.resolution import ResolutionGovernor
 from app.viewport.stills import avatar_words, still_picture
+from app.viewport.view_dialogs import ask_color, ask_picture, ask_still
 from app.viewport.view_keys import camera_command
 from app.viewport.view_menus import VIEW_MODES
 from app.workers.frames import FrameHeader
@@ -326,45 +327,20 @@ class Viewport(QWidget):
             self._session.set_view_size(*size)
 
     def _tell_background(self) -> None:
-        """Colours and pictures are composed by the performer; studio and checker lie behind a frame with alpha."""
-        ground, manifest = self._ground, self._session.manifest
-        if ground.kind == "color":
-            color = QColor(ground.color)
-            self._session.set_background((color.red(), color.green(), color.blue()))
-        elif ground.kind == "picture":
-            self._session.set_background(ground.picture)
-        elif ground.kind != "plate" and manifest is not None and manifest.background == "plate":
-            # Without a colour this avatar would bring its plate along.
-            color = QColor(self._theme.tokens.ground_centre)
-            self._session.set_background((color.red(), color.green(), color.blue()))
-        else:
-            self._session.set_background(None)
+        self._session.set_background(composed_background(self._ground, self._session.manifest, self._theme.tokens))
 
     def _on_ground_chosen(self, kind: str) -> None:
         if kind == "color":
-            dialog = QColorDialog(QColor(self._ground.color), self)
-            dialog.colorSelected.connect(lambda color: self.set_ground(Ground("color", color.name())))
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.open()
+            ask_color(self, QColor(self._ground.color), lambda color: self.set_ground(Ground("color", color.name())))
         elif kind == "picture":
-            dialog = QFileDialog(self, "Background picture", filter="Pictures (*.png *.jpg *.jpeg *.webp *.bmp)")
-            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-            dialog.fileSelected.connect(lambda name: self.set_ground(Ground("picture", picture=Path(name))))
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.open()
+            ask_picture(self, lambda path: self.set_ground(Ground("picture", picture=path)))
         else:
             self.set_ground(Ground(kind))
 
     def _ask_picture(self) -> None:
         picture = self.still_picture()
-        if picture.isNull():
-            return
-        dialog = QFileDialog(self, "Save a picture", filter="PNG (*.png)")
-        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        dialog.setDefaultSuffix("png")
-        dialog.fileSelected.connect(lambda name: self.save_picture(picture, Path(name)))
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        if not picture.isNull():
+            ask_still(self, lambda path: self.save_picture(picture, path))
 
     def save_picture(self, picture: QImage, path: Path) -> None:
         if picture.save(str(path), "PNG"):
