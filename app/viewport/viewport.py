@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QImage, QUndoStack
 from PySide6.QtWidgets import QWidget
 
 from app.theme.theme import Theme
+from app.viewport.camera_commands import CameraCommands
 from app.viewport.camera_controller import CameraController
 from app.viewport.camera_hand import FLY_KEYS, CameraHand
 from app.viewport.chrome import ViewportChrome
@@ -24,6 +25,7 @@ from app.viewport.view_dialogs import ask_color, ask_picture, ask_still
 from app.viewport.view_keys import camera_command
 from app.viewport.view_menus import VIEW_MODES
 from app.workers.frames import FrameHeader
+from engine.camera import Orbit
 from engine.errors import MouthpieceError
 from engine.latency import LatencyLog
 
@@ -41,6 +43,7 @@ class Viewport(QWidget):
         canvas: `raster` or `opengl` to fix the painter, None to choose it by measuring.
 
     Attributes:
+        camera: what it can be asked to do by name.
         latency: where the milliseconds of the pictures went that were drawn here, the window's own share included.
 
     Signals: `camera_moved(Orbit)` with every step of the camera; `pointer_moved(point, size)` over the picture.
@@ -65,6 +68,7 @@ class Viewport(QWidget):
         self.controller = CameraController()
         stack = undo_stack or getattr(session, "undo_stack", None) or QUndoStack(self)
         self.hand = CameraHand(self.controller, stack, self)
+        self.camera = CameraCommands(self.controller, self.hand, self._trained_from)
         self.governor = ResolutionGovernor()
         self._guides, self._ground, self._mode = Guides(), Ground(), "color"
         self.latency = LatencyLog()
@@ -97,69 +101,14 @@ class Viewport(QWidget):
 
     def commands(self) -> dict[str, Callable[[], object]]:
         """What this part carries out of the table of actions."""
-        named = {
-            "view.frame_face": self.frame_face,
-            "view.frame_eyes": self.frame_eyes_and_mouth,
-            "view.reset": self.reset_view,
+        own = {
             "view.mode_next": self.next_view_mode,
             "view.grid": lambda: self.set_grid(not self._guides.grid),
             "view.safe_area": lambda: self.set_safe_area(not self._guides.safe_area),
-            "view.ortho": lambda: self.set_ortho(not self.controller.is_ortho),
-            "view.training": self.training_view,
+            "view.picture": self._ask_picture,
         }
-        named |= {f"view.mode_{mode.name}": lambda name=mode.name: self.set_view_mode(name) for mode in VIEW_MODES}
-        named |= {"view.turntable": lambda: self.toggle_motion("turntable"), "view.picture": self._ask_picture,
-                  "view.spiral": lambda: self.toggle_motion("spiral")}  # fmt: skip
-        named |= {f"view.{side}_{angle}": lambda turn=turn: self._novel_view(turn)
-                  for side, angle, turn in (("left", 20, 20.0), ("right", 20, -20.0), ("left", 30, 30.0),
-                                            ("right", 30, -30.0))}  # fmt: skip
-        axes = {f"view.{name}": lambda name=name: self.look_along(name)
-                for name in ("front", "back", "left", "right", "top", "bottom")}  # fmt: skip
-        recall = {f"view.bookmark_{n}": lambda n=n: self.recall_bookmark(n) for n in range(1, 10)}
-        store = {f"view.store_{n}": lambda n=n: self.store_bookmark(n) for n in range(1, 10)}
-        return named | axes | recall | store
-
-    def frame_face(self) -> None:
-        self.hand.do("Frame the face", self.controller.frame_face)
-
-    def frame_eyes_and_mouth(self) -> None:
-        self.hand.do("Frame eyes and mouth", self.controller.frame_eyes_and_mouth)
-
-    def reset_view(self) -> None:
-        self.hand.do("Reset the camera", self.controller.go_home)
-
-    def training_view(self) -> None:
-        """The camera the avatar was trained from."""
-        if self._session.manifest is not None:
-            orbit = self._session.manifest.orbit
-            self.hand.do("Training camera", lambda: self.controller.go_to(orbit))
-
-    def look_along(self, axis: str) -> None:
-        self.hand.do("Axis view", lambda: self.controller.axis_view(axis))
-
-    def _novel_view(self, azimuth_deg: float) -> None:
-        self.hand.do("Novel view", lambda: self.controller.novel_view(azimuth_deg, 0.0))
-
-    def set_ortho(self, is_ortho: bool) -> None:
-        self.hand.do("Orthographic view", lambda: setattr(self.controller, "is_ortho", is_ortho))
-        self.hand.moved.emit()
-
-    def recall_bookmark(self, slot: int) -> None:
-        self.hand.do(f"Camera {slot}", lambda: self.controller.recall_bookmark(slot))
-
-    def store_bookmark(self, slot: int) -> None:
-        self.hand.do(f"Store camera {slot}", lambda: self.controller.store_bookmark(slot))
-
-    def remove_bookmark(self, slot: int) -> None:
-        self.hand.do(f"Remove camera {slot}", lambda: self.controller.bookmarks.pop(slot, None))
-
-    def toggle_motion(self, name: str) -> None:
-        """Starts or stops `turntable` or `spiral`."""
-        if self.controller.motion == name:
-            self.controller.stop_motion()
-        else:
-            self.controller.start_motion(name)
-        self.hand.follow()
+        modes = {f"view.mode_{mode.name}": lambda name=mode.name: self.set_view_mode(name) for mode in VIEW_MODES}
+        return self.camera.named() | own | modes
 
     def set_view_mode(self, name: str) -> None:
         self._is_cycling = False
@@ -256,17 +205,8 @@ class Viewport(QWidget):
         chrome.ground_chosen.connect(self._on_ground_chosen)
         chrome.grid_toggled.connect(self.set_grid)
         chrome.safe_area_toggled.connect(self.set_safe_area)
-        chrome.face_framed.connect(self.frame_face)
-        chrome.eyes_framed.connect(self.frame_eyes_and_mouth)
-        chrome.axis_chosen.connect(self.look_along)
-        chrome.lens_chosen.connect(lambda fov: self.hand.do("Lens", lambda: self.controller.set_fov(fov)))
-        chrome.ortho_toggled.connect(self.set_ortho)
-        chrome.novel_chosen.connect(lambda a, e: self.hand.do("Novel view", lambda: self.controller.novel_view(a, e)))
-        chrome.motion_toggled.connect(self.toggle_motion)
         chrome.picture_asked.connect(self._ask_picture)
-        chrome.bookmark_recalled.connect(self.recall_bookmark)
-        chrome.bookmark_stored.connect(self.store_bookmark)
-        chrome.bookmark_removed.connect(self.remove_bookmark)
+        self.camera.join(chrome)
         cube = chrome.cube
         cube.drag_began.connect(lambda: self.hand.begin("cube"))
         cube.drag_ended.connect(lambda: self.hand.end("Orbit"))
@@ -297,6 +237,9 @@ class Viewport(QWidget):
         self._refused.clear()
         self.latency.clear()
         self._show_avatar(manifest)
+
+    def _trained_from(self) -> Orbit | None:
+        return self._session.manifest.orbit if self._session.manifest is not None else None
 
     def _show_avatar(self, manifest) -> None:
         self.chrome.set_shown(manifest is not None)

@@ -251,7 +251,7 @@ def test_the_view_cube_shows_the_turn_snaps_on_a_click_and_orbits_on_a_drag(view
 
 def test_pills_stand_where_the_design_has_them_and_nothing_overlaps(view):
     chrome = view.chrome
-    view.store_bookmark(1)
+    view.camera.store_bookmark(1)
     assert (chrome.mode_pill.x(), chrome.mode_pill.y(), chrome.mode_pill.height()) == (10, 10, 30)
     assert chrome.cube.geometry().getRect() == (732, 8, 68, 68)
     assert chrome.column.geometry().getRect()[:3] == (762, 84, 36)

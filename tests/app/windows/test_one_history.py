@@ -68,7 +68,7 @@ def test_five_hundred_changes_and_as_many_undos_give_the_identical_state(studio)
         elif kind == 3:
             viewport.hand.do("Turn", lambda: viewport.controller.turn(*rng.uniform(-30, 30, 2)))
         elif kind == 4:
-            viewport.store_bookmark(int(rng.integers(1, 10)))
+            viewport.camera.store_bookmark(int(rng.integers(1, 10)))
         else:
             inspect.select(rng.random(inspect.n) < 0.001)
             inspect.hide() if rng.random() < 0.5 else inspect.delete()
