@@ -123,7 +123,7 @@ def test_gradients_reach_every_module_and_every_attribute(method, toy_dataset):
         model.tidy(at)
         for _ in range(2):
             if (terms := model.blind(at)) is None:
-                sample = clip.sample(*model.pick(at))
+                sample = run._on_device(clip.sample(*model.pick(at)))  # with the pose of the head
                 image, meta = run.render(model.gaussians(sample, at), sample, with_pose_gradient=True)
                 terms = model.losses(image, replace(sample, alpha=meta["alpha"]), at)
             sum(terms.values()).backward()
