@@ -24,7 +24,7 @@ class JobStage(QWidget):
 
     new_wanted = Signal()
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, loss: LossPanel) -> None:
         super().__init__()
         self.setAccessibleName("Job in full")
         inner = QWidget()
@@ -33,7 +33,7 @@ class JobStage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(SIZES.gap)
         self.stepper = Stepper(theme)
-        self.pictures, self.loss, self.film = PicturesPanel(theme), LossPanel(theme), FilmPanel(theme)
+        self.pictures, self.loss, self.film = PicturesPanel(theme), loss, FilmPanel(theme)
         column.addWidget(self.stepper)
         column.addWidget(self.pictures, 30)
         column.addWidget(self.loss, 23)

@@ -62,16 +62,23 @@ class JobsWorkspace(QObject):
         """Makes the parts one by one: all of them at once would hold up a talking face."""
         from app.jobs.detail import JobDetail
         from app.jobs.job_list import JobList
+        from app.jobs.loss_plot import LossPanel
         from app.jobs.stage import JobStage
 
-        for kind in (JobList, JobDetail, JobStage):
+        for kind in (JobList, JobDetail, LossPanel, JobStage):
             if self.list is not None:
                 return
-            self._parts[kind] = kind(self._window.theme)
+            self._parts[kind] = self._part(kind)
             yield
 
     def _part(self, kind: type) -> QWidget:
-        return self._parts.pop(kind) if kind in self._parts else kind(self._window.theme)
+        from app.jobs.loss_plot import LossPanel
+        from app.jobs.stage import JobStage
+
+        if kind in self._parts:
+            return self._parts.pop(kind)
+        theme = self._window.theme
+        return JobStage(theme, self._part(LossPanel)) if kind is JobStage else kind(theme)
 
     def _build(self) -> Panes:
         from app.jobs.detail import JobDetail
