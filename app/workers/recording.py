@@ -98,8 +98,9 @@ class Recording:
 
     def stop(self, at: float | None = None) -> None:
         """The take ends at a `perf_counter` time, by default now; `pump` goes on until `is_complete`."""
-        self._stop_time = time.perf_counter() if at is None else at
-        late = round(max(0.0, time.perf_counter() - self._stop_time) * self._ring.rate_hz)
+        now = time.perf_counter()
+        self._stop_time = now if at is None else at
+        late = round(max(0.0, now - self._stop_time) * self._ring.rate_hz)
         self._stop_index = max(self._cursor, self._ring.written - late)
 
     def close(self) -> None:

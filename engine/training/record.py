@@ -36,8 +36,11 @@ class TrainingRecord:
             self._rows.append({"iteration": iteration, "seconds": round(seconds, 2), "splats": n_gaussians, **means})
 
     def recent(self, name: str) -> float:
-        """Mean of a term over the last iterations."""
+        """Mean of a term over the last iterations; of a run that ended before it was picked up again as its last row
+        has it."""
         values = [terms[name] for terms in self._recent if name in terms]
+        if not values and self._rows:
+            values = [self._rows[-1].get(name, 0.0)]
         return float(np.mean(values)) if values else 0.0
 
     @property

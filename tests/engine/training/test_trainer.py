@@ -87,6 +87,15 @@ def test_a_run_resumed_from_a_checkpoint_equals_one_that_never_stopped(toy_datas
         assert torch.allclose(value, resumed.model.networks.state_dict()[name], atol=1e-5), name
 
 
+def test_a_run_that_has_ended_writes_the_same_avatar_again_with_its_figures(toy_dataset, tmp_path):
+    out = tmp_path / "twice.avatar"
+    with one_thread():
+        first = list(run(toy_dataset, out, iterations=25))[-1].values
+        again = list(run(toy_dataset, out, iterations=25))[-1].values
+    assert again["iterations"] == first["iterations"] == 25
+    assert again["psnr_training"] == pytest.approx(first["psnr_training"], abs=2)  # of the row written last
+
+
 def test_the_avatar_shows_a_frame_as_training_saw_it(toy_dataset, tmp_path):
     """By its corrected camera, hair that is held back too: what was learnt in one place is worth nothing in another."""
     with one_thread():
