@@ -401,9 +401,12 @@ def boxes(avatar, one, two):
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("long")
     dataset = make_toy_dataset(folder / "toy.dataset", 96, 165, "alpha", n=1500, with_shapes=True)
-    config = {"n_points": 2500, "max_gaussians": 3500, "deform_all": True, "coarse_until": 0.3, "mesh_until": 12_000,
-              "view_swap": 1.0, "lambda_null": 1e-3}  # fmt: skip
-    return train_toy(dataset, folder / "x.avatar", "gaussiantalker", iterations=4000, **config), dataset
+    config = {
+        "n_points": 2500, "max_gaussians": 3500, "n_channels": 16, "n_hidden": 64, "n_layers": 1, "face_share": 0.8,
+        "deform_all": True, "coarse_until": 0.3, "mesh_alone": 1_800, "mesh_until": 12_000, "view_swap": 1.0,
+        "lambda_null": 1e-3, "rate_network": (2e-3, 2e-4), "lambda_silence": 0.0,
+    }  # fmt: skip
+    return train_toy(dataset, folder / "x.avatar", "gaussiantalker", iterations=1500, **config), dataset
 
 
 @pytest.mark.long
