@@ -50,7 +50,8 @@ class ExpressionGenerator(nn.Module):
 
     A window ends where the sound ends: the net is learned on windows that hear 0 to `AHEAD_FRAMES` frames after the
     shown one, so that any look-ahead works. Features are standardised inside, expressions go in and out in their own
-    units, by the training clip's statistics.
+    units, by the training clip's statistics. Codes and what they are fused to are normalised (ours): their products
+    grew until attention had no gradient that is a number.
     """
 
     def __init__(self, sizes: ExpressionSizes = ExpressionSizes()) -> None:
@@ -59,11 +60,13 @@ class ExpressionGenerator(nn.Module):
         self.phonetic = _mlp(s.n_phonetic, s.n_hidden, s.n_code)
         self.emotion = _mlp(2 * s.n_emotion, s.n_hidden, s.n_code)
         self.style = _mlp(s.n_expression, s.n_hidden, s.n_code)
+        self.code_norms = nn.ModuleList(nn.LayerNorm(s.n_code) for _ in range(3))
         self.gate = nn.Linear(3 * s.n_code, s.n_fused)
         self.gated = nn.Linear(3 * s.n_code, s.n_fused)
         self.factors = nn.ModuleList(nn.Linear(s.n_code, s.n_factor) for _ in range(3))
         self.from_products = nn.Linear(3 * s.n_factor**2, s.n_fused)  # phi_E of eq. 8
         self.fuse = nn.Linear(2 * s.n_fused, s.n_fused)
+        self.norm = nn.LayerNorm(s.n_fused)
         layer = nn.TransformerEncoderLayer(s.n_fused, s.n_heads, 4 * s.n_fused, s.dropout, batch_first=True)
         self.transformer = nn.TransformerEncoder(layer, s.n_layers, enable_nested_tensor=False)
         self.regions = nn.Parameter(0.02 * torch.randn(len(REGIONS), s.n_fused))
@@ -98,12 +101,13 @@ class ExpressionGenerator(nn.Module):
         n_frames = phonetic.shape[1]
         phonetic = (phonetic - self.phonetic_mean) * self.phonetic_scale
         emotion = (emotion - self.emotion_mean) * self.emotion_scale
-        a = self.phonetic(phonetic)
-        e = emotion_gain * self.emotion(torch.cat([emotion, self._around(emotion)], dim=-1))
-        s = self.style((style - self.mean) / self.scale)[:, None].expand(-1, n_frames, -1)
+        of_sound, of_emotion, of_style = self.code_norms
+        a = of_sound(self.phonetic(phonetic))
+        e = emotion_gain * of_emotion(self.emotion(torch.cat([emotion, self._around(emotion)], dim=-1)))
+        s = of_style(self.style((style - self.mean) / self.scale))[:, None].expand(-1, n_frames, -1)
         joint = torch.cat([a, e, s], dim=-1)
         gated = torch.sigmoid(self.gate(joint)) * self.gated(joint)
-        fused = self.fuse(torch.cat([gated, self.from_products(self.products(a, e, s))], dim=-1))
+        fused = self.norm(self.fuse(torch.cat([gated, self.from_products(self.products(a, e, s))], dim=-1)))
         fused = self.transformer(fused + self.places[first : first + n_frames])
         regional, whole = self._regional(fused), self.whole(torch.cat([fused, a], dim=-1))
         share = torch.sigmoid(self.mix_logits) if mix is None else mix
