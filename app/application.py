@@ -8,11 +8,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from app.shipped import welcome_first
 from engine.errors import OutputError
 from engine.paths import ASSETS
-
-WELCOME = "Noa.avatar"
-"""Who of the avatars that came along greets a new user."""
 
 NO_DISPLAY = (
     "There is no display to open the window on{why}. Clips can be made without one: "
@@ -283,8 +281,7 @@ def first_avatar(asked: Path | None, last: Path | None) -> Path | None:
         return asked
     if last is not None and last.is_file():
         return last
-    came_along = sorted((ASSETS / "avatars").glob("*.avatar"), key=lambda path: (path.name != WELCOME, path.name))
-    return next(iter(came_along), None)
+    return min((ASSETS / "avatars").glob("*.avatar"), key=welcome_first, default=None)
 
 
 def sample_voice() -> Path | None:

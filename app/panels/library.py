@@ -296,7 +296,7 @@ class EmptyTakes(QWidget):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 16, 12, 16)
+        column.setContentsMargins(8, 16, 8, 16)
         column.setSpacing(6)
         self._icon = _Glyph(theme, "record-circle-outline", 26)
         column.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignHCenter)

@@ -19,6 +19,7 @@ from app.panels.library_files import (
 )
 from app.panels.take_pictures import TakePictures
 from app.portraits import Portraits
+from app.shipped import welcome_first
 from app.timeline.track import TakeTrack
 from app.windows.file_tasks import FileTasks, copy_take, read_take_track, rewrite_take, voice_of_take
 from app.windows.main_window import MainWindow
@@ -162,7 +163,8 @@ class LibraryWiring(QObject):
     def _show_avatars(self, entries: list[AvatarEntry]) -> None:
         self._window.library.show_avatars(entries)
         self._window.library.show_stage(self.stage_path)
-        shipped = next((entry for entry in entries if entry.is_shipped and not entry.problem), None)
+        sound = [entry for entry in entries if entry.is_shipped and not entry.problem]
+        shipped = min(sound, key=lambda entry: welcome_first(entry.path), default=None)
         self._window.empty_stage.show_shipped(shipped.path if shipped else None, shipped.name if shipped else "")
 
     def _choose_avatar_entry(self, entry: AvatarEntry) -> None:
