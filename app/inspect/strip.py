@@ -11,7 +11,7 @@ from app.theme.tokens import TYPE
 from app.viewport.view_menus import VIEW_MODES
 
 SIZE_LIMITS = (10, 100)
-ALL_FITS = 780
+SPACING = 2
 
 
 class ViewStrip(QFrame):
@@ -26,14 +26,14 @@ class ViewStrip(QFrame):
         self.setAccessibleName("View modes")
         line = QHBoxLayout(self)
         line.setContentsMargins(8, 0, 10, 0)
-        line.setSpacing(2)
+        line.setSpacing(SPACING)
         self.buttons: dict[str, QWidget] = {}
         for mode in VIEW_MODES:
             if "_" in mode.name:
                 continue  # one token's attention alone: in the menus and by Z
             if mode.name == "reach":
                 button = TextButton(theme, mode.title, mode.icon, kind="quiet", why=mode.why)
-                button.setMinimumWidth(button.sizeHint().width())
+                button.setAccessibleName(mode.title)
             else:
                 button = IconButton(theme, mode.icon, mode.title, "", mode.why, icon_size=18)
             button.setCheckable(True)
@@ -50,7 +50,8 @@ class ViewStrip(QFrame):
         self.edges.toggled.connect(model.set_edges)
         line.addWidget(self.edges)
         line.addSpacing(6)
-        line.addWidget(Words(theme, "Edges", tone="t2"))
+        self._edges_words = Words(theme, "Edges", tone="t2")
+        line.addWidget(self._edges_words)
         line.addSpacing(10)
         self._size_words = Words(theme, "Splat size", tone="t2")
         line.addWidget(self._size_words)
@@ -75,7 +76,19 @@ class ViewStrip(QFrame):
             button.setChecked(mode == name.split("_")[0])
 
     def resizeEvent(self, event) -> None:
-        self._size_words.setVisible(self.width() > ALL_FITS)
-        self._key.setVisible(self.width() > ALL_FITS)
-        self.size.setVisible(self.width() > 620)
+        """Where not all fits, what can be done without goes first: words, the key, the slider, at last the one name."""
+        self._name_reach(True)
+        optional = {one: (one.minimumWidth() or one.sizeHint().width()) + SPACING
+                    for one in (self._size_words, self._key, self.size, self._edges_words)}  # fmt: skip
+        needed = self.layout().minimumSize().width() + sum(width for one, width in optional.items() if one.isHidden())
+        for one, width in optional.items():
+            one.setVisible(needed <= self.width())
+            if one.isHidden():
+                needed -= width
+        self._name_reach(needed <= self.width())
         super().resizeEvent(event)
+
+    def _name_reach(self, is_named: bool) -> None:
+        reach = self.buttons["reach"]
+        reach.setText(reach.accessibleName() if is_named else "")
+        reach.setMinimumWidth(reach.sizeHint().width())  # of the font as it is now

@@ -1,13 +1,14 @@
 """The Inspect workspace through the window: select, hide, delete, undo, look, and what the performer is told."""
 
 import base64
+import itertools
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from engine.edits import Edits
 from engine.inspection.facts import LOOSE, REGIONS, FloaterGroup, SplatFacts
@@ -76,6 +77,19 @@ def test_inspect_puts_regions_left_a_strip_above_and_figures_right(inspecting):
     assert inspecting.session.calls[-1] or window.viewport.view_mode == "reach"
     window.workspaces.show("perform")
     assert window.library.isVisible() and window.live_bar.isVisible() and window.viewport.view_mode == "color"
+
+
+def test_nothing_in_the_strip_lies_over_another_however_narrow_it_is(inspecting, qtbot):
+    strip = inspecting.window.workspaces.panes("inspect").strip
+    shown = set()
+    for width in (1000, 820, 780, 740, 700, 660, 620, 580, 560):
+        strip.resize(width, strip.height())
+        strip.layout().activate()
+        parts = sorted((part for part in strip.children() if isinstance(part, QWidget) and not part.isHidden()),
+                       key=lambda part: part.x())  # fmt: skip
+        assert all(left.geometry().right() < right.x() for left, right in itertools.pairwise(parts)), width
+        shown.add(len(parts))
+    assert len(shown) > 1  # some gave way
 
 
 def test_a_rectangle_drawn_over_the_picture_selects_and_delete_deletes_in_every_pose(inspecting, qtbot):
