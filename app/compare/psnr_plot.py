@@ -59,7 +59,7 @@ class PsnrPanel(CurvesPanel):
 
     def _make_figures(self) -> QWidget:
         box = QWidget()
-        box.setFixedWidth(134)
+        box.setFixedWidth(144)
         grid = QGridLayout(box)
         grid.setContentsMargins(14, 4, 12, 4)
         grid.setVerticalSpacing(4)
