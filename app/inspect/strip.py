@@ -33,7 +33,6 @@ class ViewStrip(QFrame):
                 continue  # one token's attention alone: in the menus and by Z
             if mode.name == "reach":
                 button = TextButton(theme, mode.title, mode.icon, kind="quiet", why=mode.why)
-                button.setAccessibleName(mode.title)
             else:
                 button = IconButton(theme, mode.icon, mode.title, "", mode.why, icon_size=18)
             button.setCheckable(True)
@@ -90,5 +89,5 @@ class ViewStrip(QFrame):
 
     def _name_reach(self, is_named: bool) -> None:
         reach = self.buttons["reach"]
-        reach.setText(reach.accessibleName() if is_named else "")
+        reach.setText(f" {reach.accessibleName()}" if is_named else "")
         reach.setMinimumWidth(reach.sizeHint().width())  # of the font as it is now
