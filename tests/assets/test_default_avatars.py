@@ -19,8 +19,6 @@ from engine.training.thumbnail import rendered_layers
 AVATARS = sorted((ASSETS / "avatars").glob("*.avatar"))
 FILMS = Path(os.environ.get("MOUTHPIECE_FILMS", ASSETS.parent / "out" / "default_avatars"))
 """Where `packaging/default_avatars.py` left the films."""
-BELOW = {"Marlow": "30.4 dB held out after 70 minutes: grey hair and stubble, see docs/results.md"}
-"""Who is known not to reach 32 dB, and why; who does one day fails here until he is taken off."""
 SIZE = 256
 UPPER_LIP, LOWER_LIP, FOREHEAD, CHIN = 13, 14, 10, 152
 
@@ -89,9 +87,7 @@ def test_a_blink_changes_the_eyes_five_times_more_than_the_mouth(path):
 
 @pytest.mark.long
 @pytest.mark.shared
-def test_it_looks_like_its_film_where_it_was_not_trained_and_from_new_angles(path, shared_data, request):
-    if path.stem in BELOW:
-        request.applymarker(pytest.mark.xfail(reason=BELOW[path.stem], strict=True))
+def test_it_looks_like_its_film_where_it_was_not_trained_and_from_new_angles(path, shared_data):
     film = FILMS / f"{path.stem}.dataset"
     if not film.is_dir():
         pytest.skip(f"{film} is not here; packaging/default_avatars.py --only-film makes it again")
