@@ -255,7 +255,7 @@ def test_the_last_seconds_are_saved_without_having_been_recorded(session, qtbot,
     with qtbot.waitSignal(session.take_saved, timeout=PATIENCE_MS) as saved:
         session.save_last(1.0)
     take = load_take(saved.args[0])
-    assert take.seconds == pytest.approx(1.0, abs=0.05) and len(take.times) > 1 and take.driven[:, 0].max() > 1.0
+    assert take.seconds == pytest.approx(1.0, abs=0.05) and len(take.times) > 5 and take.driven[:, 0].max() > 1.0
 
 
 def test_a_killed_recorder_goes_on_with_the_take_and_loses_nothing(session, qtbot, avatar_file, voice_file):
@@ -324,7 +324,7 @@ def test_a_take_cut_short_with_the_whole_program_is_recovered_at_the_next_start(
         with qtbot.waitSignal(session.take_saved, timeout=PATIENCE_MS) as saved:
             session.start()
         take = load_take(saved.args[0])
-        assert take.seconds > 2.9 and len(take.times) > 2
+        assert take.seconds > 2.9 and len(take.times) > 10
         assert any(level == "info" and "saved now" in sentence for level, _, sentence in notes)
         qtbot.waitUntil(lambda: not list(journal.rglob("*.journal")), timeout=PATIENCE_MS)
     finally:
