@@ -17,7 +17,6 @@ from safetensors.torch import save_file as save_torch
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
-from engine.camera import Orbit
 from engine.gaussians import Gaussians
 from engine.heads.base import Region
 from engine.heads.house import UNITS_MM, HouseHead
@@ -31,11 +30,9 @@ from engine.methods.dgtalker.template import Template
 from engine.parts.stylegan import Dense, SynthesisSize
 from engine.paths import atomic_file
 from engine.raster import rasterization_for
-from engine.synth.population import sample_identity
-from engine.synth.renderer import HeadRenderer
+from engine.synth.portraits import film_portraits, portrait_head
 from engine.training.checkpoint import adam_state, restore_adam
 from engine.training.losses import GradientSsim
-from engine.vocabulary import ARKIT_52, ARKIT_INDEX
 
 PULL = 0.5  # how far the face is drawn to the middle of the skin's disc, which magnifies it (a Moebius map)
 POSITION_RANGE = 0.4  # head heights: hair stands far off the scalp
@@ -94,59 +91,15 @@ N_TRAITS = len(traits(Identity("", Form(), Look())))
 
 def film_person(seed: int, out: Path, house: HouseTemplate, n_moments: int, n_views: int, size: int) -> None:
     """Films a person of the population: some expressions, each from several sides, into one safetensors file."""
-    rng = np.random.default_rng([seed, 7])
-    identity = sample_identity(seed)
-    head = HouseHead(identity)
-    renderer = HeadRenderer(head)
+    head = portrait_head(seed)
+    film = film_portraits(head, seed, n_moments, n_views, size)
     reach, is_hair = _hair_reach(head, house)
-    colors, viewmats, ks, moments, points = [], [], [], [], []
-    for number in range(n_moments):
-        arkit = np.zeros(52, np.float32) if number == 0 else sample_expression(rng)
-        posed = head.pose(arkit)
-        moments.append(arkit)
-        points.append(_with_hair(house.points(posed.vertices), reach, is_hair))
-        for _ in range(n_views):
-            orbit = Orbit((0.0, -0.1, 0.0), float(rng.uniform(-50, 50)), float(rng.uniform(-20, 25)),
-                          float(rng.uniform(4.0, 4.3)), 20.0)  # fmt: skip
-            camera = orbit.camera(size, size)
-            shot = renderer.render(posed, camera)
-            picture = np.concatenate([shot.color, shot.alpha[..., None]], axis=-1)
-            colors.append((np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8))
-            viewmats.append(camera.viewmat)
-            ks.append(camera.k)
-    shape = (n_moments, n_views)
+    points = [_with_hair(house.points(head.pose(arkit).vertices), reach, is_hair) for arkit in film["arkit"]]
     with atomic_file(Path(out)) as temporary:
-        save_file({
-            "pictures": np.stack(colors).reshape(*shape, size, size, 4), "arkit": np.stack(moments),
-            "viewmats": np.stack(viewmats).reshape(*shape, 4, 4).astype(np.float32),
-            "ks": np.stack(ks).reshape(*shape, 3, 3).astype(np.float32),
+        save_file(film | {
             "offsets": (np.stack(points) - house.template.points).astype(np.float16),
-            "is_hair": is_hair.astype(np.uint8), "traits": traits(identity),
+            "is_hair": is_hair.astype(np.uint8), "traits": traits(head.identity),
         }, temporary)  # fmt: skip
-
-
-def sample_expression(rng: np.random.Generator) -> np.ndarray:
-    """ARKit weights `[52]` of a face that talks, blinks and means something."""
-    weights = np.zeros(52, np.float32)
-    for name in ARKIT_52:
-        if not name.endswith("Right"):
-            chance = 0.3 if name.startswith(("mouth", "jaw")) else 0.2
-            value = rng.uniform(0.2, 1.0) if rng.random() < chance else 0.0
-            weights[ARKIT_INDEX[name]] = value * (0.6 if name in ("tongueOut", "jawLeft", "jawRight") else 1.0)
-            if name.endswith("Left") and name.removesuffix("Left") + "Right" in ARKIT_INDEX:
-                other = value if rng.random() < 0.8 else rng.uniform(0, 1) * (rng.random() < 0.3)
-                weights[ARKIT_INDEX[name.removesuffix("Left") + "Right"]] = other
-    for look in ("Down", "In", "Out", "Up"):  # the eyes turn together
-        side = {"In": "Out", "Out": "In"}.get(look, look)
-        weights[ARKIT_INDEX[f"eyeLook{look}Left"]] *= 0.6
-        weights[ARKIT_INDEX[f"eyeLook{side}Right"]] = weights[ARKIT_INDEX[f"eyeLook{look}Left"]]
-    weights[ARKIT_INDEX["jawOpen"]] = rng.uniform(0, 0.85) ** 1.5 if rng.random() < 0.7 else 0.0
-    weights[ARKIT_INDEX["mouthClose"]] = min(weights[ARKIT_INDEX["mouthClose"]], weights[ARKIT_INDEX["jawOpen"]])
-    smile = weights[[ARKIT_INDEX["mouthSmileLeft"], ARKIT_INDEX["mouthSmileRight"]]].max()
-    for side in ("Left", "Right"):
-        weights[ARKIT_INDEX["mouthFrown" + side]] *= 1 - smile
-        weights[ARKIT_INDEX["eyeWide" + side]] *= 1 - weights[ARKIT_INDEX["eyeBlink" + side]]
-    return weights
 
 
 class HousePriorNet(nn.Module):

@@ -13,11 +13,9 @@ from engine.methods.dgtalker.house_prior import (
     Population,
     film_person,
     house_template,
-    sample_expression,
 )
 from engine.methods.dgtalker.prior import load_prior, save_prior
 from engine.parts.stylegan import SynthesisSize
-from engine.vocabulary import ARKIT_INDEX
 from tests.engine.methods.contract import picture
 from tests.toy_head import one_thread, train_toy
 
@@ -70,14 +68,6 @@ def test_a_film_knows_where_every_point_of_the_surface_is(films, house):
     inside = ((pixels > 0) & (pixels < 40)).all(dim=1)
     x, y = pixels[inside].long().unbind(dim=1)
     assert (row["pictures"][0, y, x, 3] > 0.5).float().mean() > 0.9
-
-
-def test_expressions_are_weights_and_mouths_close_no_wider_than_they_open():
-    rng = np.random.default_rng(0)
-    drawn = np.stack([sample_expression(rng) for _ in range(200)])
-    assert drawn.min() >= 0 and drawn.max() <= 1
-    assert (drawn[:, ARKIT_INDEX["mouthClose"]] <= drawn[:, ARKIT_INDEX["jawOpen"]] + 1e-6).all()
-    assert (drawn[:, ARKIT_INDEX["eyeBlinkLeft"]] > 0.5).any()
 
 
 def test_training_draws_the_splats_to_the_surface_and_goes_on_from_its_file(training, films, house, tmp_path):
