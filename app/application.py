@@ -223,6 +223,7 @@ class Studio:
         from app.settings import HeadMotionSettings, save_settings
 
         self.settings.head_motion = HeadMotionSettings(**vars(self.session.controls.head))
+        self.document.writer.wait()  # settings that are being written must not land on top of these
         try:
             save_settings(self.settings)
         except OutputError as error:

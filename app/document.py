@@ -3,13 +3,15 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QUndoCommand, QUndoStack
 
-from engine.errors import MouthpieceError, OutputError, ProjectError
+from app.writer import Writer
+from engine.errors import MouthpieceError, ProjectError
 from engine.paths import data_dir
 from engine.performance.take_edit import TakeEdit
 from engine.project import SUFFIX, Project, ProjectState, ProjectTake
@@ -40,7 +42,8 @@ class Document(QObject):
         super().__init__(parent)
         self.project, self.undo_stack = project, undo_stack
         self.autosaved_at: float | None = None
-        self._merging = ""
+        self.writer = Writer(self)
+        self._is_closed = False
         self._timer = QTimer(self, interval=AUTOSAVE_MS, singleShot=True)
         self._timer.timeout.connect(self.autosave)
 
@@ -109,54 +112,82 @@ class Document(QObject):
         if edits != self.state.edits:
             self._set(replace(self.state, edits=edits))
 
-    # Files
+    # Files: the writer's thread reads and writes them, in the order asked for
 
-    def save(self) -> bool:
-        try:
-            self.project.save()
-        except OutputError as error:
-            self.failed.emit(str(error))
-            return False
-        self.autosaved_at = time.time()
-        self.saved_changed.emit(True)
-        return True
+    def save(self) -> None:
+        """Saves; `saved_changed` or `failed` follows."""
+        self.writer.run(self.project.save, partial(self._on_saved, self.project))
 
-    def save_as(self, folder: Path) -> bool:
+    def save_as(self, folder: Path) -> None:
         """Saves under another name and goes on there; an untitled project moves."""
-        try:
-            self._replace(self.project.save_as(_with_suffix(folder)), keep_history=True)
-        except OutputError as error:
-            self.failed.emit(str(error))
-            return False
-        return True
+        work = partial(self.project.save_as, _with_suffix(folder))
+        self.writer.run(work, partial(self._on_saved_as, self.project))
 
-    def open(self, folder: Path) -> bool:
+    def open(self, folder: Path) -> None:
         """Opens another project; the present one must be saved or given up before."""
-        try:
-            self._replace(Project.open(folder))
-        except MouthpieceError as error:
-            self.failed.emit(str(error))
-            return False
-        return True
+        self.autosave()
+        self.writer.run(partial(Project.open, folder), self._on_opened)
 
     def begin_with(self, project: Project) -> None:
         """At the start, before anybody looks: this project in place of the one that was made with."""
         self.project = project
 
     def new(self) -> None:
-        self._replace(untitled(fresh=True))
+        """Begins a project without a name."""
+        self.writer.run(partial(untitled, fresh=True), self._on_opened)
+
+    def revert(self) -> None:
+        """Back to the last save; what was done since cannot be undone."""
+        self.writer.run(self.project.revert, self._on_reverted)
 
     def autosave(self) -> None:
-        try:
-            if self.project.autosave():
-                self.autosaved_at = time.time()
-        except OutputError as error:
-            self.failed.emit(str(error))
+        """Keeps what is not saved, as it is when its turn comes."""
+        self._timer.stop()
+        if not self._is_closed:
+            self.writer.run(self.project.autosave, self._on_autosaved)
 
     def close(self) -> None:
-        """Keeps what is not saved, for the next start."""
-        self._timer.stop()
+        """Keeps what is not saved, for the next start; returns when all is written."""
+        self.writer.wait()  # another project may be about to take this one's place
         self.autosave()
+        self._is_closed = True
+        self.writer.close()
+
+    def _on_saved(self, project: Project, answer: object) -> None:
+        if self._has_failed(answer) or project is not self.project:
+            return
+        self.autosaved_at = time.time()
+        self.saved_changed.emit(project.is_saved)
+
+    def _on_saved_as(self, project: Project, answer: object) -> None:
+        if self._has_failed(answer) or project is not self.project:
+            return
+        answer.state = project.state  # it may have been edited while it was copied
+        self._replace(answer, keep_history=True)
+
+    def _on_opened(self, answer: object) -> None:
+        if self._has_failed(answer):
+            return
+        if answer.folder.resolve() == self.project.folder.resolve():
+            answer.state = self.project.state  # it may have been edited while it was read
+        self._replace(answer)
+
+    def _on_reverted(self, answer: object) -> None:
+        if not self._has_failed(answer):
+            self.undo_stack.clear()
+            self.changed.emit()
+            self.saved_changed.emit(self.project.is_saved)
+
+    def _on_autosaved(self, answer: object) -> None:
+        if not self._has_failed(answer) and answer:
+            self.autosaved_at = time.time()
+
+    def _has_failed(self, answer: object) -> bool:
+        """Says an error; whether it was one."""
+        if not isinstance(answer, MouthpieceError):
+            return False
+        self.failed.emit(str(answer))
+        return True
 
     def _replace(self, project: Project, keep_history: bool = False) -> None:
         self.autosave()
@@ -169,7 +200,8 @@ class Document(QObject):
 
     def _set(self, state: ProjectState) -> None:
         self.project.state = state
-        self._timer.start()
+        if not self._timer.isActive():  # a long drag is kept while it goes on
+            self._timer.start()
         self.changed.emit()
         self.saved_changed.emit(self.project.is_saved)
 

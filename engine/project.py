@@ -143,6 +143,9 @@ class ProjectState:
 class Project:
     """One project folder and the state it stands in.
 
+    What writes takes the state as it finds it, once: a thread may write while another goes on editing, as long as only
+    one thread writes.
+
     Attributes:
         state: as it is now, saved or not.
         folder: where it lives.
@@ -203,20 +206,22 @@ class Project:
 
     def save(self) -> None:
         """Makes the present state the saved one. Raises OutputError; the last save is whole then."""
-        _write_index(self.folder / INDEX, self.state)
-        self._saved = self._autosaved = self.state
+        state = self.state
+        _write_index(self.folder / INDEX, state)
+        self._saved = self._autosaved = state
         (self.folder / AUTOSAVE).unlink(missing_ok=True)
         self.recovered = ""
 
     def autosave(self) -> bool:
         """Keeps the present state beside the save, if it is another; whether it wrote. Raises OutputError."""
-        if self.state == self._autosaved:
+        state = self.state
+        if state == self._autosaved:
             return False
-        if self.is_saved:
+        if state == self._saved:
             (self.folder / AUTOSAVE).unlink(missing_ok=True)
         else:
-            _write_index(self.folder / AUTOSAVE, self.state)
-        self._autosaved = self.state
+            _write_index(self.folder / AUTOSAVE, state)
+        self._autosaved = state
         return True
 
     def revert(self) -> None:
@@ -226,15 +231,15 @@ class Project:
 
     def save_as(self, folder: Path) -> "Project":
         """A copy under another name, saved; this one stays as it is. Raises OutputError."""
-        folder = Path(folder)
+        folder, state = Path(folder), self.state
         if folder.exists():
             raise OutputError(f"{folder}: is there already; choose another name.")
         with atomic_folder(folder) as made:
             (made / TAKES).mkdir()
-            for take in self.state.takes:
+            for take in state.takes:
                 shutil.copyfile(self.take_path(take.key), made / TAKES / f"{take.key}.take")
-            _write_index(made / INDEX, self.state)
-        return Project(folder, self.state, self.state)
+            _write_index(made / INDEX, state)
+        return Project(folder, state, state)
 
     # Takes
 
@@ -288,9 +293,10 @@ class Project:
 
     def share(self, path: Path) -> None:
         """Writes the present state and its takes as one zip file. Raises OutputError."""
+        state = self.state
         with atomic_file(Path(path)) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            archive.writestr(f"{self.name}{SUFFIX}/{INDEX}", _index_text(self.state), zipfile.ZIP_DEFLATED)
-            for take in self.state.takes:
+            archive.writestr(f"{self.name}{SUFFIX}/{INDEX}", _index_text(state), zipfile.ZIP_DEFLATED)
+            for take in state.takes:
                 archive.write(self.take_path(take.key), f"{self.name}{SUFFIX}/{TAKES}/{take.key}.take")
 
 

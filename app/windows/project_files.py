@@ -1,6 +1,7 @@
 """Projects as files of the window: new, open, save, share, and what the status bar says of them."""
 
 import time
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer
@@ -10,7 +11,7 @@ from app.document import Document
 from app.settings import save_settings
 from app.windows.main_window import MainWindow
 from app.windows.toasts import Notice, ToastAction
-from engine.errors import MouthpieceError, OutputError
+from engine.errors import MouthpieceError
 from engine.project import SUFFIX, Project, unpack
 
 SAY_EVERY_MS = 5_000
@@ -75,16 +76,19 @@ class ProjectFiles(QObject):
             self._choose_name()
         else:
             self._document.save()
-            self._say()
 
     def open_path(self, path: Path) -> None:
         """Opens a project's folder, or a shared zip beside it."""
-        try:
-            folder = unpack(path, path.parent).folder if path.suffix.lower() == ".zip" else path
-        except MouthpieceError as error:
-            self._window.toasts.show(Notice("err", "The project cannot be opened", str(error)))
-            return
-        self._document.open(folder)
+        if path.suffix.lower() == ".zip":
+            self._document.writer.run(partial(unpack, path, path.parent), self._on_unpacked)
+        else:
+            self._document.open(path)
+
+    def _on_unpacked(self, answer: object) -> None:
+        if isinstance(answer, MouthpieceError):
+            self._window.toasts.show(Notice("err", "The project cannot be opened", str(answer)))
+        else:
+            self._document.open(answer.folder)
 
     def _open_last(self) -> None:
         """A project that was saved under a name is there again at the next start."""
@@ -107,10 +111,12 @@ class ProjectFiles(QObject):
         self._save_settings()
 
     def _save_settings(self) -> None:
-        try:
-            save_settings(self._window.settings)
-        except OutputError as error:
-            self._window.toasts.show(Notice("warn", "The settings were not saved", str(error)))
+        settings = self._window.settings.model_copy(deep=True)  # as they are now, whatever is chosen meanwhile
+        self._document.writer.run(partial(save_settings, settings), self._on_settings_saved)
+
+    def _on_settings_saved(self, answer: object) -> None:
+        if isinstance(answer, MouthpieceError):
+            self._window.toasts.show(Notice("warn", "The settings were not saved", str(answer)))
 
     def _choose_project(self) -> None:
         dialog = self._dialog("Open a project", "Shared projects (*.zip)")
@@ -134,10 +140,11 @@ class ProjectFiles(QObject):
         dialog.open()
 
     def _share(self, name: str) -> None:
-        try:
-            self._document.project.share(Path(name))
-        except (MouthpieceError, OSError) as error:
-            self._window.toasts.show(Notice("err", "The project was not shared", str(error)))
+        self._document.writer.run(partial(self._document.project.share, Path(name)), self._on_shared)
+
+    def _on_shared(self, answer: object) -> None:
+        if isinstance(answer, MouthpieceError):
+            self._window.toasts.show(Notice("err", "The project was not shared", str(answer)))
 
     def _dialog(self, title: str, names: str) -> QFileDialog:
         settings = self._window.settings
@@ -149,21 +156,18 @@ class ProjectFiles(QObject):
         project = self._document.project
         self._remember()
         if project.recovered and "autosaved" in project.recovered and not self._document.is_untitled:
-            back = ToastAction("Back to the last save", self._revert)
+            back = ToastAction("Back to the last save", self._document.revert)
             self._window.toasts.show(Notice("info", f"{project.name} was recovered", project.recovered, (back,)))
         elif project.recovered and "damaged" in project.recovered:
             self._window.toasts.show(Notice("warn", project.name, project.recovered))
-        missing = project.missing_takes()
+        self._document.writer.run(project.missing_takes, self._on_missing_takes)
+        self._say()
+
+    def _on_missing_takes(self, missing: object) -> None:
         if missing:
             names = ", ".join(take.name for take in missing[:3])
             words = f"{names}: gone from the project's folder. Everything else is here."
             self._window.toasts.show(Notice("warn", "Takes are missing", words))
-        self._say()
-
-    def _revert(self) -> None:
-        self._document.project.revert()
-        self._document.undo_stack.clear()
-        self._document.changed.emit()
 
     def _say(self) -> None:
         document = self._document

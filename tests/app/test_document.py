@@ -1,8 +1,11 @@
 """The project in the window: whatever is done, undone, saved and opened again, it equals a plain model of it."""
 
 import copy
+import itertools
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, Timer, current_thread
 
 import numpy as np
 import pytest
@@ -16,17 +19,19 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QUndoStack
 
+import engine.project
 from app.document import Document, untitled
 from engine.camera import Orbit
-from engine.errors import MouthpieceError
+from engine.errors import MouthpieceError, OutputError
 from engine.performance.camera_path import CameraKey
 from engine.performance.curve import Curve, Key
 from engine.performance.eyes import Blink
 from engine.performance.layers import EditLayer, LayerKind
 from engine.performance.take_edit import TakeEdit
-from engine.project import Project, ProjectState
+from engine.project import AUTOSAVE, INDEX, Project, ProjectState
 from tests.engine.test_project import make_take
 
 SECONDS = 8.0
@@ -39,6 +44,39 @@ def document(qapp, tmp_path) -> Document:
     document.open_take(make_take(tmp_path / "a.take"))
     yield document
     document.close()
+
+
+class Disk:
+    """What the project's indexes are written to: it can be busy, or full, and tells who wrote what."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.is_full, self.written, self.threads = False, [], set()
+        self._may_go_on = Event()
+        self._may_go_on.set()
+        self._write = engine.project._write_index
+        monkeypatch.setattr(engine.project, "_write_index", self.write)
+
+    @contextmanager
+    def busy(self):
+        """Nothing is written until the block ends, or what it is given is called."""
+        self._may_go_on.clear()
+        try:
+            yield self._may_go_on.set
+        finally:
+            self._may_go_on.set()
+
+    def write(self, path: Path, state: ProjectState) -> None:
+        assert self._may_go_on.wait(60)
+        self.threads.add(current_thread().name)
+        if self.is_full:
+            raise OutputError(f"{path}: No space left on device; nothing was written.")
+        self._write(path, state)
+        self.written.append(path.name)
+
+
+@pytest.fixture
+def disk(document, monkeypatch) -> Disk:
+    return Disk(monkeypatch)
 
 
 def test_a_change_can_be_taken_back_and_done_again(document):
@@ -78,12 +116,118 @@ def test_changes_are_autosaved_without_being_asked(document, qtbot):
     assert opened.recovered
 
 
-def test_saving_under_another_name_goes_on_there(document, tmp_path):
+def test_saving_under_another_name_goes_on_there(document, tmp_path, qtbot):
     document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
-    assert document.save_as(tmp_path / "Q")
-    assert document.name == "Q"
+    document.save_as(tmp_path / "Q")
+    document.writer.wait()
+    assert document.name == "Q" and document.project.is_saved
     assert Project.open(tmp_path / "Q.mouthpiece").state == document.state
-    assert not document.save_as(tmp_path / "Q")
+    with qtbot.waitSignal(document.failed) as failed:
+        document.save_as(tmp_path / "Q")
+    assert "choose another name" in failed.args[0]
+
+
+def test_what_is_edited_while_a_copy_is_made_is_in_the_copy_that_is_gone_on_with(document, tmp_path, disk):
+    with disk.busy():
+        document.save_as(tmp_path / "Q")
+        document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
+        state = document.state
+    document.writer.wait()
+    assert document.name == "Q" and document.state == state and not document.project.is_saved
+    document.undo_stack.undo()
+    assert document.project.is_saved
+
+
+def test_the_window_goes_on_while_the_disk_is_busy(document, qtbot, disk):
+    with disk.busy():
+        document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
+        document.autosave()
+        document.save()
+        with qtbot.waitSignal(document.changed):
+            document.undo_stack.undo()
+        assert Project.open(document.project.folder).state.takes == ()
+    document.writer.wait()
+    assert disk.threads == {"writer_0"}
+
+
+def test_a_save_comes_after_the_autosave_that_was_asked_for_before(document, disk):
+    with disk.busy():
+        document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
+        document.autosave()
+        document.save()
+    document.writer.wait()
+    assert disk.written[-2:] == [AUTOSAVE, INDEX]
+    opened = Project.open(document.project.folder)
+    assert opened.state == document.state and not opened.recovered
+
+
+def test_closing_waits_until_all_is_on_the_disk(document, disk):
+    with disk.busy() as go_on:
+        document.save()
+        document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
+        Timer(0.05, go_on).start()
+        document.close()
+    assert Project.open(document.project.folder).state == document.state
+
+
+def test_another_project_opens_after_the_one_before_was_kept(document, tmp_path, disk):
+    first, other = document.project, Project.create(tmp_path / "Other.mouthpiece")
+    with disk.busy():
+        document.open(other.folder)
+        document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
+    document.writer.wait()
+    assert document.name == "Other" and document.undo_stack.count() == 0
+    assert Project.open(first.folder).state == first.state != ProjectState()
+
+
+def test_a_full_disk_is_said_and_the_next_autosave_tries_again(document, qtbot, disk):
+    document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
+    disk.is_full = True
+    with qtbot.waitSignal(document.failed) as failed:
+        document.autosave()
+    assert "No space left" in failed.args[0] and document.autosaved_at is None
+    disk.is_full = False
+    document.autosave()
+    document.writer.wait()
+    assert Project.open(document.project.folder).state == document.state
+
+
+def test_a_save_that_fails_leaves_the_save_before_it_whole(document, qtbot, disk):
+    document.save()
+    document.writer.wait()
+    saved = document.state
+    document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
+    disk.is_full = True
+    with qtbot.waitSignal(document.failed):
+        document.save()
+    assert not document.project.is_saved
+    assert Project.open(document.project.folder).state == saved
+
+
+def test_a_long_drag_is_kept_while_it_goes_on(document, qtbot, monkeypatch):
+    moves = itertools.count()
+    mover = QTimer(interval=5)
+    mover.timeout.connect(lambda: document.edit_take("Move the in point", lambda edit: replace(
+        edit, first=1 + next(moves) % 100 / 100), merge="first"))  # fmt: skip
+    document._timer.setInterval(50)
+    mover.start()
+    qtbot.waitUntil(lambda: document.autosaved_at is not None)
+    mover.stop()
+
+
+def test_going_back_to_the_last_save_leaves_no_autosave(document, disk):
+    document.save()
+    document.writer.wait()
+    saved = document.state
+    with disk.busy():
+        document.edit_take("Split", lambda edit: edit.split(SECONDS, 2.0))
+        document.autosave()
+        document.revert()
+    document.writer.wait()
+    assert document.state == saved and document.undo_stack.count() == 0
+    document.autosave()
+    document.writer.wait()
+    assert not Project.open(document.project.folder).recovered
 
 
 def test_an_untitled_project_is_found_again(qapp, tmp_path, monkeypatch):
@@ -197,18 +341,22 @@ class Editing(RuleBasedStateMachine):
 
     @rule()
     def save(self):
-        assert self.document.save()
+        self.document.save()
+        self.document.writer.wait()
+        assert self.document.project.is_saved
         self.saved = self.history[self.at]
 
     @rule()
     def autosave(self):
         self.document.autosave()
+        self.document.writer.wait()
         assert Project.open(self.path).state.to_json() == self.history[self.at]
 
     @precondition(lambda self: self.document.project.is_saved)
     @rule()
     def reopen(self):
         self.document.open(self.path)
+        self.document.writer.wait()
         self.history, self.at = [self.saved], 0
 
     @rule()
