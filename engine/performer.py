@@ -21,6 +21,7 @@ from engine.live_view import LiveView
 from engine.methods.base import Avatar, Driver
 from engine.mixer import Mixer
 from engine.motion_clock import MotionClock
+from engine.parts.map_pictures import MapPicture
 from engine.pixels import to_bytes
 from engine.raster.base import Rasterizer, Rendered
 
@@ -184,6 +185,10 @@ class Performer:
     def layers(self, controls: Controls, camera: Camera) -> list[Gaussians]:
         """The Gaussians of a face, back to front, without what was hidden or deleted."""
         return self._deformed(controls, camera)[0]
+
+    def maps(self) -> list[MapPicture]:
+        """The method's own maps at the moment drawn last; none before the first picture, or where it has no maps."""
+        return [] if self._animated is None else self.avatar.maps(self._animated[2])
 
     def set_setting(self, name: str, value: bool | int | str) -> None:
         """Changes a typed setting and restarts what it restarts."""

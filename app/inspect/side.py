@@ -1,4 +1,4 @@
-"""The left panel of Inspect: regions, floaters and edit layers, the layers in detail, and the library."""
+"""The left panel of Inspect: regions, floaters and edit layers, the layers in detail, the method's maps, library."""
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt, Signal
@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.inspect.maps import MapsPage
 from app.inspect.model import InspectModel
 from app.inspect.region_tree import RegionTree
 from app.panels.library import Section
@@ -34,15 +35,17 @@ MOST_SHOWN, LEAST_GROUP = 6, 3
 class InspectSide(TabbedPanel):
     """240 wide; `library` is the window's own, borrowed while its tab is chosen."""
 
-    def __init__(self, theme: Theme, model: InspectModel, library: QWidget) -> None:
+    def __init__(self, session, theme: Theme, model: InspectModel, library: QWidget) -> None:
         super().__init__(theme, "Regions")
         self._library = library
         self.regions = RegionsPage(theme, model)
         self.edits = EditsPage(theme, model)
+        self.maps = MapsPage(theme, session)
         self._borrowed = QWidget()
         slot = QVBoxLayout(self._borrowed)
         slot.setContentsMargins(0, 0, 0, 0)
-        for title, page in (("Regions", self.regions), ("Edits", self.edits), ("Library", self._borrowed)):
+        pages = (("Regions", self.regions), ("Edits", self.edits), ("Maps", self.maps), ("Library", self._borrowed))
+        for title, page in pages:
             self.tabs.addTab(title)
             self.pages.addWidget(page)
         self.tabs.currentChanged.connect(self._show)

@@ -78,7 +78,7 @@ class InspectWorkspace:
 
         window, theme, viewport = self._window, self._window.theme, self._window.viewport
         self.strip = ViewStrip(theme, self.model)
-        self.side = InspectSide(theme, self.model, window.library)
+        self.side = InspectSide(self._session, theme, self.model, window.library)
         self.panel = InspectPanel(self._session, theme, self.model, self._face)
         self.stage = InspectStage(theme, viewport, self.model)
         self.strip.mode_chosen.connect(viewport.set_view_mode)

@@ -65,10 +65,6 @@ class Inspecting:
 
         The PNG is empty where `controls`, values of the whole schema, are another avatar's.
         """
-        import io
-
-        from PIL import Image
-
         from app.workers.stage import clamped_size
         from engine.camera import Orbit
         from engine.pixels import to_bytes
@@ -94,9 +90,16 @@ class Inspecting:
         picture = np.empty((height, width, 4), np.uint8)
         straight = rendered.color[..., :3] / np.maximum(rendered.alpha, 1e-3)[..., None]
         to_bytes(np.concatenate([np.clip(straight, 0, 1), rendered.alpha[..., None]], axis=2), picture)
-        file = io.BytesIO()
-        Image.fromarray(picture).save(file, "PNG", compress_level=1)
-        self._say("portrait", name=request["name"], png=base64.b64encode(file.getvalue()).decode("ascii"))
+        self._say("portrait", name=request["name"], png=png_text(picture))
+
+    def maps(self) -> None:
+        """Says `maps`: the method's own maps at the moment drawn last, PNGs; None while a hand moves something."""
+        stage = self._stage
+        if stage.performer is None or stage.is_in_hand:
+            self._say("maps", number=stage.number, maps=None)
+            return
+        rows = [{"title": one.title, "words": one.words, "png": png_text(one.image)} for one in stage.performer.maps()]
+        self._say("maps", number=stage.number, maps=rows)
 
     def marks(self, request: dict[str, Any]) -> None:
         """Keeps what is selected and shown, the size of splats, edges, and whose reach is painted."""
@@ -164,6 +167,17 @@ class Inspecting:
             return
         self._facts, self._facts_of, self._has_news = facts, number, True
         self._say("inspected", number=number, path=str(path))
+
+
+def png_text(picture: np.ndarray) -> str:
+    """A picture uint8 `[H, W, 4]` as a PNG in base64."""
+    import io
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def packed(bits: np.ndarray) -> str:

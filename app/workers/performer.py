@@ -209,6 +209,9 @@ class PerformerProcess:
         else:
             self._inspecting.portrait(request)
 
+    def _on_maps(self, request: dict[str, Any]) -> None:
+        self._inspecting.maps()
+
     def _on_marks(self, request: dict[str, Any]) -> None:
         self._inspecting.marks(request)
         self._apply_view()

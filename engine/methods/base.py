@@ -11,6 +11,7 @@ from engine.camera import Camera
 from engine.controls import Controls, ControlSchema, SettingSpec
 from engine.gaussians import Gaussians
 from engine.manifest import Manifest
+from engine.parts.map_pictures import MapPicture
 from engine.raster.base import Rendered
 
 
@@ -65,6 +66,10 @@ class Avatar(Protocol):
     def animate(self, controls: Controls, settings: dict[str, Any] | None = None) -> Any: ...
 
     def deform(self, state: Any, camera: Camera) -> list[Gaussians]: ...
+
+    def maps(self, state: Any) -> list[MapPicture]:
+        """Pictures of the maps the method works with, at a moment that `animate` gave."""
+        ...
 
     def compose(
         self, rendered: Rendered, controls: Controls, camera: Camera, time: float,

@@ -19,6 +19,7 @@ from engine.parts.code_hull import read_hull
 from engine.parts.common_fit import COMMON_NAMES, CommonFit
 from engine.parts.compositing import finished
 from engine.parts.head_pose import apply_pose, pose_numbers, posed_camera_position
+from engine.parts.map_pictures import MapPicture
 from engine.raster.base import Rendered
 from engine.vocabulary import POSE_NAMES
 
@@ -69,6 +70,10 @@ class FilmedAvatar:
             return camera, np.zeros(len(POSE_NAMES))
         pose = pose_numbers(np.linalg.inv(self.reference_viewmat) @ camera.viewmat)
         return replace(camera, viewmat=self.reference_viewmat), pose
+
+    def maps(self, state: Any) -> list[MapPicture]:
+        """The method's own maps at a moment that `animate` gave; none where it has no maps."""
+        return []
 
     def compose(
         self, rendered: Rendered, controls: Controls, camera: Camera, time: float,

@@ -15,6 +15,7 @@ from engine.errors import AvatarError
 from engine.gaussians import Gaussians
 from engine.manifest import FORMAT, Manifest, read_manifest
 from engine.methods.base import DriverInputs
+from engine.parts.map_pictures import MapPicture
 from engine.raster.base import Rendered
 
 SCHEMA = ControlSchema(
@@ -126,6 +127,12 @@ class FakeAvatar:
             colors = torch.tensor([1.0, 0, 0]).expand_as(colors)
         turn = torch.from_numpy(pose_matrix(controls["pose.yaw"], 0, 0)[:3, :3]).float()
         return [Gaussians(means @ turn.T, self._quats, self._scales, self._opacities, colors.contiguous())]
+
+    def maps(self, state: dict[str, Any]) -> list[MapPicture]:
+        image = np.zeros((20, 30, 4), np.uint8)
+        image[..., 0] = np.uint8(min(255, 100 * max(0.0, state["controls"]["lip.00"])))
+        image[..., 3] = 255
+        return [MapPicture("Jaw", "How far it is open.", image)]
 
     def compose(
         self, rendered: Rendered, controls: Controls, camera: Camera, time: float,

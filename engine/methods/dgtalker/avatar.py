@@ -26,6 +26,7 @@ from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.code_basis import CodeBasis
 from engine.parts.coded_avatar import CodedAvatar, CodeDriver
 from engine.parts.live_coder import LiveCoder
+from engine.parts.map_pictures import MapPicture, gray, laid_out, moved_colors
 from engine.parts.stylegan import FoldedStyles, FrozenSynthesis, SynthesisSize
 from engine.raster.reference import sh_colors
 
@@ -67,6 +68,7 @@ class DGTalkerAvatar(CodedAvatar):
         self.expression_columns = self.columns(f"exp.{i:02d}" for i in range(n_out))
         self._blink, self._lip_gain, self._expression_gain = self.columns(("au.45", "gain.lip", "gain.exp"))
         self._has_view_colors = any(setting.name == "view_colors" for setting in self.settings)
+        self._cells = template.cells()
         self._styles = FoldedStyles(self.network.generator.synthesis, self.network.canonical, self.network.directions)
         self._synthesis = FrozenSynthesis(self.network.generator.synthesis)
 
@@ -101,6 +103,17 @@ class DGTalkerAvatar(CodedAvatar):
         means, quats, position = self.posed(splats.means, splats.quats, state.pose, camera)
         colors = splats.colors if state.bands is None else self._seen_from(position, state)
         return [replace(splats, means=means, quats=quats, colors=colors)]
+
+    def maps(self, state: DGTalkerState) -> list[MapPicture]:
+        where, splats = self._cells, state.splats
+        rest = torch.from_numpy(self.canonical_means).to(self.device)
+        return [
+            MapPicture("Colours", "The generator's map of colours for the face as it is now.",
+                       laid_out(splats.colors, *where)),
+            MapPicture("Movement", "How far each splat is from rest: right red, up green, forward blue.",
+                       laid_out(moved_colors(splats.means - rest), *where)),
+            MapPicture("Opacity", "The generator's map of opacity.", laid_out(gray(splats.opacities), *where)),
+        ]  # fmt: skip
 
     def _seen_from(self, position: np.ndarray, state: DGTalkerState) -> Tensor:
         """Colours from a camera's place: harmonics live in the frame of the template."""

@@ -20,6 +20,8 @@ from engine.methods.gaussiantalker.network import TOKENS, GaussianTalkerNet, Off
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.coded_avatar import CodedAvatar
 from engine.parts.harmonics import view_colors
+from engine.parts.map_pictures import MapPicture
+from engine.parts.triplane import plane_pictures
 from engine.raster.reference import sh_colors
 
 
@@ -83,6 +85,13 @@ class GaussianTalkerAvatar(CodedAvatar):
         means, quats, scales, opacities, sh = self._displaced(state, self._view_code(state, camera))
         posed_means, posed_quats, position = self.posed(means, quats, state.pose, camera)
         return [Gaussians(posed_means, posed_quats, scales, opacities, self._colors(means, sh, position))]
+
+    def maps(self, state: GaussianTalkerState) -> list[MapPicture]:
+        picture = plane_pictures(list(self.network.triplane.planes)).detach().cpu().numpy()
+        image = np.full((*picture.shape[:2], 4), 255, np.uint8)
+        image[..., :3] = picture * 255 + 0.5
+        words = "Front, top and side of its space, coarse above fine: three main directions of the features."
+        return [MapPicture("Triplane", words, image)]
 
     def attention(self, state: GaussianTalkerState, camera: Camera) -> Tensor:
         """What every Gaussian listens to: audio, eye, view, null, `[N, 4]`, each row sums to one.

@@ -25,6 +25,7 @@ from engine.parts.compositing import finished
 from engine.parts.diffusion import Diffusion
 from engine.parts.filmed_avatar import FilmedAvatar
 from engine.parts.harmonics import C0
+from engine.parts.map_pictures import MapPicture, gray, laid_out, moved_colors
 from engine.raster.base import Rendered
 
 MAX_SIDE, MAX_WIDTH, MAX_STEPS = 4096, 4096, 100_000
@@ -121,6 +122,19 @@ class GGTalkerAvatar(FilmedAvatar):
     def deform(self, state: GGTalkerState, camera: Camera) -> list[Gaussians]:
         means, quats, _ = self.posed(state.means, state.quats, state.pose, camera)
         return [Gaussians(means, quats, state.scales, self.opacities, state.colors)]
+
+    def maps(self, state: GGTalkerState) -> list[MapPicture]:
+        rows, columns = self.binding.texels.T
+        side, rest = self.binding.side, torch.from_numpy(self.canonical_means).to(self.device)
+        rows = side - 1 - rows  # v goes upwards
+        return [
+            MapPicture("Colours", "Every splat at its place in the head model's map, as the face is now.",
+                       laid_out(state.colors, rows, columns, side)),
+            MapPicture("Movement", "How far the mesh carries each from rest: right red, up green, forward blue.",
+                       laid_out(moved_colors(state.means - rest), rows, columns, side)),
+            MapPicture("Opacity", "How solid each splat is.",
+                       laid_out(gray(self.opacities), rows, columns, side)),
+        ]  # fmt: skip
 
     def compose(
         self, rendered: Rendered, controls: Controls, camera: Camera, time: float,

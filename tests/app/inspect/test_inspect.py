@@ -5,8 +5,8 @@ import itertools
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QMouseEvent
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPoint, QPointF, Qt
+from PySide6.QtGui import QColor, QImage, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -239,3 +239,38 @@ def test_edits_are_kept_in_the_project_and_come_back_with_it_and_the_avatar(stud
     assert model.layers == ()
     studio.library.open_avatar(home / "Noa.avatar")
     assert model.gone.sum() == 25 and told_edits(studio).gone.sum() == 25
+
+
+def map_row(color: str) -> dict:
+    image, data = QImage(8, 4, QImage.Format.Format_RGBA8888), QByteArray()
+    image.fill(QColor(color))
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")
+    return {"title": "Colours", "words": "As the face is now.", "png": bytes(data.toBase64()).decode()}
+
+
+def n_asked_for_maps(studio) -> int:
+    return sum(call[:2] == ("ask", "maps") for call in studio.session.calls)
+
+
+def test_the_methods_maps_follow_the_face_while_their_page_is_shown(inspecting, qtbot):
+    side, session = inspecting.inspect.side, inspecting.session
+    assert n_asked_for_maps(inspecting) == 0
+    titles = [side.tabs.tabText(i) for i in range(side.tabs.count())]
+    QTest.mouseClick(side.tabs, LEFT, NONE, side.tabs.tabRect(titles.index("Maps")).center())
+    assert side.maps.isVisible() and n_asked_for_maps(inspecting) == 1
+    for number, color in enumerate(("#ff0000", "#0000ff"), start=2):
+        session.performer_said.emit({"event": "maps", "number": 1, "maps": [map_row(color)]})
+        assert side.maps.pictures["Colours"].pixelColor(3, 2) == QColor(color)
+        picture = next(w for w in side.maps.findChildren(QWidget) if w.accessibleName() == "Colours")
+        qtbot.waitUntil(lambda picture=picture: picture.width() > 100)
+        shown = picture.grab().toImage()
+        assert shown.pixelColor(shown.width() // 2, shown.height() // 2) == QColor(color)
+        qtbot.waitUntil(lambda number=number: n_asked_for_maps(inspecting) == number)
+    session.performer_said.emit({"event": "maps", "number": 1, "maps": None})  # a hand is moving something
+    assert list(side.maps.pictures) == ["Colours"]
+    QTest.mouseClick(side.tabs, LEFT, NONE, side.tabs.tabRect(0).center())
+    asked = n_asked_for_maps(inspecting)
+    session.performer_said.emit({"event": "maps", "number": 1, "maps": []})
+    assert side.maps.pictures == {} and not side.maps._timer.isActive() and n_asked_for_maps(inspecting) == asked

@@ -112,3 +112,15 @@ def test_outside_data_stands_in_place_of_the_voice_and_goes_again(scene):
     scene.stage.apply_external()
     later = [scene.stage.performer.moment(0.4 + 0.05 * i).controls.values[3] for i in range(8)]
     assert later[0] > 5.0 and later[-1] == pytest.approx(0.0)
+
+
+def test_maps_are_those_of_the_moment_drawn_last_and_wait_while_a_hand_moves_something(inspecting, said, scene):
+    for value, red in ((1.0, 100), (2.0, 200)):
+        scene.look(values={"lip.00": value})
+        inspecting.maps()
+        (row,) = said[-1]["maps"]
+        picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(row["png"]))))
+        assert row["title"] == "Jaw" and picture.shape == (20, 30, 4) and (picture[..., 0] == red).all()
+    scene.stage.note_hand()
+    inspecting.maps()
+    assert said[-1]["event"] == "maps" and said[-1]["maps"] is None

@@ -64,6 +64,20 @@ def assert_a_state_outlives_the_next(avatar: Avatar, driven: np.ndarray) -> None
     assert all((a == b).all() for a, b in zip(before, after, strict=True))
 
 
+def assert_maps_show_the_moment(avatar: Avatar, driven: np.ndarray) -> None:
+    """Where a method works with maps of its splats, each of them is in one cell and the face moves in them."""
+    rest, moved = (avatar.maps(avatar.animate(controls(avatar, v))) for v in (avatar.schema.rest().values, driven))
+    for before, after in zip(rest, moved, strict=True):
+        assert before.title == after.title and before.words
+        for image in (before.image, after.image):
+            assert image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 4
+            assert image[..., 3].any(axis=0)[[0, -1]].all() and image[..., 3].any(axis=1)[[0, -1]].all()
+        if before.title == "Movement":
+            assert (before.image[..., 3] > 0).sum() == avatar.manifest.n_gaussians
+    if len(rest) > 1:
+        assert any(not np.array_equal(before.image, after.image) for before, after in zip(rest, moved, strict=True))
+
+
 def assert_a_saved_copy_renders_the_same(path: Path, driven: np.ndarray, copy: Path) -> None:
     import torch
 

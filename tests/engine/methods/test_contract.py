@@ -66,6 +66,14 @@ def test_a_state_stays_as_it_is_when_the_face_moves_on(avatar, driven):
     contract.assert_a_state_outlives_the_next(avatar, driven)
 
 
+def test_maps_are_pictures_of_the_moment(avatar, driven):
+    contract.assert_maps_show_the_moment(avatar, driven)
+    titles = [one.title for one in avatar.maps(avatar.animate(contract.controls(avatar, driven)))]
+    of_splats = ["Colours", "Movement", "Opacity"]
+    wanted = {"dgtalker": of_splats, "ggtalker": of_splats, "gaussiantalker": ["Triplane"]}
+    assert titles == wanted.get(avatar.manifest.method, [])
+
+
 def test_saving_and_loading_renders_identically(avatar_path, driven, tmp_path):
     contract.assert_a_saved_copy_renders_the_same(avatar_path, driven, tmp_path / "copy.avatar")
 
