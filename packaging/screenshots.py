@@ -42,6 +42,7 @@ SHOTS = (
     Shot("search", (1280, 720), "light", "search"),
     Shot("inspect", (1440, 900), do="inspect"),
     Shot("inspect-light", (1440, 900), "light", "select"),
+    Shot("maps", (1440, 900), do="maps"),
     Shot("compare", (1440, 900), do="compare"),
     Shot("compare-1280", (1280, 720), "light", "compare"),
     Shot("film", (1440, 900), do="film"),
@@ -146,6 +147,7 @@ def take(path: Path, do: str, seconds: float, more_s: float, arguments: list[str
         "search": studio.sheets.open_search,
         "inspect": lambda: _inspect(studio),
         "select": lambda: _select(studio),
+        "maps": lambda: _maps(studio),
         "compare": lambda: _compare(studio),
         "film": lambda: _film(studio),
         "make": lambda: studio.sheets.open_make_avatar(Path("Vera talks.mp4")),
@@ -183,6 +185,14 @@ def _inspect(studio) -> None:
     schema = studio.session.manifest.schema
     named = [spec.name for spec in schema if "Jaw" in spec.label or "Corner" in spec.label]
     studio.inspect.model.set_control(named[0] if named else schema.names[0])
+
+
+def _maps(studio) -> None:
+    """The method's own maps while the face talks."""
+    studio.window.workspaces.show("inspect")
+    studio.window.viewport.set_view_mode("color")
+    tabs = studio.inspect.side.tabs
+    tabs.setCurrentIndex([tabs.tabText(i) for i in range(tabs.count())].index("Maps"))
 
 
 def _select(studio) -> None:
