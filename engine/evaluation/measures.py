@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from engine.capture.action_units import eye_aspect_ratio
 from engine.errors import ModelMissingError
 from engine.evaluation import metrics
 from engine.evaluation.arcface import ArcFace, aligned_face
@@ -29,6 +30,8 @@ UNITS = ("01", "02", "04", "05", "06", "07", "09", "10", "12", "14", "15", "17",
 LOWER_UNITS = ("10", "12", "14", "15", "17", "20", "23", "25", "26")
 N_MEDIAPIPE = 468
 OPENFACE_PROGRAM = "FeatureExtraction"
+LEAST_MOUTH, LEAST_EYES = 0.003, 0.01
+"""Standard deviations of the true openings under which nobody speaks or blinks."""
 
 
 @dataclass
@@ -127,20 +130,43 @@ def _landmarks(found: Measures, stack: contextlib.ExitStack, model: Path | None)
             raise
         found.notes.append(f"no landmark distance: {error}")
         return
-    found.by_frame["lmd_px"] = lambda frame: distance(frame.made, frame.truth)
-    found.of_clip.append(lambda comparison, frames: _sync_proxy(distance, comparison, frames))
+    motion = FaceMotion(distance)
+    found.by_frame["lmd_px"] = motion.lmd_px
+    found.of_clip.append(motion.figures)
 
 
-def _sync_proxy(
-    distance: metrics.MouthDistance, comparison: Comparison, frames: Sequence[Compared]
-) -> dict[str, float]:
-    """How the made mouth's opening goes with the loudness of the sound, at the best lag."""
-    openings = np.array([distance.opening(frame.made) for frame in frames])
-    if np.isfinite(openings).sum() < 20:
-        return {}
-    times = comparison.dataset.times[[frame.index for frame in frames]]
-    row = compare(openings, times, comparison.sound, comparison.sound_rate_hz)
-    return {"sync_correlation_proxy": row["correlation"], "sync_lag_ms_proxy": row["lag_ms"]}
+class FaceMotion:
+    """What landmarks on made and true frames tell: their distance, and whether mouth and lids go together.
+
+    `mouth_correlation` and `blink_correlation` are Pearson's r of the made and the true opening of mouth and eyes over
+    a part's frames; `sync_correlation_proxy` of the made mouth's opening and the loudness, at the best lag.
+    """
+
+    def __init__(self, distance: metrics.MouthDistance) -> None:
+        self._distance = distance
+        self._seen: dict[int, tuple[np.ndarray, np.ndarray]] = {}  # made and true points by frame, of the newest part
+
+    def lmd_px(self, frame: Compared) -> float:
+        made, truth = self._seen[frame.index] = self._distance.points(frame.made), self._distance.points(frame.truth)
+        return metrics.mouth_distance(made, truth)
+
+    def figures(self, comparison: Comparison, frames: Sequence[Compared]) -> dict[str, float]:
+        if not frames:
+            return {}
+        made, truth = (np.stack([self._seen[frame.index][i] for frame in frames]) for i in (0, 1))
+        mouths, eyes = [metrics.mouth_opening(p) for p in (made, truth)], [_eyes(p) for p in (made, truth)]
+        values = {"mouth_correlation": metrics.correlation(*mouths, LEAST_MOUTH),
+                  "blink_correlation": metrics.correlation(*eyes, LEAST_EYES)}  # fmt: skip
+        if np.isfinite(mouths[0]).sum() >= 20:
+            times = comparison.dataset.times[[frame.index for frame in frames]]
+            row = compare(mouths[0], times, comparison.sound, comparison.sound_rate_hz)
+            values |= {"sync_correlation_proxy": row["correlation"], "sync_lag_ms_proxy": row["lag_ms"]}
+        return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def _eyes(points: np.ndarray) -> np.ndarray:
+    """The mean eye aspect ratio of faces `[T, 478, 2]`: `[T]`."""
+    return eye_aspect_ratio(points).mean(axis=1)
 
 
 def _inception(found: Measures, folder: Path) -> None:

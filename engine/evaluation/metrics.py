@@ -14,6 +14,7 @@ MOUTH_LANDMARKS = (61, 40, 37, 0, 267, 270, 291, 321, 314, 17, 84, 91, 78, 81, 1
 """The twenty mouth points of the 68-point scheme (outer, then inner lips) in MediaPipe's numbering."""
 
 UPPER_LIP, LOWER_LIP, FOREHEAD, CHIN = 13, 14, 10, 152
+N_POINTS = 478
 
 
 def psnr(a: np.ndarray, b: np.ndarray, mask: np.ndarray | None = None) -> float:
@@ -70,26 +71,39 @@ class MouthDistance:
 
     def __call__(self, a: np.ndarray, b: np.ndarray) -> float:
         """Pixels, NaN where a face is not found in both `[H, W, 3]`."""
-        mouths = [self._mouth(picture) for picture in (a, b)]
-        if any(mouth is None for mouth in mouths):
-            return float("nan")
-        return float(np.linalg.norm(mouths[0] - mouths[1], axis=1).mean())
+        return mouth_distance(self.points(a), self.points(b))
 
-    def opening(self, picture: np.ndarray) -> float:
-        """Gap between the inner lips over the height of the face, NaN where no face is found."""
+    def points(self, picture: np.ndarray) -> np.ndarray:
+        """MediaPipe's points in pixels `[478, 2]` of a picture `[H, W, 3]`, NaN where no face is found."""
         faces = self._landmarker.faces(_bytes(picture), 0)
-        if not faces:
-            return float("nan")
-        points = faces[0].points[:, :2]
-        gap = np.linalg.norm(points[UPPER_LIP] - points[LOWER_LIP])
-        return float(gap / np.linalg.norm(points[FOREHEAD] - points[CHIN]))
+        return faces[0].points[:, :2] if faces else np.full((N_POINTS, 2), np.nan)
 
-    def _mouth(self, picture: np.ndarray) -> np.ndarray | None:
-        faces = self._landmarker.faces(_bytes(picture), 0)
-        if not faces:
-            return None
-        points = faces[0].points[list(MOUTH_LANDMARKS), :2]
-        return points - points.mean(axis=0)
+
+def mouth_distance(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean distance of the mouth points of two faces `[478, 2]`, each less its own mean."""
+    mouths = [points[list(MOUTH_LANDMARKS)] for points in (a, b)]
+    one, two = (mouth - mouth.mean(axis=0) for mouth in mouths)
+    return float(np.linalg.norm(one - two, axis=1).mean())
+
+
+def mouth_opening(points: np.ndarray) -> np.ndarray:
+    """Gap between the inner lips over the height of the face, of points `[T, 478, 2]`: `[T]`."""
+    gap = np.linalg.norm(points[:, UPPER_LIP] - points[:, LOWER_LIP], axis=-1)
+    return gap / np.linalg.norm(points[:, FOREHEAD] - points[:, CHIN], axis=-1)
+
+
+def correlation(made: np.ndarray, truth: np.ndarray, least: float) -> float:
+    """Pearson's r of two curves where both are known; NaN for under 20 places or a truth that hardly moves.
+
+    Args:
+        least: standard deviation of the truth from which on there is a motion to follow.
+    """
+    known = np.isfinite(made) & np.isfinite(truth)
+    if known.sum() < 20 or truth[known].std() < least:
+        return float("nan")
+    if made[known].std() < 1e-9:
+        return 0.0
+    return float(np.corrcoef(made[known], truth[known])[0, 1])
 
 
 def _bytes(picture: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from engine.synth.casting import cast_head
 from engine.synth.renderer import HeadRenderer
 from engine.synth.studio import BACKGROUND, CameraMotion
 
-YAWS_DEG = (-30.0, -20.0, 20.0, 30.0)
+YAWS_DEG = (-45.0, -30.0, -20.0, 20.0, 30.0, 45.0)
 N_FRAMES = 6
 
 

@@ -23,6 +23,7 @@ FIGURES = {
     "lmd_px": ("LMD", "px", 2), "aue": ("AUE", "", 3), "aue_lower": ("AUE, lower face", "", 3),
     "aue_upper": ("AUE, upper face", "", 3), "sync_c": ("Sync-C", "", 2), "sync_d": ("Sync-D", "", 2),
     "sync_offset_frames": ("Sync offset", "frames", 0), "idsim": ("IDSIM", "", 3),
+    "mouth_correlation": ("Mouth with the film's", "r", 2), "blink_correlation": ("Eyes with the film's", "r", 2),
     "sync_correlation_proxy": ("Mouth with loudness (proxy)", "r", 2),
     "sync_lag_ms_proxy": ("Its lag (proxy)", "ms", 0),
     "lip_l1_proxy": ("Lower face difference (proxy)", "", 4), "n_frames": ("Frames", "", 0),

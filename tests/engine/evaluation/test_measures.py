@@ -71,3 +71,39 @@ def test_without_weights_only_proxies_are_taken_and_every_other_measure_says_wha
 def test_the_difference_of_the_lower_face_sees_the_lower_face():
     assert lip_difference(compared()) == 0
     assert lip_difference(compared(change=0.1)) == pytest.approx(0.1, abs=0.02)
+
+
+def test_mouth_and_blinks_of_made_frames_are_compared_with_the_true_ones_of_the_same_part():
+    from engine.evaluation.measures import FaceMotion
+    from tests.engine.evaluation.test_metrics import faces
+
+    openings, eyes = 0.05 + 0.05 * np.sin(np.arange(50)), np.where(np.arange(50) % 12 < 3, 0.05, 0.3)
+
+    class Read:
+        """Reads a face off a picture's first pixel: which frame it is, and whether it moves as the truth does."""
+
+        def points(self, picture):
+            frame, is_stiff = round(float(picture[0, 0, 0]) * 100), picture[0, 0, 1] > 0.5
+            return faces(openings[frame : frame + 1], [0.3] if is_stiff else eyes[frame : frame + 1])[0]
+
+    class Voice:
+        dataset = type("Source", (), {"times": np.arange(50) / 25})
+        sound, sound_rate_hz = np.random.default_rng(0).normal(size=32_000).astype(np.float32), 16_000
+
+    def part(is_stiff: bool) -> list[Compared]:
+        frames = []
+        for index in range(50):
+            truth, made = np.zeros((2, 4, 4, 3), np.float32)
+            truth[..., 0] = made[..., 0] = index / 100
+            made[..., 1] = float(is_stiff)
+            frames.append(Compared(index, truth, made, np.ones((4, 4), np.float32)))
+        return frames
+
+    motion = FaceMotion(Read())
+    for is_stiff, blink in ((False, 1.0), (True, 0.0)):
+        frames = part(is_stiff)
+        assert all(motion.lmd_px(frame) == 0 for frame in frames)
+        found = motion.figures(Voice(), frames)
+        assert found["mouth_correlation"] == pytest.approx(1) and found["blink_correlation"] == pytest.approx(blink)
+        assert {"sync_correlation_proxy", "sync_lag_ms_proxy"} <= set(found)
+    assert motion.figures(Voice(), []) == {}

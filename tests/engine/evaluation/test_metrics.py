@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine.capture.face_shape import LEFT_EYE, RIGHT_EYE
 from engine.evaluation.metrics import MOUTH_LANDMARKS, ms_ssim, on_white, psnr, ssim
 
 
@@ -57,3 +58,37 @@ def test_landmark_distance_is_zero_for_a_face_and_itself_and_grows_with_the_mout
         assert distance(frames[0], frames[0]) == pytest.approx(0, abs=1e-6)
         assert max(distance(frames[0], frames[i]) for i in (10, 20, 39)) > 0.5
         assert np.isnan(distance(frames[0], np.zeros_like(frames[0])))
+
+
+def faces(openings, eyes) -> np.ndarray:
+    """Made-up landmarks `[T, 478, 2]` whose mouth and lids stand as far open as asked."""
+    points = np.zeros((len(openings), 478, 2))
+    points[:, 152, 1] = 100.0  # forehead to chin
+    points[:, 14, 1] = np.asarray(openings) * 100
+    for _, _, _, other, *lower in (LEFT_EYE, RIGHT_EYE):
+        points[:, other, 0] = 30.0
+        points[:, lower, 1] = np.asarray(eyes)[:, None] * 30
+    return points
+
+
+def test_openings_of_mouth_and_eyes_are_what_they_are_whatever_the_size():
+    from engine.capture.action_units import eye_aspect_ratio
+    from engine.evaluation.metrics import mouth_opening
+
+    openings, eyes = np.array([0.0, 0.05, 0.1]), np.array([0.3, 0.02, 0.25])
+    for size in (1.0, 2.5):
+        assert np.allclose(mouth_opening(size * faces(openings, eyes)), openings)
+        assert np.allclose(eye_aspect_ratio(size * faces(openings, eyes)).mean(axis=1), eyes, atol=1e-6)
+
+
+def test_correlation_needs_a_truth_that_moves_and_frames_in_which_faces_were_found():
+    from engine.evaluation.metrics import correlation
+
+    truth = np.sin(np.arange(60.0))
+    assert correlation(3 * truth + 1, truth, 0.1) == pytest.approx(1)
+    assert correlation(-truth, truth, 0.1) == pytest.approx(-1)
+    assert correlation(np.zeros(60), truth, 0.1) == 0
+    assert np.isnan(correlation(truth, 0.01 * truth, 0.1))
+    lost = np.where(np.arange(60) % 5 == 0, np.nan, truth)
+    assert correlation(lost, truth, 0.1) == pytest.approx(1)
+    assert np.isnan(correlation(np.where(np.arange(60) > 10, np.nan, truth), truth, 0.1))
