@@ -88,6 +88,7 @@ def main() -> None:
     work = chosen.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     film, dataset, video = work / "film.dataset", work / "tracked.dataset", chosen.clip and chosen.clip.resolve()
+    os.environ.setdefault("MOUTHPIECE_ICT_FACEKIT", str(shared / "ict-facekit"))  # methods on a head model fit it
     new_angles = []
     if video is None:
         video, kit = work / "film.mp4", shared / "ict-facekit"
