@@ -17,6 +17,8 @@ OUTER_LIPS = (
     61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146,
 )  # fmt: skip
 
+INNER_LIPS = (78, 81, 13, 311, 308, 402, 14, 178)
+
 LEFT_EYE = (263, 387, 385, 362, 380, 373)
 RIGHT_EYE = (33, 160, 158, 133, 153, 144)
 """Corner, two upper lid, other corner, two lower lid: the six points of the eye aspect ratio."""

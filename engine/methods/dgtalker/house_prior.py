@@ -16,7 +16,9 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from engine.capture.face_shape import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from engine.gaussians import Gaussians
 from engine.heads.base import Region
 from engine.heads.house import UNITS_MM, HouseHead
@@ -39,6 +41,7 @@ POSITION_RANGE = 0.4  # head heights: hair stands far off the scalp
 SPARSE = ("teeth", "tongue", "ear_left", "ear_right")
 HAIR_MIDDLE = np.array([0.0, 0.1, 0.0])
 HAIR_WEIGHT, SKIN_WEIGHT = 0.2, 1.0
+DETAIL = 0.5  # of the mean difference where eyes, brows and lips are
 STYLES = ("crop", "quiff", "fringe", "buzz", "curls", "bald", "bob", "bun")
 
 
@@ -158,6 +161,9 @@ class HousePriorTraining:
         self.net = HousePriorNet(size, house_decoding(house.template), house.template)
         self.optimizer = torch.optim.Adam(self.net.parameters(), rate, betas=(0.9, 0.99), fused=True)
         self.iteration = 0
+        marks = house.template.anchors[[*LEFT_EYE, *RIGHT_EYE, *LEFT_BROW, *RIGHT_BROW, *OUTER_LIPS, *INNER_LIPS]]
+        near = cKDTree(house.template.points).query(marks, k=8)[1]
+        self._detail_rows = torch.from_numpy(np.unique(near))
         self._perceptual = GradientSsim()
         self._rasterization = rasterization_for("cpu")
 
@@ -169,13 +175,16 @@ class HousePriorTraining:
         weight = torch.where(self.population.is_hair[person], HAIR_WEIGHT, SKIN_WEIGHT)
         away = (splats.means - self.net.template - row["offsets"]).square().sum(dim=1)
         terms = {"place": (weight * torch.sqrt(away + 1e-6)).mean()}
-        terms |= {"color": away.new_zeros(()), "perceptual": away.new_zeros(())}
+        terms |= {name: away.new_zeros(()) for name in ("color", "detail", "perceptual")}
         n_views, mse = len(row["pictures"]), 0.0
         for picture, viewmat, k in zip(row["pictures"], row["viewmats"], row["ks"], strict=True):
             behind = torch.from_numpy(self.rng.random(3).astype(np.float32))
             target = picture[..., :3] + (1 - picture[..., 3:]) * behind
             image = self.rendered(splats, viewmat, k, len(picture), behind)
             off = image - target
+            detail = self.detail(splats.means.detach(), viewmat, k, len(picture))
+            share = (detail[..., None] * off).abs().sum() / (3 * detail.sum().clamp(min=1))
+            terms["detail"] = terms["detail"] + DETAIL * share / n_views
             terms["color"] = terms["color"] + (off.abs().mean() + 4 * off.square().mean()) / n_views
             terms["perceptual"] = terms["perceptual"] + 0.1 * self._perceptual(image, target) / n_views
             mse += float(off.detach().square().mean()) / n_views
@@ -186,6 +195,15 @@ class HousePriorTraining:
         self.optimizer.zero_grad(set_to_none=True)
         self.iteration += 1
         return {n: float(v.detach()) for n, v in terms.items()} | {"psnr": float(-10 * np.log10(max(mse, 1e-10)))}
+
+    def detail(self, means: Tensor, viewmat: Tensor, k: Tensor, side: int) -> Tensor:
+        """Where eyes, brows and lips are in a picture, 0 or 1 `[side, side]`: a tenth of it, and what a face says."""
+        seen = (means[self._detail_rows] @ viewmat[:3, :3].T + viewmat[:3, 3]) @ k.T
+        at = (seen[:, :2] / seen[:, 2:]).long().clamp(0, side - 1)
+        mask = means.new_zeros(1, side, side)
+        mask[0, at[:, 1], at[:, 0]] = 1
+        reach = side // 48
+        return F.max_pool2d(mask, 2 * reach + 1, 1, reach)[0]
 
     def rendered(self, splats: Gaussians, viewmat: Tensor, k: Tensor, side: int, behind: Tensor) -> Tensor:
         colors, alphas, _ = self._rasterization(

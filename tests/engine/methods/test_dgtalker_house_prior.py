@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from engine.avatar import load_avatar
+from engine.camera import Orbit
 from engine.heads.house import HouseHead
 from engine.heads.sculpt.identity import Identity
 from engine.methods.dgtalker.house_prior import (
@@ -68,6 +69,19 @@ def test_a_film_knows_where_every_point_of_the_surface_is(films, house):
     inside = ((pixels > 0) & (pixels < 40)).all(dim=1)
     x, y = pixels[inside].long().unbind(dim=1)
     assert (row["pictures"][0, y, x, 3] > 0.5).float().mean() > 0.9
+
+
+def test_eyes_brows_and_lips_count_apart_wherever_the_camera_stands(training, house):
+    marks = {"eye": 159, "brow": 105, "lip": 13, "cheek": 50, "chin": 152, "forehead": 10}
+    anchors = torch.from_numpy(house.template.anchors[list(marks.values())])
+    means = torch.from_numpy(house.template.points)
+    for azimuth in (0.0, 25.0):
+        camera = Orbit((0.0, -0.1, 0.0), azimuth, 0.0, 4.0, 20.0).camera(192, 192)
+        viewmat, k = (torch.from_numpy(np.float32(m)) for m in (camera.viewmat, camera.k))
+        mask = training.detail(means, viewmat, k, 192)
+        seen = (anchors @ viewmat[:3, :3].T + viewmat[:3, 3]) @ k.T
+        x, y = (seen[:, :2] / seen[:, 2:]).long().T
+        assert mask[y, x].tolist() == [1, 1, 1, 0, 0, 0] and 0.02 < mask.mean() < 0.15
 
 
 def test_training_draws_the_splats_to_the_surface_and_goes_on_from_its_file(training, films, house, tmp_path):
