@@ -77,6 +77,10 @@ class RowGeometry:
         """All of the row that belongs to the slider, for the mouse."""
         return QRectF(self.track_left - HANDLE_W / 2, y, self.track_width + HANDLE_W, ROW)
 
+    def middle(self, y: float) -> QRectF:
+        """From the name's end to where the number begins; to its left and right all is as wide as ever."""
+        return QRectF(self.track_left - GAP, y, self.track_width + 2 * GAP, ROW)
+
     def strip(self, y: float) -> QRectF:
         """What a new driven value repaints."""
         return QRectF(self.track_left - TICK_W, y + STRIP_Y, self.track_width + 2 * TICK_W, STRIP_H)

@@ -84,7 +84,7 @@ def paint_row(
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.fillRect(QRectF(0, y, geometry.width, ROW), palette.ground(look))
     _paint_words(painter, geometry, y, spec, look, palette)
-    _paint_track(painter, geometry, y, spec, look, palette)
+    _paint_slider(painter, geometry, y, spec, look, palette)
     _paint_field(painter, geometry, y, spec, look, palette)
     if not look.has_marks:
         return
@@ -92,6 +92,15 @@ def paint_row(
     _paint_mark(painter, geometry.mute(y), "M", muted_ink, palette.muted_ground, look.hovered == "mute", look, palette)
     solo_ink = palette.on_solo if look.is_soloed else None
     _paint_mark(painter, geometry.solo(y), "S", solo_ink, palette.solo, look.hovered == "solo", look, palette)
+
+
+def paint_track(
+    painter: QPainter, geometry: RowGeometry, y: float, spec: ControlSpec, look: RowLook, palette: RowPalette
+) -> None:
+    """Paints what is between name and number: all that a row of another width shows differently."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.fillRect(geometry.middle(y), palette.ground(look))
+    _paint_slider(painter, geometry, y, spec, look, palette)
 
 
 def paint_strip(
@@ -150,7 +159,7 @@ def _paint_words(painter, geometry, y, spec, look, palette) -> None:
     painter.drawText(name.adjusted(0, 1, 0, 0), Qt.AlignmentFlag.AlignVCenter, text)
 
 
-def _paint_track(painter, geometry, y, spec, look, palette) -> None:
+def _paint_slider(painter, geometry, y, spec, look, palette) -> None:
     rail = geometry.rail(y)
 
     def x_of(value: float) -> float:

@@ -14,7 +14,7 @@ from app.panels.face_numbers import format_number, format_value
 from app.panels.face_row_geometry import ROW, STRIP_H, STRIP_Y, RowGeometry
 from app.panels.face_row_hand import RowHand
 from app.panels.face_row_menu import open_row_menu
-from app.panels.face_row_paint import RowLook, RowPalette, paint_row, paint_strip
+from app.panels.face_row_paint import RowLook, RowPalette, paint_row, paint_strip, paint_track
 from app.theme.theme import Theme
 from engine.controls import GROUPS, Combine, ControlSpec
 
@@ -56,7 +56,9 @@ class ControlRows(QWidget):
         self._palette = RowPalette(theme)
         self._geometry = RowGeometry(self.width(), self.has_numbers)
         self._static: QPixmap | None = None
+        self._static_geometry = self._geometry
         self._stale: set[int] = set()
+        self._stretched: set[int] = set()
         self._looks: list[RowLook] = []
         self._keys: list[tuple] = []
         self.focused = 0
@@ -220,27 +222,54 @@ class ControlRows(QWidget):
 
     def resizeEvent(self, event) -> None:
         self._geometry = RowGeometry(self.width(), self.has_numbers)
-        self._static = None
         if len(self.specs):
             self._place_marks()
 
     def _paint_static(self, first: int, last: int) -> None:
         """Paints the stale ones of some rows into the pixmap of resting rows."""
         scale = self.devicePixelRatioF()
-        if self._static is None or self._static.devicePixelRatio() != scale:
-            height = max(1, ROW * len(self._shown))
-            self._static = QPixmap(round(max(1, self.width()) * scale), round(height * scale))
-            self._static.setDevicePixelRatio(scale)
-            self._stale = set(range(len(self.specs)))
-        rows = [row for row in range(first, min(last + 1, len(self._shown))) if self._shown[row] in self._stale]
+        if (
+            self._static is None
+            or self._static.devicePixelRatio() != scale
+            or self._static_geometry.width != self._geometry.width
+        ):
+            self._make_static(scale)
+        unpainted = self._stale | self._stretched
+        rows = [row for row in range(first, min(last + 1, len(self._shown))) if self._shown[row] in unpainted]
         if not rows:
             return
         painter = QPainter(self._static)
         for row in rows:
             index = self._shown[row]
-            paint_row(painter, self._geometry, row * ROW, self.specs[index], self._looks[index], self._palette)
+            paint = paint_row if index in self._stale else paint_track
+            paint(painter, self._geometry, row * ROW, self.specs[index], self._looks[index], self._palette)
             self._stale.discard(index)
+            self._stretched.discard(index)
         painter.end()
+
+    def _make_static(self, scale: float) -> None:
+        """A new pixmap of resting rows; of another width, names and numbers are taken over from the one before."""
+        old, before, now = self._static, self._static_geometry, self._geometry
+        size = QSize(round(max(1, self.width()) * scale), round(max(1, ROW * len(self._shown)) * scale))
+        self._static, self._static_geometry = QPixmap(size), now
+        left, right = before.middle(0).left() * scale, before.middle(0).right() * scale
+        moved = (now.value_left - before.value_left) * scale
+        if (
+            old is None
+            or old.devicePixelRatio() != scale
+            or old.height() != size.height()
+            or now.name_width != before.name_width
+            or not all(place == round(place) for place in (left, right, moved))  # whole pixels of the screen
+        ):
+            self._stale, self._stretched = set(range(len(self.specs))), set()
+        else:
+            old.setDevicePixelRatio(1.0)
+            painter = QPainter(self._static)
+            painter.drawPixmap(0, 0, old, 0, 0, round(left), size.height())
+            painter.drawPixmap(round(right + moved), 0, old, round(right), 0, old.width() - round(right), size.height())
+            painter.end()
+            self._stretched = set(range(len(self.specs)))
+        self._static.setDevicePixelRatio(scale)
 
     def _source(self, rect: QRect) -> QRectF:
         scale = self._static.devicePixelRatio()

@@ -2,20 +2,26 @@
 
 from collections.abc import Mapping
 
-from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QPainter, QPainterPath, QPen
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPen, QPixmap
 
 from app.theme.theme import Theme
 
+WIDTH, HEIGHT = 48, 56
 
-def draw_sketch(painter: QPainter, box: QRectF, shapes: Mapping[str, float], theme: Theme) -> None:
-    """Draws head, brows, eyes and mouth as the ARKit shapes bend them; the person's left is on the right."""
-    painter.save()
+
+def sketch(shapes: Mapping[str, float], theme: Theme, scale: float) -> QPixmap:
+    """Head, brows, eyes and mouth as the ARKit shapes bend them; the person's left is on the right.
+
+    Args:
+        scale: device pixels for one logical pixel, of which it has 48 x 56.
+    """
+    pixmap = QPixmap(round(WIDTH * scale), round(HEIGHT * scale))
+    pixmap.setDevicePixelRatio(scale)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setClipRect(box, Qt.ClipOperation.IntersectClip)
-    unit = box.height() / 56.0
-    painter.translate(box.center().x(), box.center().y() + 3 * unit)
-    painter.scale(unit, unit)
+    painter.translate(WIDTH / 2, HEIGHT / 2 + 3)
     _draw_head(painter, shapes, theme)
     ink = QPen(theme.color("t1"), 1.5, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin)
     for side, name in ((-1, "Right"), (1, "Left")):
@@ -24,7 +30,8 @@ def draw_sketch(painter: QPainter, box: QRectF, shapes: Mapping[str, float], the
         _draw_brow(painter, side, name, shapes)
         _draw_eye(painter, side, name, shapes, theme, ink)
     _draw_mouth(painter, shapes, theme, ink)
-    painter.restore()
+    painter.end()
+    return pixmap
 
 
 def _draw_head(painter: QPainter, shapes: Mapping[str, float], theme: Theme) -> None:

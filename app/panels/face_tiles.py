@@ -4,7 +4,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QImage, QLinearGradient, QPainter, QPainterPath, QPen, QPixmap
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.panels.face_sketch import draw_sketch
+from app.panels.face_sketch import WIDTH, sketch
 from app.panels.presets import Expression
 from app.theme.theme import Theme
 from app.theme.tokens import MEDIUM, TYPE
@@ -33,6 +33,7 @@ class ExpressionTiles(QWidget):
         self._pictures: dict[str, QPixmap] = {}
         self._blends: dict[str, float] = {}
         self._cache: dict[str, QPixmap] = {}
+        self._sketches: dict[str, QPixmap] = {}
         self._n_rows_most = 2
         self._hovered: str | None = None
         self._held: str | None = None
@@ -167,7 +168,8 @@ class ExpressionTiles(QWidget):
         painter.fillRect(box, ground)
         picture = self._pictures.get(expression.name)
         if picture is None:
-            draw_sketch(painter, box, expression.shapes, theme)
+            drawn = self._sketch(expression)
+            painter.drawPixmap(QPointF(round((box.width() - WIDTH) / 2), 0), drawn)
             return
         shrink = max(box.width() / picture.width(), box.height() / picture.height())
         width, height = picture.width() * shrink, picture.height() * shrink
@@ -176,6 +178,13 @@ class ExpressionTiles(QWidget):
             picture,
             QRectF(picture.rect()),
         )
+
+    def _sketch(self, expression: Expression) -> QPixmap:
+        """Drawn once: a tile of another width shows it again."""
+        scale, kept = self.devicePixelRatioF(), self._sketches.get(expression.name)
+        if kept is None or kept.devicePixelRatio() != scale:
+            kept = self._sketches[expression.name] = sketch(expression.shapes, self._theme, scale)
+        return kept
 
     def _paint_name(self, painter: QPainter, box: QRectF, expression: Expression) -> None:
         theme = self._theme
@@ -303,4 +312,5 @@ class ExpressionTiles(QWidget):
 
     def _forget(self) -> None:
         self._cache.clear()
+        self._sketches.clear()
         self.update()

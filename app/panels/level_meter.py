@@ -14,6 +14,7 @@ from app.theme.tokens import TYPE
 FLOOR_DB, WARN_DB, HOT_DB = -60.0, -12.0, -3.0
 STOPS = ((-60.0, 0.0), (-30.0, 0.4), (-12.0, 0.7), (0.0, 1.0))
 """Decibels and where they stand on the bar: the loud end, where it matters, gets more room."""
+PLACES = tuple(np.array(STOPS).T)
 HOLD_SECONDS = 1.5
 BAR_HEIGHT, CLIP_WIDTH, SCALE_TOP = 8, 8, 12
 SCALE = ((-60.0, "−60"), (-30.0, "−30"), (-12.0, "−12 dB"), (0.0, "0"))
@@ -80,7 +81,7 @@ class LevelMeter(QWidget):
         return QRectF(0.5, 1.5, self.width() - 1, BAR_HEIGHT)
 
     def _x(self, level_db: float) -> float:
-        part = float(np.interp(level_db, *zip(*STOPS, strict=True)))
+        part = float(np.interp(level_db, *PLACES))
         return self._bar().left() + part * self._bar().width()
 
     def paintEvent(self, event) -> None:
@@ -145,7 +146,7 @@ class LevelMeter(QWidget):
     def mouseMoveEvent(self, event) -> None:
         if self._dragging:
             part = (event.position().x() - self._bar().left()) / self._bar().width()
-            levels, parts = zip(*STOPS, strict=True)
+            levels, parts = PLACES
             self._move_gate(float(np.interp(part, parts, levels)))
             return
         over = self._gate_db is not None and abs(event.position().x() - self._x(self._gate_db)) <= 8

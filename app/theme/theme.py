@@ -1,7 +1,7 @@
 """The theme that is passed to every widget: its colours, fonts and icons, and the signal that they changed."""
 
 import os
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QFontInfo, QIcon, QPalette, QPixmap
@@ -69,11 +69,11 @@ class Theme(QObject):
 
     def font(self, size: int = TYPE.base, weight: int = REGULAR) -> QFont:
         """The interface font with tabular figures, `size` in pixels at 1x."""
-        return _font(self._sans, size, weight, self._hinting)
+        return QFont(_font(self._sans, size, weight, self._hinting))
 
     def mono(self, size: int = TYPE.caption, weight: int = REGULAR) -> QFont:
         """The font of timecode, control numbers, keys and logs."""
-        return _font(self._mono, size, weight, self._hinting)
+        return QFont(_font(self._mono, size, weight, self._hinting))
 
     def icon(self, name: str, color: str = "t2", on: str = "acc", hover: str = "t1") -> QIcon:
         """An icon of the set in the theme's colours; make it anew on `changed`."""
@@ -91,14 +91,14 @@ class Theme(QObject):
         return QFont.HintingPreference.PreferNoHinting if fine else QFont.HintingPreference.PreferFullHinting
 
     @cached_property
-    def _sans(self) -> list[str]:
+    def _sans(self) -> tuple[str, ...]:
         system = QFontInfo(QFontDatabase.systemFont(QFontDatabase.SystemFont.GeneralFont)).family()
-        return [*_installed(SANS_FAMILIES), system]
+        return (*_installed(SANS_FAMILIES), system)
 
     @cached_property
-    def _mono(self) -> list[str]:
+    def _mono(self) -> tuple[str, ...]:
         system = QFontInfo(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)).family()
-        return [*_installed(MONO_FAMILIES), system]
+        return (*_installed(MONO_FAMILIES), system)
 
     def _system_name(self) -> str:
         return "light" if self._app.styleHints().colorScheme() == Qt.ColorScheme.Light else "dark"
@@ -129,7 +129,9 @@ def _installed(families: tuple[str, ...]) -> list[str]:
     return [family for family in families if family in there]
 
 
-def _font(families: list[str], size: int, weight: int, hinting: QFont.HintingPreference) -> QFont:
+@lru_cache(maxsize=128)
+def _font(families: tuple[str, ...], size: int, weight: int, hinting: QFont.HintingPreference) -> QFont:
+    """Copies of one font share what Qt finds out about it."""
     font = QFont(families)
     font.setPixelSize(size)
     font.setWeight(QFont.Weight(weight))

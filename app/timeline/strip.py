@@ -1,5 +1,8 @@
 """The painted part of the timeline: ruler, waveform, lip curves and the playhead."""
 
+from itertools import pairwise
+
+import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetricsF, QPainter, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
@@ -96,7 +99,8 @@ class Strip(QWidget):
     def _lane_width(self) -> float:
         return max(1.0, self.width() - self._left() - (12 if self._with_lanes else 0))
 
-    def _x(self, seconds: float) -> float:
+    def _x(self, seconds):
+        """Where a time, or each of an array, stands."""
         return self._left() + (seconds - self._start) * self._zoom
 
     def _time(self, x: float) -> float:
@@ -181,26 +185,23 @@ class Strip(QWidget):
         painter.setPen(QPen(self._theme.color("rec" if self._is_recording else "wave"), width,
                             c=Qt.PenCapStyle.FlatCap))  # fmt: skip
         offset = round(excerpt.start * RATE_HZ) % group
-        lines = []
-        for i in range((group - offset) % group, n, group):
-            height = max(0.75, float(excerpt.loudness[i : i + group].max()) * reach)
-            x = self._x(excerpt.start + i / RATE_HZ) + width / 2
-            lines.append(QLineF(x, middle - height, x, middle + height))
-        painter.drawLines(lines)
+        first = np.arange((group - offset) % group, n, group)
+        if not len(first):
+            return
+        height = np.maximum(0.75, np.maximum.reduceat(excerpt.loudness, first) * reach)
+        x = (self._x(excerpt.start + first / RATE_HZ) + width / 2).tolist()
+        painter.drawLines(list(map(QLineF, x, (middle - height).tolist(), x, (middle + height).tolist())))
 
     def _paint_lips(self, painter: QPainter, lane: QRectF, excerpt: Excerpt) -> None:
         base, reach = lane.center().y(), lane.height() / 2 - 4
         for values, token in ((excerpt.result, "acc_bar"), (excerpt.driven, "voice_bar")):
             painter.setPen(QPen(self._theme.color(token), 1.5))
-            line = QPolygonF()
-            for i, value in enumerate(values):
-                if value == value:
-                    line.append(QPointF(self._x(excerpt.start + (i + 0.5) / RATE_HZ), base - float(value) * reach))
-                elif line.size() > 1:
-                    painter.drawPolyline(line)
-                    line = QPolygonF()
-            if line.size() > 1:
-                painter.drawPolyline(line)
+            x = self._x(excerpt.start + (np.arange(len(values)) + 0.5) / RATE_HZ).tolist()
+            y = (base - np.asarray(values, np.float64) * reach).tolist()
+            ends = [-1, *np.flatnonzero(np.isnan(values)).tolist(), len(values)]
+            for before, after in pairwise(ends):  # between two gaps
+                if after - before > 2:
+                    painter.drawPolyline(QPolygonF(list(map(QPointF, x[before + 1 : after], y[before + 1 : after]))))
 
     def _paint_head(self, painter: QPainter, lane: QRectF, first: float, last: float) -> None:
         """A cell for each unit of head motion with its name, which is left out where it does not fit."""

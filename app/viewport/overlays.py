@@ -255,15 +255,17 @@ class InfoPill(CachedWidget):
         return QFontMetricsF(font(TYPE.secondary, SEMIBOLD)), QFontMetricsF(font(TYPE.secondary))
 
 
-class EdgeFrame(CachedWidget):
+class EdgeFrame(QWidget):
     """Rounds the viewport's corners and, while recording, runs the red edge round it; lets every click through."""
 
     EDGE_PX = 2
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(theme, parent)
+        super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
-        self._is_on = False
+        self._theme, self._is_on = theme, False
+        self._corners: QPixmap | None = None
+        theme.changed.connect(self._on_theme_changed)
 
     @property
     def is_on(self) -> bool:
@@ -273,23 +275,42 @@ class EdgeFrame(CachedWidget):
         if is_on != self._is_on:
             self._is_on = is_on
             self._set_mask()
-            self.refresh()
+            self.update()
 
     def resizeEvent(self, event) -> None:
-        super().resizeEvent(event)
         self._set_mask()
 
-    def draw(self, painter: QPainter) -> None:
-        rect = QRectF(self.rect())
-        outside, inside = QPainterPath(), QPainterPath()
-        outside.addRect(rect)
-        inside.addRoundedRect(rect, RADIUS, RADIUS)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillPath(outside.subtracted(inside), self._theme.color("app"))
+    def paintEvent(self, event: QPaintEvent) -> None:
+        scale, painter, rect = self.devicePixelRatioF(), QPainter(self), QRectF(self.rect())
+        if self._corners is None or self._corners.devicePixelRatio() != scale:
+            self._corners = self._draw_corners(scale)
+        side = RADIUS * scale
+        for column, x in enumerate((0, self.width() - RADIUS)):
+            for row, y in enumerate((0, self.height() - RADIUS)):
+                painter.drawPixmap(QPointF(x, y), self._corners, QRectF(column * side, row * side, side, side))
         if self._is_on:
             half = self.EDGE_PX / 2
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(self._theme.color("rec"), self.EDGE_PX))
             painter.drawRoundedRect(rect.adjusted(half, half, -half, -half), RADIUS - half, RADIUS - half)
+
+    def _draw_corners(self, scale: float) -> QPixmap:
+        """The ground round a circle: its quarters are the four corners."""
+        corners = QPixmap(round(2 * RADIUS * scale), round(2 * RADIUS * scale))
+        corners.setDevicePixelRatio(scale)
+        corners.fill(Qt.GlobalColor.transparent)
+        outside, inside = QPainterPath(), QPainterPath()
+        outside.addRect(QRectF(0, 0, 2 * RADIUS, 2 * RADIUS))
+        inside.addEllipse(QRectF(0, 0, 2 * RADIUS, 2 * RADIUS))
+        painter = QPainter(corners)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillPath(outside.subtracted(inside), self._theme.color("app"))
+        painter.end()
+        return corners
+
+    def _on_theme_changed(self) -> None:
+        self._corners = None
+        self.update()
 
     def _set_mask(self) -> None:
         """Only corners and edge belong to this widget, so that a new frame repaints next to nothing of it."""

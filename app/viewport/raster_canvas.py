@@ -4,7 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -85,9 +85,10 @@ class RasterCanvas(QWidget):
         height, width = pixels.shape[:2]
         image = QImage(pixels.data, width, height, width * 4, QImage.Format.Format_RGBA8888)
         scale = self.devicePixelRatioF()
-        if height == round(self.height() * scale) and width == round(self.width() * scale):
+        if height == round(self.height() * scale):  # one of another width came from before the viewport was dragged
             image.setDevicePixelRatio(scale)
-            painter.drawImage(0, 0, image)
+            left = round((self.width() * scale - width) / 2) / scale
+            painter.drawImage(QPointF(left, 0), image)
             return
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         painter.drawImage(frame_rect(self.width(), self.height(), width, height), image)

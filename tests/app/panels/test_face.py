@@ -250,6 +250,22 @@ def test_a_new_frame_repaints_only_the_strips_whose_pixels_changed(panel, live_s
     assert all(widget is rows and strip.contains(area) for widget, area in paints.seen)
 
 
+def test_a_panel_dragged_wider_and_narrower_shows_what_one_made_that_wide_shows(panel, live_session, qtbot):
+    names = [s.name for s in live_session.manifest.schema][:6]
+    panel.model.change("Set", {names[1]: 0.4, names[2]: -0.7})
+    panel.model.set_muted(names[3], True)
+    panel.model.set_locked(names[4], True)
+    groups = [group for group in panel.groups.values() if group.rows.specs]
+    for width in (377, 420, 383, 340, 360, 512, 376):
+        panel.resize(width, 788)
+        panel.model.change("Set", {names[5]: width / 1000})
+        QApplication.processEvents()
+        dragged = panel.area.grab().toImage()
+        for group in groups:
+            group.rows._static = None
+        assert dragged == panel.area.grab().toImage(), width
+
+
 def test_linked_sides_move_together_until_they_are_unlinked(panel):
     assert panel.link_button.isChecked()
     panel.model.change("x", {"au.45l": 0.5})
