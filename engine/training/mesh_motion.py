@@ -19,7 +19,12 @@ ORIGIN = "origin"
 """The tag that names each Gaussian's start point; clones and halves keep their parent's."""
 
 ROWS, FRAMES = 2048, 3  # Gaussians and frames whose motion is compared with the mesh's in one iteration
+FAIR_ROWS, FAIR_FRAMES = 512, 12  # as many products, but four times the expressions
+FAIR_SHARE = 0.5  # of what is drawn; the other half is drawn evenly
 REST = 0.1  # share of the weight of the mesh's motion that stays to the end
+LEAST_PX = 1.0  # a shape that moves nothing so far has no say in what is drawn
+LEAST_RANGE_PX = 2.0  # what moves less counts as if it moved so far
+PIXELS_OF_RANGE = 10.0  # a distance of a whole range weighs as so many pixels
 
 
 class MeshMotion:
@@ -32,6 +37,9 @@ class MeshMotion:
         weight: of the networks' distance from the mesh's motion in pixels of a 512 picture; a tenth stays to the end.
         round_px: distances far under it count squared, far over it as they are. Where 0 every distance pulls alike, and
             as most places rest in most frames, a network that cannot tell them apart yet learns to hold all still.
+        is_fair: every shape of the face has the same say, however few points it moves, however little and however
+            seldom: half of what is compared is drawn so, and distances count in tenths of a point's own range. Else
+            Gaussians and frames are drawn evenly and distances are pixels: a jaw outweighs lids two hundredfold.
 
     Attributes:
         origins: the start point each of `points` belongs to, int64 `[N]`.
@@ -40,7 +48,7 @@ class MeshMotion:
 
     def __init__(
         self, clip: Clip, points: np.ndarray, device: torch.device, least: float, until: float, weight: float,
-        round_px: float = 0.0,
+        round_px: float = 0.0, is_fair: bool = False,
     ) -> None:  # fmt: skip
         self._clip, self._until, self._weight, self._round = clip, until, weight, max(round_px, 1e-3)
         shapes = torch.from_numpy(clip.tracks["point_shapes"]).to(device).float()
@@ -53,6 +61,11 @@ class MeshMotion:
         for index in np.unique(np.linspace(0, clip.n_train - 1, 200).astype(int)):
             farthest = torch.maximum(farthest, (self._shapes @ self._tracks[index]).norm(dim=-1))
         self.moves = (farthest > least)[self.origins]
+        self._units = torch.full_like(farthest, clip.pixel())  # what a distance counts in, head heights
+        self._say = self._chances = None
+        if is_fair:
+            self._units *= (farthest / clip.pixel()).clamp(min=LEAST_RANGE_PX) / PIXELS_OF_RANGE
+            self._say, self._chances = self._shares()
 
     @staticmethod
     def known(clip: Clip) -> bool:
@@ -77,11 +90,46 @@ class MeshMotion:
             moved: the networks' shifts in head heights `[F, M, 3]` of rows `[M]` at audio codes `[F, D]` in training
                 frames `[F]`.
         """
-        active = tags["active"].nonzero()[:, 0]
-        rows = active[torch.randint(len(active), (ROWS,), device=active.device)]
-        ids = rng.integers(self._clip.n_train, size=FRAMES)
+        rows, ids = self._drawn(tags, rng)
         codes = hearing.by_chance_at(self._clip.tracks["times"][ids])
-        wanted = torch.stack([self.shift(tags[ORIGIN][rows], index) for index in ids])
-        squared = ((moved(rows, codes, ids) - wanted) / self._clip.pixel()).square().sum(dim=-1)
+        origins = tags[ORIGIN][rows]
+        wanted = torch.stack([self.shift(origins, index) for index in ids])
+        apart = (moved(rows, codes, ids) - wanted) / self._units[origins, None]
+        squared = apart.square().sum(dim=-1)
         apart = (squared + self._round**2).sqrt().mean() - self._round
         return self._weight * max(REST, self.lead(at)) * apart
+
+    def _drawn(self, tags: dict[str, Tensor], rng: np.random.Generator) -> tuple[Tensor, np.ndarray]:
+        """Active Gaussians and training frames to compare."""
+        active, n_train = tags["active"].nonzero()[:, 0], self._clip.n_train
+        if self._say is None:
+            rows = active[torch.randint(len(active), (ROWS,), device=active.device)]
+            return rows, rng.integers(n_train, size=FRAMES)
+        say = self._say[tags[ORIGIN][active]]
+        rows = active[torch.multinomial(_mixed(say), FAIR_ROWS, replacement=True)]
+        return rows, rng.choice(n_train, size=FAIR_FRAMES, p=self._chances)
+
+    def _shares(self) -> tuple[Tensor, np.ndarray]:
+        """How much say each start point has `[P]`, and the chance of each training frame to be drawn `[n_train]`.
+
+        A point's is its part of the squared motion of each shape, mean over the shapes. A frame's is its leverage in
+        telling the shapes apart: the diagonal of the projection onto their centred tracks, so that a blink of a few
+        frames has as much to say as the jaw of them all.
+        """
+        tracks = self._tracks[: self._clip.n_train]
+        moves = self._shapes.norm(dim=1) * tracks.abs().amax(dim=0)  # [P, 52]
+        told = moves.amax(dim=0) > LEAST_PX * self._clip.pixel()
+        parts = moves[:, told].square()
+        say = (parts / parts.sum(dim=0)).mean(dim=1) if told.any() else torch.ones_like(moves[:, 0])
+        centred = tracks[:, told] - tracks[:, told].mean(dim=0)
+        left, values, _ = torch.linalg.svd(centred.double(), full_matrices=False)
+        leverage = left[:, values > 1e-2 * values.max()].square().sum(dim=1) if told.any() else tracks.new_zeros(0)
+        chances = _mixed(leverage if len(leverage) else torch.ones(len(tracks), dtype=torch.float64))
+        return say, chances.cpu().numpy()
+
+
+def _mixed(say: Tensor) -> Tensor:
+    """Chances `[N]`, of which `FAIR_SHARE` goes by the say of each and the rest evenly."""
+    say = say.double()
+    chances = (1 - FAIR_SHARE) / len(say) + FAIR_SHARE * say / say.sum().clamp(min=1e-12)
+    return chances / chances.sum()

@@ -13,7 +13,7 @@ from engine.controls import Controls
 from engine.device import has_half_products
 from engine.gaussians import Gaussians
 from engine.manifest import Manifest
-from engine.methods.gaussiantalker.config import GaussianTalkerConfig
+from engine.methods.gaussiantalker.config import EYE_CODES, GaussianTalkerConfig
 from engine.methods.gaussiantalker.finish import GAINS
 from engine.methods.gaussiantalker.live import LiveDeformation, displaced
 from engine.methods.gaussiantalker.network import TOKENS, GaussianTalkerNet, Offsets, ViewCodes, view_codes
@@ -168,11 +168,11 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[GaussianTalkerConf
         whole = all(isinstance(v, int) and 1 <= v <= 4096 for v in sizes) and c.width % c.n_heads == 0
         whole = whole and c.n_layers in (1, 2) and len(c.resolutions) <= 4 and max(c.resolutions) <= 1024
         whole = whole and c.sh_degree in (0, 1, 2, 3) and manifest.sh_degree == c.sh_degree
-        whole = whole and isinstance(c.position_scale, float) and c.eye_pe in ("smooth", "code")
+        whole = whole and isinstance(c.position_scale, float) and c.eye_pe in EYE_CODES
         whole = whole and isinstance(c.predicted, str) and isinstance(c.eye_octaves, int) and 1 <= c.eye_octaves <= 16
         whole = whole and isinstance(c.face_share, float) and 0 <= c.face_share < 1
         whole = whole and isinstance(units, list) and units and all(isinstance(u, str) for u in units)
-        whole = whole and (c.eye_pe == "smooth" or len(units) == 1)
+        whole = whole and (c.eye_pe != "code" or len(units) == 1)
     except (KeyError, TypeError, ValueError) as error:
         raise file.fault(f"its network's sizes cannot be read ({error})") from error
     if not whole:

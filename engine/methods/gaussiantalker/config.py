@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 ATTRIBUTES = ("scale", "rotation", "opacity", "sh")
+EYE_CODES = ("plain", "smooth", "code")
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class GaussianTalkerConfig:
         batch: frames a step of the deformation stage takes the mean gradient of.
         encoder: the audio encoder's name.
         au_set: what the eye token tells, the published blink alone or more action units (ours: an avatar that can look
-            about, smile and wink): `paper` and `shipped` of EmbedTalk or a list of names.
+            about, smile and wink): `paper` and `shipped` of EmbedTalk or a list of names; `auto` is `shipped` where the
+            film knows how its start points move, else the blink alone.
         n_channels, resolutions: of the triplane (suppl. A.1.1); box_margin: the start points' box is enlarged by it
             (ours: hair and shoulders otherwise all see the clamped border); face_share: part of each plane's side
             that is kept for the face (ours: finer there), 0 spreads the box evenly; plane_waves: they start as waves
@@ -24,8 +26,9 @@ class GaussianTalkerConfig:
         predicted: which canonical attributes the triplane predicts in the first stage, a comma-separated list of
             `ATTRIBUTES` (the released configurations: opacity and sh).
         colors_from_points: predicted colours are added to those of the start points (ours: short runs).
-        eye_pe: `smooth` (ours: `eye_octaves` doubling frequencies, the control is smooth) or `code` (as released, of a
-            blink alone).
+        eye_pe: `plain` (ours: the units themselves, each beside its mean and spread in training: a short run learns the
+            rare ones only if they are told loudly), `smooth` (ours: `eye_octaves` doubling frequencies, the control is
+            smooth) or `code` (as released, of a blink alone).
         position_scale: head heights for one unit of the position head (1: as published).
         deform_all: every Gaussian may move; False leaves those outside the face alone (ours: fewer products).
         extent: factor on the rates of places, planes and networks; 0 takes 1.1 times the largest distance of a training
@@ -40,7 +43,10 @@ class GaussianTalkerConfig:
             never lie alike twice ask for the mean.
         mesh_until, lambda_mesh: of a film that knows how its start points move, the mesh leads until this iteration,
             wholly for half of it and all through the canonical stage (see `engine.training.mesh_motion`); 0 never.
-            mesh_alone: until this iteration the networks learn its motion and no picture is drawn, a tenth of the work.
+            mesh_alone: until this iteration the networks learn its motion and no picture is drawn, a tenth of the work;
+            the canonical stage begins then. mesh_apart: later, too, every other step is the mesh's, at full weight, and
+            steps with pictures do without it; of these only one in `motion_every` teaches the networks, in the others
+            Gaussians move as they are told to, at half the work.
         ssim_side: pixels of the crop SSIM looks at, the perceptual loss then at the head only; 0 takes the whole
             picture for both.
         open_every: one frame in so many is of a wide open mouth, another of shut lids (ours); 0 draws evenly.
@@ -103,6 +109,8 @@ class GaussianTalkerConfig:
     lambda_mesh: float = 0.1
     mesh_until: int = 0
     mesh_alone: int = 0
+    mesh_apart: bool = False
+    motion_every: int = 1
     ssim_side: int = 0
     open_every: int = 0
     view_swap: float = 0.0
@@ -136,6 +144,8 @@ PRESETS = {
         "face_share": 0.8, "n_points": 30_000, "max_gaussians": 38_000, "densify_from": 300, "densify_until": 4_000,
         "densify_gradient": 3e-4, "prune_scale": 0.35, "prune_radius_px": 1e4, "lambda_silence": 1e-2,
         "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "view_swap": 0.5, "coarse_until": 0.5,
+        "mesh_until": 8_000, "mesh_alone": 2_800, "mesh_apart": True, "motion_every": 3, "au_set": "auto",
+        "eye_pe": "plain", "predicted": "", "lambda_square": 2.0, "lambda_null": 1e-3,
         "pose_rate": 1e-4, "rate_steps": 16_000, "rate_network": (1e-3, 1e-4), "rate_planes": (5e-3, 5e-4),
     },
 }  # fmt: skip

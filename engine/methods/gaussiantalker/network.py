@@ -82,11 +82,15 @@ class ConditionTokens(nn.Module):
     def __init__(self, config: GaussianTalkerConfig, n_units: int = 1) -> None:
         super().__init__()
         width, n_octaves = config.width, config.eye_octaves
-        self._encode_eye = encode_eye_as_released
+        self._encode_eye, n_eye = encode_eye_as_released, N_EYE
         if config.eye_pe == "smooth":
-            self._encode_eye = partial(encode_eye, n_octaves=n_octaves)
+            self._encode_eye, n_eye = partial(encode_eye, n_octaves=n_octaves), max(N_EYE, 2 * n_octaves * n_units)
+        if config.eye_pe == "plain":
+            self.register_buffer("eye_mean", torch.zeros(n_units))
+            self.register_buffer("eye_scale", torch.ones(n_units))
+            self._encode_eye, n_eye = self._beside_mean, n_units
         self.audio = _plain_mlp(config.n_code, width)
-        self.eye = _plain_mlp(max(N_EYE, 2 * n_octaves * n_units), width)
+        self.eye = _plain_mlp(n_eye, width)
         self.view = _plain_mlp(N_VIEW, width)
         self.null = nn.Parameter(torch.randn(1, 1, width))
         self.register_buffer("view_mean", torch.zeros(N_VIEW))
@@ -98,6 +102,9 @@ class ConditionTokens(nn.Module):
         view = (view - self.view_mean) * self.view_scale  # ours: T_z is about 10 where entries of R are below 1
         tokens = torch.stack([self.audio(code), self.eye(self._encode_eye(eye)), self.view(view)], dim=1)
         return torch.cat([tokens, self.null.expand(len(tokens), 1, -1)], dim=1)
+
+    def _beside_mean(self, units: Tensor) -> Tensor:
+        return (units - self.eye_mean) * self.eye_scale
 
 
 class TokenAttention(nn.Module):

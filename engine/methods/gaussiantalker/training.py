@@ -1,5 +1,7 @@
 """GaussianTalker in training: a canonical head from a triplane first, then deformed by attention to four tokens."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,8 +9,9 @@ from torch import Tensor
 from engine.device import has_half_products
 from engine.errors import TrainingError
 from engine.gaussians import Gaussians
-from engine.methods.gaussiantalker.config import ATTRIBUTES, GaussianTalkerConfig
+from engine.methods.gaussiantalker.config import ATTRIBUTES, EYE_CODES, GaussianTalkerConfig
 from engine.methods.gaussiantalker.finish import finish
+from engine.methods.gaussiantalker.live import LiveDeformation
 from engine.methods.gaussiantalker.network import GaussianTalkerNet, Offsets, ViewCodes, view_codes
 from engine.parts.action_units import MOUTH_UNITS, chosen_units
 from engine.parts.harmonics import C0
@@ -28,6 +31,8 @@ FACE_MARGIN = 1.05  # by which the box of the moving points grows
 SEPARATE_ROWS = 768
 RANGE_FRAMES = 48
 MESH_ROUND_PX = 4.0  # else the voice's token grows until the norms after it leave nothing of where a Gaussian is
+EYE_GAIN = 3.0  # spread of a plain unit: a blink twice in ten seconds must be heard beside the voice
+LEAST_SPREAD, NO_SPREAD = 0.1, 1e-3  # of a unit, so that one hardly seen is not told louder than all others
 EDGE = 0.02  # share of the box that stays between it and the face's at the least
 
 
@@ -35,6 +40,7 @@ class GaussianTalkerTraining(Trainable):
     """See `engine.training.trainable.Trainable`; two stages (suppl. A.1), each with optimizers of its own."""
 
     def __init__(self, clip: Clip, config: GaussianTalkerConfig, device: torch.device, seed: int = 0) -> None:
+        config = replace(config, au_set=_au_set(config.au_set, clip))
         _check(config)
         self.clip, self.config, self.device = clip, config, device
         self.iterations = config.iterations
@@ -58,10 +64,17 @@ class GaussianTalkerTraining(Trainable):
         self.views = ViewCodes.of(torch.tensor(viewmats, dtype=torch.float32, device=device))
         self.networks.tokens.view_mean.copy_(self.views.codes.mean(dim=0))
         self.networks.tokens.view_scale.copy_(1 / self.views.codes.std(dim=0).clamp(min=1e-3))
+        if config.eye_pe == "plain":
+            told = torch.from_numpy(self.unit_tracks[: clip.n_train])
+            spread = told.std(dim=0)
+            self.networks.tokens.eye_mean.copy_(told.mean(dim=0))
+            self.networks.tokens.eye_scale.copy_(EYE_GAIN / spread.clamp(min=LEAST_SPREAD) * (spread > NO_SPREAD))
         self.mesh = None
         if config.mesh_until and MeshMotion.known(clip):
             still = config.still_pixels * clip.pixel()
-            self.mesh = MeshMotion(clip, points, device, still, config.mesh_until, config.lambda_mesh, MESH_ROUND_PX)
+            self.mesh = MeshMotion(
+                clip, points, device, still, config.mesh_until, config.lambda_mesh, MESH_ROUND_PX, is_fair=True
+            )
             zones[ORIGIN], zones["active"] = self.mesh.origins.numpy(force=True), self.mesh.moves.numpy(force=True)
         if config.deform_all:
             zones["active"][:] = True
@@ -75,11 +88,12 @@ class GaussianTalkerTraining(Trainable):
         shut = (self.unit_tracks[: clip.n_train, lids] > 0.6).any(axis=1)
         self._choice = FrameChoice(clip, shut, config.open_every or clip.info.n_frames)
         self._half_products = has_half_products(device)
+        self._mesh_alone = config.mesh_alone if self.mesh is not None else 0
         self._last: tuple[Tensor, Tensor, Tensor] | None = None
         self._attention: Tensor | None = None
 
     def stage(self, at: float) -> int:
-        return CANONICAL if at < self.config.canonical_until else DEFORMATION
+        return CANONICAL if self._seen(at) < self.config.canonical_until else DEFORMATION
 
     def enter(self, stage: int) -> None:
         """The deformation stage takes over what the predictor has made of opacities and colours, and leaves it."""
@@ -89,8 +103,12 @@ class GaussianTalkerTraining(Trainable):
         self.entered = stage
 
     def blind(self, at: float) -> dict[str, Tensor] | None:
-        if self.mesh is None or at >= self.config.mesh_alone:
+        if self.mesh is None:
             return None
+        if at >= self._mesh_alone:
+            if not self.config.mesh_apart or self.n_picked % 2 == 0:
+                return None
+            self.n_picked += 1
         terms = {"mesh": self._mesh_distance(at)}
         if self.config.lambda_silence:
             terms["silence"] = self.config.lambda_silence * self.hearing.silence()
@@ -123,7 +141,8 @@ class GaussianTalkerTraining(Trainable):
     def density(self, at: float) -> DensityPlan | None:
         """Clones, splits and prunes in the canonical stage only; opacities are never reset (suppl. A.2)."""
         c = self.config
-        if self.stage(at) != CANONICAL or not min(c.densify_from, c.prune_from) <= at <= c.densify_until:
+        at = self._seen(at)
+        if at >= c.canonical_until or not min(c.densify_from, c.prune_from) <= at <= c.densify_until:
             return None
         large = (c.prune_scale, c.prune_radius_px) if at > c.prune_large_from else ()
         return DensityPlan(c.densify_every, c.densify_gradient, c.prune_opacity, c.max_gaussians,
@@ -145,12 +164,14 @@ class GaussianTalkerTraining(Trainable):
             with torch.no_grad():
                 self._write_predicted(predicted)
             return self._made(self._led({**self.splats, **predicted}, sample.index, 1.0), at)
-        code = self.hearing.by_chance(sample.time)
+        learns = self._learns_motion()
+        with torch.set_grad_enabled(learns):
+            code = self.hearing.by_chance(sample.time)
         eye = self._chance_units(sample.index)
         view = view_codes(sample.viewmat)
         if self.config.view_swap and self.rng.random() < self.config.view_swap:
             view = self._any_view()
-        self._last = code, eye, view
+        self._last = (code, eye, view) if learns else None
         lead = 0.0 if self.mesh is None else self.mesh.lead(at)
         return self._made(self._led(self._deformed(code, eye, view, 1 - lead), sample.index, lead), at)
 
@@ -161,6 +182,7 @@ class GaussianTalkerTraining(Trainable):
         top, bottom, left, right = sample.head_box if c.ssim_side else (0, image.shape[0], 0, image.shape[1])
         head = slice(top, bottom), slice(left, right)
         deforms = self.entered == DEFORMATION
+        listens = deforms and self._last is not None
         lips = c.lambda_lips if deforms else c.lambda_lips_canonical
         terms = {
             "l1": c.lambda_l1 * (image - target).abs().mean(),
@@ -175,13 +197,13 @@ class GaussianTalkerTraining(Trainable):
             terms["square"] = c.lambda_square * (image - target).square().mean()
         if c.lambda_tv:
             terms["tv"] = c.lambda_tv * self._variation()
-        if self.mesh is not None:
+        if self.mesh is not None and not c.mesh_apart:
             terms["mesh"] = self._mesh_distance(at)
-        if deforms and c.lambda_null:
+        if listens and c.lambda_null:
             terms["null"] = c.lambda_null * (1 - self._attention[..., -1]).mean()
-        if (deforms or self.mesh is not None) and c.lambda_silence:
+        if (listens or (self.mesh is not None and not c.mesh_apart)) and c.lambda_silence:
             terms["silence"] = c.lambda_silence * self.hearing.silence()
-        if deforms and c.lambda_separate and self.n_picked % 2:
+        if listens and c.lambda_separate and self._n_pictures() % 2:
             terms["separate"] = 2 * c.lambda_separate * self._separation()
         return terms
 
@@ -192,6 +214,7 @@ class GaussianTalkerTraining(Trainable):
             self.networks.eval()
             code = self.hearing.codes(np.array([sample.time]))[0]
             eye = torch.from_numpy(self.unit_tracks[sample.index]).to(self.device)
+            self._last = None
             made = self._made(self._deformed(code, eye, view_codes(sample.viewmat)), self.iterations)
             self.networks.train()
             return made
@@ -247,7 +270,26 @@ class GaussianTalkerTraining(Trainable):
             offsets, attention = net.deformation(features, net.tokens(code[None], eye[None], view[None]))
         return Offsets(*(value[0].float() for value in offsets)), attention[0].float()
 
+    @torch.no_grad()
+    def _told(self, rows: Tensor, code: Tensor, eye: Tensor, view: Tensor) -> Offsets:
+        """Offsets as the avatar will work them out: no gradient, a quarter of the time."""
+        net = self.networks
+        live = LiveDeformation(net.deformation, net.triplane(self.splats["means"][rows]), self._half_products)
+        return live.offsets(net.tokens(code[None], eye[None], view[None])[0])
+
+    def _seen(self, at: float) -> float:
+        """A place of the schedule counted from where the first picture is looked at."""
+        return at - self._mesh_alone
+
+    def _n_pictures(self) -> int:
+        return self.n_picked // 2 if self.mesh is not None and self.config.mesh_apart else self.n_picked
+
+    def _learns_motion(self) -> bool:
+        """Whether the networks learn from this picture; where a mesh teaches them, one picture in some is enough."""
+        return self.mesh is None or self._n_pictures() % self.config.motion_every == 0
+
     def _mesh_distance(self, at: float) -> Tensor:
+        at = 0.0 if self.config.mesh_apart else at  # no picture in its step that it could outshout
         return self.mesh.distance(at, self.tags, self.hearing, self.rng, self._shifts)
 
     def _shifts(self, rows: Tensor, codes: Tensor, ids: np.ndarray) -> Tensor:
@@ -280,7 +322,10 @@ class GaussianTalkerTraining(Trainable):
     def _deformed(self, code: Tensor, eye: Tensor, view: Tensor, gain: float = 1.0) -> dict[str, Tensor]:
         """Raw values with their offsets (before activation), under the names of `splats`; `gain` is of the places."""
         s, rows = self.splats, self.tags["active"].nonzero()[:, 0]
-        offsets, self._attention = self._heard(rows, code, eye, view)
+        if self._last is None:
+            offsets = self._told(rows, code, eye, view)
+        else:
+            offsets, self._attention = self._heard(rows, code, eye, view)
         sh = offsets.sh.unflatten(1, (-1, 3))
         added = {"means": gain * offsets.means, "quats": offsets.quats, "scales": offsets.log_scales, "sh0": sh[:, :1],
                  "sh_rest": sh[:, 1:], "opacities": offsets.opacity_logits[:, 0]}  # fmt: skip
@@ -358,14 +403,22 @@ def _box(points: np.ndarray, margin: float) -> tuple[Tensor, Tensor]:
     return middle - half, middle + half
 
 
+def _au_set(wanted: str, clip: Clip) -> str:
+    if wanted != "auto":
+        return wanted
+    return "shipped" if MeshMotion.known(clip) else "au.45"
+
+
 def _check(config: GaussianTalkerConfig) -> None:
     unknown = [name for name in config.predicted.split(",") if name and name not in ATTRIBUTES]
     if unknown:
         raise TrainingError(f"predicted {config.predicted!r}: use a list of {', '.join(ATTRIBUTES)}.")
-    if config.eye_pe not in ("smooth", "code"):
-        raise TrainingError(f"eye_pe {config.eye_pe!r}: use smooth or code.")
+    if config.motion_every < 1:
+        raise TrainingError(f"motion_every {config.motion_every}: use 1 or more.")
+    if config.eye_pe not in EYE_CODES:
+        raise TrainingError(f"eye_pe {config.eye_pe!r}: use one of {', '.join(EYE_CODES)}.")
     if config.eye_pe == "code" and len(chosen_units(config.au_set)) != 1:
-        raise TrainingError(f"au_set {config.au_set!r}: the released code tells one unit; use eye_pe smooth for more.")
+        raise TrainingError(f"au_set {config.au_set!r}: the released code tells one unit; use eye_pe plain for more.")
     if not 1 <= config.eye_octaves <= 16 or not 0 <= config.face_share < 1:
         raise TrainingError("eye_octaves is 1 to 16 and face_share 0 to less than 1.")
     if config.width % config.n_heads or config.n_layers not in (1, 2) or not 0 <= config.sh_degree <= 3:

@@ -20,6 +20,7 @@ from engine.methods.gaussiantalker.network import (
 )
 from engine.methods.gaussiantalker.training import camera_extent
 from engine.training.trainer import TrainingRun, configured
+from engine.vocabulary import AU_PRESETS
 from tests.engine.methods.contract import controls, driven_moment, driver_of, front, picture
 from tests.toy_head import TOY_CONFIGS, make_toy_dataset, one_thread, toy_voice, train_toy
 
@@ -278,7 +279,7 @@ def test_any_canonical_attribute_may_be_predicted(toy_dataset, predicted):
 def test_settings_that_do_not_fit_are_refused(toy_dataset):
     for config in (
         {"predicted": "color"}, {"eye_pe": "loud"}, {"n_layers": 3}, {"sh_degree": 4}, {"face_share": 1.0},
-        {"eye_pe": "code", "au_set": "paper"}, {"au_set": "au.99"},
+        {"eye_pe": "code", "au_set": "paper"}, {"motion_every": 0}, {"au_set": "au.99"},
     ):  # fmt: skip
         with pytest.raises(TrainingError):
             begun(toy_dataset, **config)
@@ -367,6 +368,59 @@ def test_listening_to_nothing_costs_nothing(toy_dataset):
     term = model.losses(sample.target, sample, 9_000.0)["null"]
     listened = float(attention[..., :3].detach().sum(dim=-1).mean())
     assert float(term.detach()) == pytest.approx(0.01 * listened, rel=1e-4)
+
+
+def test_a_step_in_two_is_of_the_mesh_alone_and_a_picture_in_three_teaches_the_networks(tmp_path):
+    film = make_toy_dataset(tmp_path / "shapes.dataset", 64, 30, "alpha", n=700, with_shapes=True)
+    config = {"mesh_until": 9_000, "mesh_alone": 2_000, "mesh_apart": True, "motion_every": 3, "canonical_until": 4_000}
+    run = begun(film, **config)
+    model = run.model
+    assert [model.stage(at) for at in (0, 5_900, 6_100)] == [0, 0, 1]  # the canonical stage begins with the pictures
+    with one_thread():
+        assert all("l1" not in run.step(at) and "mesh" in model.blind(at) for at in (0, 1_900))
+        rows = [run.step(12_000.0) for _ in range(12)]
+    assert ["l1" in row for row in rows] == 6 * [True, False] or ["l1" in row for row in rows] == 6 * [False, True]
+    assert all(("mesh" in row) == ("l1" not in row) for row in rows)
+    pictures = [row for row in rows if "l1" in row]
+    assert sum("silence" in row for row in pictures) == 2
+    sample = model.clip.sample(3)
+    wanting = []
+    for _ in range(3):
+        model.n_picked += 2
+        splats = model.gaussians(sample, 12_000.0)
+        model.networks.zero_grad()
+        splats.means.sum().backward()
+        wanting.append(any(p.grad is not None for p in model.networks.deformation.parameters()))
+    assert sorted(wanting) == [False, False, True]
+
+
+def test_gaussians_move_alike_whether_the_networks_learn_from_it_or_not(toy_dataset):
+    model = begun(toy_dataset).model
+    model.enter(1)
+    moment = model.moments()[3]
+    model._last = moment
+    learnt = model._deformed(*moment)
+    model._last = None
+    told = model._deformed(*moment)
+    for name, value in learnt.items():
+        assert (told[name] - value.detach()).abs().max() < 0.02 * max(float(value.detach().abs().max()), 0.1)
+
+
+def test_an_automatic_eye_token_tells_all_units_of_a_film_that_knows_its_mesh_and_else_the_blink(toy_dataset, tmp_path):
+    film = make_toy_dataset(tmp_path / "shapes.dataset", 64, 30, "alpha", n=700, with_shapes=True)
+    assert begun(toy_dataset, au_set="auto").model.units == ("au.45",)
+    assert set(begun(film, au_set="auto").model.units) == set(AU_PRESETS["shipped"])
+
+
+def test_a_plain_eye_token_tells_units_by_their_spread_and_nothing_of_what_never_moved(toy_dataset):
+    model = begun(toy_dataset, au_set="au.45,au.64", eye_pe="plain").model
+    told = model.unit_tracks[: model.clip.n_train]
+    tokens = model.networks.tokens
+    assert told[:, 0].std() > 0.01 and not told[:, 1].any()
+    heard = tokens._encode_eye(torch.from_numpy(told)).numpy()
+    assert abs(heard[:, 0].mean()) < 1e-4 and 0.2 < heard[:, 0].std() < 3.1
+    pushed = tokens._encode_eye(torch.ones(1, 2)) - tokens._encode_eye(torch.zeros(1, 2))
+    assert pushed[0, 0] > 1 and pushed[0, 1] == 0
 
 
 def test_a_static_camera_has_a_small_extent_and_one_that_walks_a_large_one():

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
 from engine.training.mesh_motion import ORIGIN, MeshMotion
@@ -60,6 +61,50 @@ def test_the_mesh_leads_wholly_then_fades_and_a_tenth_of_its_say_stays():
     rounded = mesh_of(clip(), POINTS, round_px=12.0)
     apart = float(rounded.distance(0, tags, hearing, np.random.default_rng(0), off([0.0, 0.03, 0.04])))
     assert np.isclose(apart, 0.5 * (13 - 12), rtol=1e-4)  # five pixels beside twelve
+
+
+def blinking_clip():
+    """A jaw of ninety points that hardly rests, and the lid of ten that shuts in two frames of forty."""
+    points = np.zeros((100, 3), np.float32)
+    points[:, 0] = np.arange(100)
+    shapes = np.zeros((52, 100, 3), np.float16)
+    shapes[ARKIT_INDEX["jawOpen"], :90, 1] = -0.4
+    shapes[ARKIT_INDEX["eyeBlinkLeft"], 90:, 1] = -0.1
+    arkit = np.zeros((40, 52), np.float32)
+    arkit[:, ARKIT_INDEX["jawOpen"]] = np.linspace(0, 1, 40) ** 2
+    arkit[[10, 11], ARKIT_INDEX["eyeBlinkLeft"]] = 1
+    tracks = {"points": points, "point_shapes": shapes, "arkit": arkit, "times": np.arange(40) / 25}
+    return SimpleNamespace(tracks=tracks, n_train=40, pixel=lambda: 0.01)
+
+
+@pytest.mark.parametrize("is_fair", [True, False])
+def test_a_fair_comparison_hears_of_lids_as_much_as_of_the_jaw(is_fair):
+    known = blinking_clip()
+    points = known.tracks["points"]
+    mesh = MeshMotion(known, points, torch.device("cpu"), 0.01, 1000, 0.5, 4.0, is_fair)
+    hearing = SimpleNamespace(by_chance_at=lambda times: torch.as_tensor(times)[:, None])
+    tags = {"active": mesh.moves, ORIGIN: mesh.origins}
+    made, lids, shut, of_lids, of_jaw = [], [], [], [], []
+    rng = np.random.default_rng(0)
+    torch.manual_seed(0)
+
+    def moved(rows, codes, ids):
+        still = torch.zeros(len(ids), len(rows), 3, requires_grad=True)
+        lids.append(float((rows >= 90).float().mean()))
+        shut.append(np.isin(ids, [10, 11]).mean())
+        made.append((still, rows))
+        return still
+
+    for _ in range(60):
+        made.clear()
+        mesh.distance(0, tags, hearing, rng, moved).backward()
+        ((still, rows),) = made
+        pull = still.grad.norm(dim=-1).sum(dim=0)
+        of_lids.append(float(pull[rows >= 90].sum()))
+        of_jaw.append(float(pull[rows < 90].sum()))
+    assert (np.mean(lids) > 0.25) == is_fair  # ten points of a hundred
+    assert (np.mean(shut) > 0.2) == is_fair  # two frames of forty
+    assert (np.sum(of_lids) > 0.1 * np.sum(of_jaw)) == is_fair
 
 
 def test_a_clip_without_shapes_knows_no_motion():
