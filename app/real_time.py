@@ -1,5 +1,6 @@
 """Real-time scheduling, as every sound program wants it: sound must not wait behind whatever else the machine does."""
 
+import contextlib
 import os
 
 PRIORITY = 5
@@ -9,7 +10,8 @@ PRIORITY = 5
 def ask_for_real_time(pid: int = 0) -> bool:
     """Puts a process before all ordinary ones where the system lets us (Linux, with the `rtprio` limit or as root).
 
-    Threads it starts later inherit it, so ask first. The kernel leaves the others 5 % of the time at least.
+    Threads it starts later inherit it, so ask first; so do processes, which are to `leave_real_time`. The kernel leaves
+    the others 5 % of the time at least.
 
     Args:
         pid: whose main thread; 0 is the caller.
@@ -24,3 +26,15 @@ def ask_for_real_time(pid: int = 0) -> bool:
     except OSError:
         return False
     return True
+
+
+def leave_real_time(pid: int, niceness: int = 0) -> None:
+    """Makes a process that a real-time one has started an ordinary one, so that it never holds up window or face.
+
+    Args:
+        pid: of a child that has just been started and has no threads yet.
+        niceness: how far it stands behind other ordinary processes, 0 to 19.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # it has ended, or the system knows no such scheduling
+        os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, pid, max(niceness, os.getpriority(os.PRIO_PROCESS, pid)))

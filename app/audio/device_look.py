@@ -1,14 +1,21 @@
 """What a child sees of the sound devices: PortAudio knows only those that were there when it was started."""
 
 import json
+import math
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-PERIOD_SECONDS = 1.0  # a child that lists devices costs a third of a second of a core
+from app.real_time import leave_real_time
+
+PERIOD_SECONDS, LONGEST_PERIOD_SECONDS, GROWTH = 1.0, 4.0, 1.1
+"""A child that lists devices costs a third of a second of a core: the longer nothing comes, the seldomer it looks."""
+
 PATIENCE_SECONDS = 6.0  # within what the sound process may stand still
+HANGS_SECONDS = 30.0  # a child for which nobody waits has next to no right to a core
+NICENESS = 5
 
 
 def list_command() -> list[str]:
@@ -28,17 +35,21 @@ class DeviceLook:
     def __init__(self, command: Callable[[], list[str]] = list_command, clock: Callable[[], float] = time.monotonic):
         self._command, self._clock = command, clock
         self._child: subprocess.Popen | None = None
-        self._began_at = -PERIOD_SECONDS
+        self._began_at = self._asked_at = -math.inf
+        self._period = PERIOD_SECONDS
 
     def take(self) -> list[dict[str, Any]] | None:
         """The devices that a child which has ended saw, each as fields of `AudioDevice`; None while there is none."""
         now = self._clock()
+        if now - self._asked_at > LONGEST_PERIOD_SECONDS:
+            self._period = PERIOD_SECONDS  # a device was there meanwhile
+        self._asked_at = now
         if self._child is None:
-            if now - self._began_at >= PERIOD_SECONDS:
+            if now - self._began_at >= self._period:
                 self._begin(now)
             return None
         if self._child.poll() is None:
-            if now - self._began_at > PATIENCE_SECONDS:
+            if now - self._began_at > HANGS_SECONDS:
                 self._child.kill()
             return None
         child, self._child = self._child, None
@@ -48,10 +59,16 @@ class DeviceLook:
     def wait(self) -> list[dict[str, Any]] | None:
         """Has a child look now and waits for it."""
         try:
-            done = subprocess.run(self._command(), capture_output=True, timeout=PATIENCE_SECONDS, check=True)
-        except (OSError, subprocess.SubprocessError):
+            child = self._start(niceness=0)
+        except OSError:
             return None
-        return _rows(done.stdout)
+        with child:
+            try:
+                text, _ = child.communicate(timeout=PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                return None
+        return _rows(text) if child.returncode == 0 else None
 
     def close(self) -> None:
         """Ends a child that is still looking."""
@@ -61,13 +78,19 @@ class DeviceLook:
                 self._child = None
 
     def _begin(self, now: float) -> None:
-        self._began_at = now
+        self._began_at, self._period = now, min(GROWTH * self._period, LONGEST_PERIOD_SECONDS)
         try:
-            self._child = subprocess.Popen(
-                self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-            )
+            self._child = self._start(NICENESS)
         except OSError as error:
             print(f"looking for sound devices: {error}", file=sys.stderr)
+
+    def _start(self, niceness: int) -> subprocess.Popen:
+        """A child that has nothing of the sound process's real time: it would hold up all else while it starts."""
+        child = subprocess.Popen(
+            self._command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        leave_real_time(child.pid, niceness)
+        return child
 
 
 def _rows(text: bytes) -> list[dict[str, Any]] | None:
