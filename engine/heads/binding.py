@@ -63,8 +63,9 @@ class Binding:
 
 
 def bind(
-    vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, side: int = 256, keep: np.ndarray | None = None
-) -> Binding:
+    vertices: np.ndarray, faces: np.ndarray, uv: np.ndarray, side: int = 256, keep: np.ndarray | None = None,
+    sparsest: float = SPARSEST,
+) -> Binding:  # fmt: skip
     """One Gaussian for the middle of each texel that a triangle covers, uniformly over the UV square.
 
     Triangles without area, and those that close a seam (stretched across their chart), get none.
@@ -72,6 +73,7 @@ def bind(
     Args:
         vertices: at rest `[V, 3]`; faces: `[F, 3]`; uv: `[V, 2]`, 0 to 1.
         side: of the map; keep: bool `[F]`, triangles that may have Gaussians, None for all.
+        sparsest: times the usual distance of texels that the largest `spacing` is.
 
     Raises:
         ControlError: if no texel is covered.
@@ -90,7 +92,7 @@ def bind(
     points = np.einsum("nk,nkc->nc", shares, vertices[faces[face]])
     in_world, in_texels = _areas(vertices[faces[used]]), _areas(np.asarray(uv, np.float64)[faces[used]] * side)
     spacing = np.sqrt(in_world / np.maximum(in_texels, TINY))
-    spacing = np.minimum(spacing, SPARSEST * np.median(spacing[triangles])) / sizes.numpy()
+    spacing = np.minimum(spacing, sparsest * np.median(spacing[triangles])) / sizes.numpy()
     out = torch.from_numpy(points) - centres[triangles]
     base = torch.einsum("nji,nj->ni", rotations[triangles], out) / sizes[triangles, None]
     return Binding(

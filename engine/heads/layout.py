@@ -11,23 +11,31 @@ from scipy.sparse.csgraph import connected_components
 
 from engine.heads.base import HeadModel, Kind
 
-MAIN_WIDTH = 0.8  # of the square, for the largest piece
+BESIDE = 0.2  # of the square's width, for all pieces but the largest
 GAP = 0.006  # between pieces
 EVENNESS = 0.25  # how much of the warp leaves texels where they were
 N_BINS = 64
 LEAST_SHARE = 2e-4  # of the side strip that a piece gets at least
-WANTED = {Kind.SKIN: 1.0, Kind.WET: 1.0, Kind.EYE_LEFT: 2.5, Kind.EYE_RIGHT: 2.5, Kind.CLOTH: 0.2}
+CLOTH = 0.2
+WANTED = {Kind.SKIN: 1.0, Kind.WET: 1.0, Kind.EYE_LEFT: 2.5, Kind.EYE_RIGHT: 2.5}
 FACE, LIPS_AND_EYES, BACK = 3.0, 2.0, 0.5
-"""How many texels a square millimetre gets by what it is, against plain skin; of skin the front of the face more, round
-lips and eyes more still, what lies behind less."""
+"""How many texels a square millimetre gets by what it is, against plain skin (clothes: an argument); of skin the front
+of the face more, round lips and eyes more still, what lies behind less."""
 
 
-def rig_layout(head: HeadModel) -> np.ndarray:
-    """UV coordinates `[V, 2]` of a head, 0 to 1, in which no piece of its mesh lies over another."""
+def rig_layout(head: HeadModel, beside: float = BESIDE, cloth: float = CLOTH) -> np.ndarray:
+    """UV coordinates `[V, 2]` of a head, 0 to 1, in which no piece of its mesh lies over another.
+
+    Args:
+        beside: share of the square's width that all pieces but the largest, the skin, have to themselves.
+        cloth: texels of a square millimetre of clothes, against plain skin.
+    """
+    main_width = 1 - beside
     piece_of = _pieces(len(head.vertices), head.faces)
     corners = head.vertices[head.faces]
     area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1) / 2
-    weight = area * np.array([WANTED[Kind(k)] for k in head.kinds]) * _closeness(corners.mean(axis=1), head.kinds)
+    of_kind = np.array([WANTED.get(Kind(k), cloth) for k in head.kinds])
+    weight = area * of_kind * _closeness(corners.mean(axis=1), head.kinds)
     of_face = piece_of[head.faces[:, 0]]
     wanted = np.bincount(of_face, weight, minlength=piece_of.max() + 1)
     skin = np.bincount(of_face, weight * (head.kinds == int(Kind.SKIN)), minlength=len(wanted))
@@ -36,13 +44,13 @@ def rig_layout(head: HeadModel) -> np.ndarray:
     own = np.asarray(head.uv, np.float64)
     rows = piece_of == main
     uv[rows] = _warped(_within(own[rows]), own, head.faces[of_face == main], weight[of_face == main], rows)
-    uv[rows] *= [MAIN_WIDTH, 1.0]
+    uv[rows] *= [main_width, 1.0]
     others = [k for k in np.argsort(-wanted) if k != main and wanted[k] > 0]
     shares = np.maximum([wanted[k] for k in others], LEAST_SHARE * max(sum(wanted[k] for k in others), 1e-12))
     boxes = [_spread(own[piece_of == k], head.vertices[piece_of == k]) for k in others]
-    strip = np.array([1 - MAIN_WIDTH - GAP, 1.0])
+    strip = np.array([beside - GAP, 1.0])
     for k, box, (corner, size) in zip(others, boxes, _packed(shares, strip), strict=True):
-        uv[piece_of == k] = box * size + corner + [MAIN_WIDTH + GAP, 0.0]
+        uv[piece_of == k] = box * size + corner + [main_width + GAP, 0.0]
     return uv.astype(np.float32)
 
 

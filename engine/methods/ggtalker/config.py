@@ -57,8 +57,11 @@ class GGTalkerConfig:
         head: which head model's fit carries the Gaussians: `ict`, `house`, or `auto`, ICT-FaceKit where it is there.
         prior: of the voice network: `auto`, the house's where it is there and hears with the same encoder; `none`, or a
             file of `packaging/ggtalker_voice.py`. Its sizes then stand in place of those here.
+        visual_prior: of the first map: `auto`, the house's where it is there; `none`, or a file of
+            `packaging/ggtalker_visual.py`.
         encoder: the audio encoder's name.
         side: of the UV map in texels; one Gaussian a texel.
+        beside, cloth: of its layout, see `engine.heads.layout.rig_layout`; sparsest: see `engine.heads.binding.bind`.
         width, n_layers, n_heads, n_hidden, n_encoder_layers, n_speaker, n_positions: of the voice network, see
             `ExpressionSize`; n_steps: of the noising.
         history: frames that a window of live motion sees of what it gave before; live_steps: of its sampling.
@@ -78,8 +81,12 @@ class GGTalkerConfig:
     fit_until: int = 10_000
     head: str = "auto"
     prior: str = "auto"
+    visual_prior: str = "auto"
     encoder: str = "phones"
     side: int = 256
+    beside: float = 0.2
+    cloth: float = 0.2
+    sparsest: float = 3.0
     width: int = 512
     n_layers: int = 8
     n_heads: int = 8
@@ -129,11 +136,11 @@ class GGTalkerConfig:
 
 PRESETS = {
     "cpu": {
-        "iterations": 8_000, "voice_until": 2_000, "map_until": 4_500, "fit_until": 6_000, "side": 192, "width": 128,
-        "n_layers": 4, "n_heads": 4, "n_hidden": 256, "n_encoder_layers": 1, "n_positions": 50, "history": 12,
-        "live_steps": 4, "voice_batch": 16, "batch": 1, "lambda_lips": 0.1, "inpainter_base": 8, "inpainter_shrink": 2,
-        "mouth_open_every": 7, "coarse_until": 0.6, "rate_voice": 1e-3, "rate_adapted": 2e-4, "rate_pose": 1e-4,
-        "rate_network": 1e-3,
+        "iterations": 8_000, "voice_until": 2_000, "map_until": 4_500, "fit_until": 6_000, "side": 192, "beside": 0.26,
+        "cloth": 0.4, "sparsest": 6.0, "width": 128, "n_layers": 4, "n_heads": 4, "n_hidden": 256,
+        "n_encoder_layers": 1, "n_positions": 50, "history": 12, "live_steps": 4, "voice_batch": 16, "batch": 1,
+        "lambda_lips": 0.1, "inpainter_base": 8, "inpainter_shrink": 2, "mouth_open_every": 7, "coarse_until": 0.6,
+        "rate_voice": 1e-3, "rate_adapted": 2e-4, "rate_pose": 1e-4, "rate_network": 1e-3,
     },
 }  # fmt: skip
 """`cpu`: half an hour on two cores: a smaller map and voice network, one frame a step, few steps of sampling, the

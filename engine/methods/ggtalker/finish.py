@@ -60,6 +60,7 @@ def finish(training: "GGTalkerTraining", viewmats: Tensor) -> Finished:
     read = {"names": list(names), "heard": list(voice.names), "voice": asdict(voice.net.size), "n_vertices": len(used),
             "n_triangles": len(binding.corners), "n_steps": voice.diffusion.n_steps}  # fmt: skip
     priors = "made voices" if voice.has_prior else "none: learnt from this film alone"
+    looks = training.visual.label if training.visual else "none: this film alone"
     model = FilmedModel(
         "ggtalker", asdict(config) | read, 0, splats,
         {f"{name}.{key}": value for name, part in kept.items() for key, value in halved(part).items()}, tensors, specs,
@@ -67,7 +68,7 @@ def finish(training: "GGTalkerTraining", viewmats: Tensor) -> Finished:
         settings(voice.speakers, has_inpainter, config.live_steps), motion, torch.nonzero(motion > MOVES)[:, 0],
         None if clip.has_alpha else torch.zeros(len(binding)),
         {"perceptual": training.perceptual.name, "head": training.head.fitted.rig.name, "priors": priors,
-         "head_error_px": round(training.head.error_px, 2)},
+         "visual_prior": looks, "head_error_px": round(training.head.error_px, 2)},
     )  # fmt: skip
     return finish_filmed(clip, model, viewmats, training.reference)
 

@@ -155,6 +155,7 @@ class IdentityGenerator(nn.Module):
         nn.init.zeros_(self.last.bias)
         with torch.no_grad():
             self.last.weight.mul_(START_GAIN)
+        self.usual = nn.Parameter(torch.zeros(N_CHANNELS, size.side, size.side))  # what people have in common
         covered = binding.scattered(torch.ones(len(binding), 1))
         self.register_buffer("covered", covered, persistent=False)
 
@@ -176,7 +177,7 @@ class IdentityGenerator(nn.Module):
             if x.shape[-1] in self.looked_up_at:
                 x = torch.cat([x, self._shrunk(maps, x.shape[-1])], dim=1)
             x = shape(x, shape.affine(code))
-        return self.last(torch.cat([x, maps], dim=1))
+        return self.usual + self.last(torch.cat([x, maps], dim=1))
 
     def _shrunk(self, maps: Tensor, side: int) -> Tensor:
         """The map at a smaller side: the mean of the texels that hold something."""

@@ -25,10 +25,10 @@ from engine.methods.ggtalker.decoding import (
     start_scales,
 )
 from engine.methods.ggtalker.finish import finish
-from engine.methods.ggtalker.generator import first_map, mirrored, texel_view
 from engine.methods.ggtalker.inpainter import Inpainter, coarse_cut
+from engine.methods.ggtalker.start import blended, known_map, looks, seen_map
+from engine.methods.ggtalker.visual_prior import prior_of as visual_prior_of
 from engine.methods.ggtalker.voice_training import VoiceTraining
-from engine.parts.backdrop import spread_out
 from engine.training.clip import Clip, Sample
 from engine.training.clip_head import clip_head
 from engine.training.hearing import FrameChoice
@@ -43,7 +43,6 @@ PARTS = {"position": slice(0, 3), "scales": slice(3, 6), "quats": slice(6, 10), 
 SSIM_SIDE = 224  # pixels of the crop SSIM looks at
 SHUT = 0.6
 STILL_BEYOND = 0.16  # head heights from all landmarks: hair, neck and clothes, which the mesh does not know well
-N_LOOKS = 6  # pictures that the first colours are looked up in
 SCALE_ROOM = 1.5  # a Gaussian may grow to so many times what it starts with
 
 
@@ -64,13 +63,15 @@ class GGTalkerTraining(Trainable):
         self.head = clip_head(clip.dataset, head_of(config))
         person, face = self.head.fitted.head, self.head.face
         keep = None if clip.has_alpha else person.regions == int(Region.HEAD)
-        self.binding = bind(face.rest, person.faces, rig_layout(person), config.side, keep)
+        layout = rig_layout(person, config.beside, config.cloth)
+        self.binding = bind(face.rest, person.faces, layout, config.side, keep, config.sparsest)
         self.face = PosedFace(face).to(device)
         self.expression = torch.from_numpy(np.clip(self.head.expression[: clip.n_train], 0, 1)).to(device)
         self.base = torch.from_numpy(self.binding.base).to(device)
         self.start_scales = start_scales(self.binding).to(device)
         self.most_scales = (SCALE_ROOM * self.start_scales).clamp(min=MOST_SCALE)
         self.reach = self._reach().to(device)
+        self.visual = visual_prior_of(config.visual_prior)
         self.reference = reference_frame(clip, self.head.expression, face.names)
         raw = self._first_map().to(device)
         self.splats = {name: raw[:, part].clone().requires_grad_() for name, part in PARTS.items()}
@@ -206,16 +207,13 @@ class GGTalkerTraining(Trainable):
         return finish(self, viewmats)
 
     def _first_map(self) -> Tensor:
-        """The map without a prior: colours of the reference picture, and where it does not see, of the widest mouth and
-        of other views."""
-        n, looks = self.clip.n_train, []
-        views = spread_out(self.clip.tracks["viewmats"][:n], self.reference, N_LOOKS)
-        for index in (self.reference, int(np.argmax(self.clip.opening()[:n])), *views[1:]):
-            with torch.no_grad():
-                vertices = self.face(self.expression[index]).cpu().numpy()
-            view = texel_view(self.binding, vertices, self.head.fitted.faces, self.clip.camera(index))
-            looks.append((self.clip.sample(index).target.movedim(-1, 0), view))
-        return first_map(looks, mirrored(self.binding, self.head.face.rest))
+        """What the film's pictures show and, where there is a visual prior, what it knows beyond that."""
+        at = self.clip, self.head, self.face, self.expression, self.binding, self.reference
+        found = looks(*at)
+        seen = seen_map(found, self.binding, self.head.face.rest)
+        if self.visual is None:
+            return seen
+        return blended(seen, known_map(self.visual, *at, self.start_scales.cpu(), self.reach.cpu()), found)
 
     def _reach(self) -> Tensor:
         """How far each Gaussian may go, sizes of its triangle `[N, 1]`: freer where no landmark pins the mesh."""
