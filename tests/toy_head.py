@@ -268,7 +268,8 @@ TOY_CONFIGS = {
         "head": "house", "visual_prior": "none", "side": 40, "sound_variants": 1, "width": 32, "n_layers": 2,
         "n_heads": 2, "n_hidden": 64, "n_encoder_layers": 1, "n_speaker": 8, "n_positions": 24, "dropout": 0.0,
         "n_steps": 100, "history": 6, "live_steps": 2, "voice_batch": 8, "batch": 1, "inpainter_base": 4,
-        "mouth_open_every": 7, "rate_voice": 1e-2, "rate_network": 1e-3, "voice_until": 9_000, "map_until": 11_000, "fit_until": 13_500,
+        "mouth_open_every": 7, "rate_voice": 1e-2, "rate_network": 1e-3, "voice_until": 9_000, "map_until": 11_000,
+        "fit_until": 13_500,
     },
     "talk2me": {
         "head": "tracked", "encoder": "mel", "n_points": 700, "n_mouth": 40, "sound_variants": 1, "n_code": 32,
