@@ -15,6 +15,7 @@ from engine.device import has_half_products
 from engine.gaussians import Gaussians
 from engine.head_motion import read_head_motion
 from engine.manifest import Manifest
+from engine.methods.talk2me.carry import Carry
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.controls import EARS, FACE_PARTS, REGION_WORDS, EyeScale, part_of, pose_codes
 from engine.methods.talk2me.deformation import ATTRIBUTE_SCALE, N_ATTRIBUTES, POSITION_SCALE, Deformation
@@ -28,6 +29,7 @@ from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.filmed_avatar import FilmedAvatar
 
 MAX_WIDTH, MAX_COEFFICIENTS, MAX_BEHIND, MAX_STYLES, MAX_LAYERS = 1024, 512, 500, 100_000, 8
+MAX_CARRIED = 3 * MAX_COEFFICIENTS
 LEAST_GAP = 1e-3  # between near and far, squared head heights
 
 
@@ -51,7 +53,7 @@ class Talk2MeAvatar(FilmedAvatar):
 
     def __init__(self, manifest: Manifest, file: AvatarTensors, device: torch.device) -> None:
         super().__init__(manifest, file, device)
-        self.config, self.names, n_features = _config(manifest, file)
+        self.config, self.names, n_features, n_carried = _config(manifest, file)
         n, n_expression = manifest.n_gaussians, len(self.names)
         self.rest = file.array("rest", (n_expression,))
         self.eyes = EyeScale(file.array("eyes.open", (2,)), file.array("eyes.span", (2,)))
@@ -63,6 +65,7 @@ class Talk2MeAvatar(FilmedAvatar):
         self.styles = torch.from_numpy(file.array("styles", (n_styles, n_expression + 2)))
         self._read_splats(file, n)
         self.network = _network(file, "deformation", Deformation(deformation_sizes(self.config, n_expression)), device)
+        self.carry = _network(file, "carry", Carry(n, n_expression, n_carried), device)
         sizes = expression_sizes(self.config, n_expression, *n_features)
         self.generator = _network(file, "generator", ExpressionGenerator(sizes), torch.device("cpu"))
         self.own_motion = _own_motion(manifest, file)
@@ -130,7 +133,9 @@ class Talk2MeAvatar(FilmedAvatar):
             moves |= (weights > 0) & (self._squared >= self.config.far)
             rows, weights = (torch.from_numpy(a).to(self.device) for a in (np.flatnonzero(moves), weights))
             half = has_half_products(self.device)
-            self._live = LiveDeformation(self.network, self._place, self._resting["features"], weights, rows, half)
+            self._live = LiveDeformation(
+                self.network, self._place, self._resting["features"], weights, rows, half, self.carry
+            )
         return self._live
 
     def _displaced(self, offsets: Tensor) -> Gaussians:
@@ -160,12 +165,13 @@ class Talk2MeAvatar(FilmedAvatar):
         self.active = file.indices("active", below=n)
 
 
-def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tuple[str, ...], tuple[int, int]]:
-    """The settings of training, the coefficients' names, and the widths of the two cues."""
+def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tuple[str, ...], tuple[int, int], int]:
+    """The settings of training, the coefficients' names, the widths of the two cues and of what the mesh carries."""
     given = dict(manifest.config)
     given.pop("head_motion", None)
     try:
         names, n_said, n_meant = tuple(given.pop("names")), int(given.pop("n_features")), int(given.pop("n_emotion"))
+        n_carried = int(given.pop("n_carried"))
         known = {f.name for f in fields(Talk2MeConfig)}
         c = Talk2MeConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in given.items() if k in known})
         widths = (c.n_code, c.width, c.pose_width, c.n_hidden, c.n_sound_code, c.n_fused, n_meant, 2 * n_said)
@@ -176,12 +182,14 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tup
         whole = (
             whole and 0 <= float(c.near) < float(c.far) and 0 <= float(c.dropout) < 1 and len(manifest.encoders) == 2
         )
+        whole = whole and 1 <= n_carried <= MAX_CARRIED
         whole = whole and 1 <= len(names) <= MAX_COEFFICIENTS and all(isinstance(name, str) for name in names)
     except (KeyError, TypeError, ValueError) as error:
         raise file.fault(f"its network's sizes cannot be read ({error})") from error
     if not whole:
         raise file.fault("its network's sizes make no sense")
     for name, shape in {
+        "carry.code": (manifest.n_gaussians, n_carried),
         "generator.fuse.weight": (c.n_fused, 2 * c.n_fused),
         "generator.from_products.weight": (c.n_fused, 3 * c.n_factor**2),
         "generator.phonetic.0.weight": (c.n_hidden, 2 * n_said),
@@ -190,7 +198,7 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tup
         "deformation.heads.pose_attributes.out.weight": (N_ATTRIBUTES, c.pose_width),
     }.items():  # nothing larger is built than the file holds
         file.array(f"network.{name}", shape)
-    return c, names, (2 * n_said, n_meant)
+    return c, names, (2 * n_said, n_meant), n_carried
 
 
 def _network(file: AvatarTensors, part: str, network: torch.nn.Module, device: torch.device) -> Any:

@@ -28,12 +28,12 @@ class Talk2MeConfig:
         n_hidden, n_sound_code, n_factor, n_fused, n_heads, n_layers, dropout: see `expression.ExpressionSizes`.
         batch_expression, eye_weight: of the generator's training, see `expression_training`.
         silent_share: part of its batch that is a silent room and the resting face (ours: pauses stay still).
-        mesh_until: iteration until which positions are learned from the fitted mesh alone, without pictures: what the
-            published mesh stage is for (ours); without a fitted head there is no such stage.
+        mesh_until: share of the run in which the fitted mesh alone moves the Gaussians, which learn how they look: such
+            a step costs a third (ours: the published mesh stage is a training of its own).
         adversarial_from: iteration from which the discriminator judges.
         lambda_*: weights of the loss terms. `lambda_lips`: L1 in the lip box (ours). `lambda_separate`: lips leave the
             upper face alone, lids and brows the lower one (ours: short clips leak). `lambda_adversarial` 0: no
-            discriminator.
+            discriminator. `lambda_offset`: the networks move the Gaussians little beyond what the mesh does.
         ssim_side: pixels of the crop SSIM and the discriminator look at; 0 takes the whole picture.
         open_every: one frame in so many is of a wide open mouth, another of shut lids (ours); 0 draws evenly.
         coarse_until: share of the run at half resolution (ours, 0 in the paper's setting).
@@ -65,7 +65,7 @@ class Talk2MeConfig:
     batch_expression: int = 16
     eye_weight: float = 5.0
     silent_share: float = 0.1
-    mesh_until: int = 3000
+    mesh_until: float = 0.0
     adversarial_from: int = 5000
     lambda_l1: float = 1.0
     lambda_image: float = 0.1
@@ -73,6 +73,7 @@ class Talk2MeConfig:
     lambda_adversarial: float = 0.01
     lambda_lips: float = 0.0
     lambda_separate: float = 0.0
+    lambda_offset: float = 0.01
     lambda_expression: float = 1.0
     ssim_side: int = 0
     open_every: int = 0
@@ -97,15 +98,16 @@ PRESETS: dict[str, dict[str, Any]] = {
     "cpu": {
         "iterations": 12_000, "n_points": 24_000, "n_mouth": 500, "n_code": 64, "width": 96, "pose_width": 48,
         "n_behind": 30, "n_hidden": 128, "n_sound_code": 64, "n_factor": 16, "n_fused": 128, "dropout": 0.0,
-        "batch_expression": 4, "mesh_until": 1500, "lambda_adversarial": 0.0, "lambda_image": 0.02, "lambda_lips": 0.2,
-        "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "coarse_until": 0.5, "pose_rate": 1e-4,
-        "motion_steps": 400, "rate_network": (1e-3, 1e-4), "rate_place": (1e-3, 1e-4),
+        "batch_expression": 4, "lambda_adversarial": 0.0, "lambda_offset": 0.1, "lambda_image": 0.02,
+        "lambda_lips": 0.2, "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "coarse_until": 0.35,
+        "mesh_until": 0.15,
+        "pose_rate": 1e-4, "motion_steps": 400, "rate_network": (1e-3, 1e-4), "rate_place": (1e-3, 1e-4),
         "rate_expression": (1e-3, 1e-4), "rate_means": (1.6e-4, 1.6e-5), "rate_features": 2.5e-3, "rate_scale": 5e-3,
         "rate_quat": 1e-3, "rate_opacity": 0.03, "rate_color": 0.01,
     },
 }  # fmt: skip
 """`cpu`: half an hour on two cores, and 25 motion frames a second on them: heads of 96, no discriminator, higher
-rates, half of the run at half size; see `docs/decisions.md`."""
+rates, a third of the run at half size; see `docs/decisions.md`."""
 
 SUMMARY = "Expressions of a head model, made of what is said and how; the voice also turns the head."
 HOURS = {"cpu": 0.7}

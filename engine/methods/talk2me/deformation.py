@@ -17,6 +17,7 @@ POSE_OCTAVES, EAR_OCTAVES = 4, 4
 N_POSE, N_EAR = 6, 2
 POSITION_SCALE, ATTRIBUTE_SCALE = 0.3, 0.2
 LEAST_SPREAD = 0.05  # of a coefficient: what the clip hardly used must not be magnified
+EAR_DEVIATIONS, LEAST_EAR_SPREAD = 2.0, 0.01
 N_ATTRIBUTES = 8  # three log scales, four of rotation, one of opacity
 
 
@@ -113,12 +114,19 @@ class Deformation(nn.Module):
             nn.init.zeros_(head.out.bias)
         self.register_buffer("centre", torch.zeros(s.n_expression))
         self.register_buffer("spread", torch.ones(s.n_expression))
+        self.register_buffer("ear_centre", torch.zeros(N_EAR))
+        self.register_buffer("ear_spread", torch.ones(N_EAR))
         self.pose_is_left = False
 
-    def standardise(self, expressions: Tensor) -> None:
-        """Takes the statistics of a clip's expressions `[T, E]`."""
+    def standardise(self, expressions: Tensor, ears: Tensor) -> None:
+        """Takes the statistics of a clip's expressions `[T, E]` and eye aspect ratios `[T, 2]`.
+
+        A ratio is counted in several of its deviations: of all it says how far lids are shut, a few tenths at most.
+        """
         self.centre.copy_(expressions.median(dim=0).values)
         self.spread.copy_(expressions.std(dim=0).clamp(min=LEAST_SPREAD))
+        self.ear_centre.copy_(ears.median(dim=0).values)
+        self.ear_spread.copy_(EAR_DEVIATIONS * ears.std(dim=0).clamp(min=LEAST_EAR_SPREAD))
 
     def leave_pose(self) -> None:
         """The head of this film never turns: the pose's heads would learn what lies in the resting Gaussians. They say
@@ -134,8 +142,9 @@ class Deformation(nn.Module):
 
         The pose is a rotation vector in radians and a translation in head heights.
         """
+        shut = encode_position((ear - self.ear_centre) / self.ear_spread, EAR_OCTAVES)
         return {
-            "exp": torch.cat([(expression - self.centre) / self.spread, encode_position(ear, EAR_OCTAVES)]),
+            "exp": torch.cat([(expression - self.centre) / self.spread, shut]),
             "pose": encode_position(pose, POSE_OCTAVES),
         }
 

@@ -55,17 +55,18 @@ def finish(training: "Talk2MeTraining", viewmats: Tensor) -> Finished:
     n_lips = sum(spec.group == "lip" for spec in coefficient_specs(shown, tracks))
     with torch.no_grad():
         splats, place, motion, active = settled(training)
-        live = LiveDeformation(training.networks.deformation, place, splats["features"],
-                               training.tags["weights"], active)  # fmt: skip
+        live = LiveDeformation(training.networks.deformation, place, splats["features"], training.tags["weights"],
+                               active, carry=training.networks.carry)  # fmt: skip
     steps = np.unique(np.linspace(0, n - 1, min(n, N_STYLES)).astype(int))
     styles = np.concatenate([expression, ear], axis=1)[steps]
     middle = np.abs(styles - np.median(styles, axis=0)) / np.maximum(styles.std(axis=0), 1e-3)
     typical = int(middle.mean(axis=1).argmin())
     networks = {
         f"{part}.{name}": value.cpu()
-        for part in ("deformation", "generator")
+        for part in ("deformation", "generator", "carry")
         for name, value in getattr(training.networks, part).state_dict().items()
     }
+    networks["carry.code"] = networks["carry.code"].half()
     tensors = {
         "place": place.half().cpu(), "squared": training.tags["squared"].cpu(),
         "rest": torch.from_numpy(rest.astype(np.float32)), "styles": torch.from_numpy(styles.astype(np.float32)),
@@ -73,7 +74,8 @@ def finish(training: "Talk2MeTraining", viewmats: Tensor) -> Finished:
         "pose_range": torch.stack([side(training._face[2][:n], dim=0) for side in (torch.amin, torch.amax)]).cpu(),
     }  # fmt: skip
     moved = own_motion(training, eyes, torch.from_numpy(styles[typical]))
-    rows = {"names": list(names), "n_emotion": training.emotion_encoder.n_features}
+    n_carried = training.networks.carry.code.shape[1]
+    rows = {"names": list(names), "n_emotion": training.emotion_encoder.n_features, "n_carried": n_carried}
     settings = driver_settings(len(styles), typical)
     if isinstance(moved, HeadMotion):
         rows["head_motion"] = moved.row()
@@ -136,7 +138,7 @@ def settled(training: "Talk2MeTraining") -> tuple[dict[str, Tensor], Tensor, Ten
     splats = {name: value.detach().clone() for name, value in training.splats.items()}
     place = net.place(splats["means"])
     rows = torch.arange(len(place), device=place.device)
-    live = LiveDeformation(net.deformation, place, splats["features"], weights, rows)
+    live = LiveDeformation(net.deformation, place, splats["features"], weights, rows, carry=net.carry)
     moments = training.moments()
     mean = sum(live(*moment) for moment in moments) / len(moments)
     opacity, color = (torch.sigmoid(splats[n] + m) for n, m in (("opacities", ATTRIBUTE_SCALE * mean[:, 13]),

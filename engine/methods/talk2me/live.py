@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from engine.methods.talk2me.deformation import N_ATTRIBUTES, SLOPE, Deformation, SkipMlp, named
+from engine.methods.talk2me.carry import Carry
+from engine.methods.talk2me.deformation import N_ATTRIBUTES, POSITION_SCALE, SLOPE, Deformation, SkipMlp, named
 
 ROWS_AT_ONCE = 2048  # so that a slice's activations stay in the processor's cache
 N_OFFSETS = 3 + 3 + N_ATTRIBUTES
@@ -49,7 +50,7 @@ class LiveHead:
 
 
 class LiveDeformation:
-    """`Deformation` of one avatar's moving Gaussians.
+    """`Deformation` of one avatar's moving Gaussians, and how its mesh carries them.
 
     Args:
         place, feature: `[N, n_code]`; weights: the expression's share of each `[N]`.
@@ -62,9 +63,10 @@ class LiveDeformation:
 
     @torch.no_grad()
     def __init__(
-        self, network: Deformation, place: Tensor, feature: Tensor, weights: Tensor, rows: Tensor, half: bool = False
-    ) -> None:
-        self._network, self.rows = network, rows
+        self, network: Deformation, place: Tensor, feature: Tensor, weights: Tensor, rows: Tensor, half: bool = False,
+        carry: Carry | None = None,
+    ) -> None:  # fmt: skip
+        self._network, self.rows, self._carry = network, rows, carry
         codes = network.codes(place[rows], feature[rows])
         shares = {"exp": weights[rows], "pose": 1 - weights[rows]}
         self._of = {side: torch.nonzero(share > 0)[:, 0] for side, share in shares.items()}
@@ -73,6 +75,7 @@ class LiveDeformation:
             (side, kind): LiveHead(network.heads[name], codes[kind][self._of[side]], half)
             for name, side, kind in named(network.heads)
         }
+        self._carried = None if carry is None else self._shares["exp"] * carry.code[rows[self._of["exp"]]]
         self._kept: tuple[Tensor, Tensor] | None = None
 
     @torch.no_grad()
@@ -85,7 +88,10 @@ class LiveDeformation:
         if self._kept is None or not torch.equal(self._kept[0], pose):
             self._kept = pose.clone(), self._side("pose", conditions["pose"])
         total = self._kept[1].clone()
-        return total.index_add_(0, self._of["exp"], self._of_side("exp", conditions["exp"]))
+        moved = self._of_side("exp", conditions["exp"])
+        if self._carried is not None:
+            moved[:, COLUMNS["deform"]] += self._carried @ (self._carry.directions(expression, ear) / POSITION_SCALE)
+        return total.index_add_(0, self._of["exp"], moved)
 
     def n_products(self) -> int:
         """Multiplications of a frame whose expression and pose both move."""

@@ -1,7 +1,8 @@
-"""All that is trained beside the Gaussians: place codes, deformation, Expression Generator, critic."""
+"""All there is beside the Gaussians: place codes, deformation, the mesh's carrying, Expression Generator, critic."""
 
 from torch import nn
 
+from engine.methods.talk2me.carry import Carry
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.critic import PatchCritic
 from engine.methods.talk2me.deformation import Deformation, DeformationSizes
@@ -13,10 +14,14 @@ from engine.methods.talk2me.place_code import PlaceCode
 class Talk2MeNet(nn.Module):
     """Networks of one training; without an adversarial loss there is no critic."""
 
-    def __init__(self, config: Talk2MeConfig, n_gaussians: int, n_expression: int, generator: ExpressionGenerator):
+    def __init__(
+        self, config: Talk2MeConfig, n_gaussians: int, n_expression: int, generator: ExpressionGenerator,
+        carry: Carry | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.place = PlaceCode(n_gaussians, config.n_code)
         self.deformation = Deformation(deformation_sizes(config, n_expression))
+        self.carry = carry or Carry(n_gaussians, n_expression)
         self.generator = generator
         if config.lambda_adversarial:
             self.critic = PatchCritic()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from engine.capture.face_shape import OUTER_LIPS
+from engine.capture.face_shape import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from engine.errors import TrainingError
 from engine.methods.talk2me.config import HEADS, Talk2MeConfig, head_of
 from engine.methods.talk2me.place_code import morton_order
@@ -26,6 +26,8 @@ MESH_SHARE = 0.6
 """Of all Gaussians, the most that start on the mesh."""
 FACE_DENSITY = 4.0
 """How much denser they lie near the landmarks than elsewhere on it."""
+AREA_POWER = 0.8
+"""Of a triangle's area; below 1 they lie denser where triangles are small: round eyes and lips."""
 N_LANDMARKS = 478
 MOUTH_HEIGHT, MOUTH_DEPTH = 0.6, 0.5
 """Of the mouth's width: the box that is filled inside the mouth."""
@@ -33,22 +35,26 @@ LEAST_SPREAD = 0.01
 """Standard deviation from which a coefficient counts as used."""
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 """Coefficients that the eye aspect ratios stand for."""
+LEAST_SHUTTING = 0.02  # of the ratio a blink must take for the ratio to tell it
+NEAR_MESH = 0.05
+"""Head heights over which what lies off the mesh loses the mesh's motion."""
 DARK = np.array([0.25, 0.1, 0.1])
 
 
 @dataclass(frozen=True)
 class MeshMotion:
-    """How the fitted mesh moves the Gaussians that start on it.
+    """How the fitted mesh moves the Gaussians: those on it, and what lies near it ever less.
 
     Attributes:
-        rows: of these Gaussians, int64 `[M]`.
-        moves: what a unit of each coefficient of the head model adds, float32 `[A, M, 3]`.
+        moves: what a unit of each coefficient of the head model adds, float32 `[A, N, 3]`.
         expression: all of the model's coefficients in every frame, float32 `[T, A]`.
+        weight: `[A, E + 2]`, bias: `[A]`: the model's coefficients from `Start.expression` and `Start.ear`.
     """
 
-    rows: np.ndarray
     moves: np.ndarray
     expression: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,7 @@ class Start:
     points, colors: of the Gaussians in Morton order, float32 `[N, 3]`.
     landmarks: at rest, `[L, 3]` in the dataset's world.
     names: of the expression's coefficients that the clip uses, blinks left out; expression: float32 `[T, E]`.
+    ear: eye aspect ratios, left and right, float32 `[T, 2]`: the fitted mesh's, below 0 where lids go past each other.
     head: the head model, or `tracked`; error_px: of its landmarks, 0 for none.
     mesh: how the head model moves; None where there is none.
     """
@@ -66,6 +73,7 @@ class Start:
     landmarks: np.ndarray
     names: tuple[str, ...]
     expression: np.ndarray
+    ear: np.ndarray
     head: str
     error_px: float = 0.0
     mesh: MeshMotion | None = None
@@ -84,8 +92,9 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
     rng = np.random.default_rng(seed)
     head = head_of(config)
     n_rest = max(1, config.n_points - config.n_mouth)
+    fitted = None
     if head == "tracked":
-        names, expression, error_px, moves = ARKIT_52, clip.tracks["arkit"], 0.0, None
+        names, expression, error_px = ARKIT_52, clip.tracks["arkit"], 0.0
         points, colors = start_points(clip, n_rest, seed)
         landmarks, lips = _tracked_landmarks(clip, points)
     else:
@@ -99,12 +108,14 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
     if not len(used):
         raise TrainingError(f"{clip.info.name}: no coefficient of the face moves in this film; choose another one.")
     order = morton_order(points)
-    mesh = None
-    if moves is not None:
-        mesh = MeshMotion(np.argsort(order)[: moves.shape[1]], moves, expression.astype(np.float32))
+    mesh, ear = None, clip.tracks["ear"].astype(np.float32)
+    if fitted is not None:
+        moves = np.concatenate([moves, _near_mesh(fitted, inside)], axis=1)[:, order]
+        ear, weight, bias = _aspects(fitted, used, ear, clip.n_train)
+        mesh = MeshMotion(moves, expression.astype(np.float32), weight, bias)
     return Start(
         points[order].astype(np.float32), np.clip(colors[order], 0, 1).astype(np.float32), landmarks,
-        tuple(names[i] for i in used), expression[:, used].astype(np.float32), head, error_px, mesh,
+        tuple(names[i] for i in used), expression[:, used].astype(np.float32), ear, head, error_px, mesh,
     )  # fmt: skip
 
 
@@ -117,24 +128,113 @@ def _on_mesh(
     clip: Clip, head: ClipHead, landmarks: np.ndarray, n: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points spread over the mesh's triangles, densest where the face moves, and after them surface points of the
-    dataset off it; and how each coefficient moves the former, `[A, M, 3]`."""
-    vertices, faces = head.face.rest.astype(np.float64), head.fitted.faces
-    corners = vertices[faces]
-    areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    areas *= np.where(region_weights(corners.mean(axis=1), landmarks) == 1, FACE_DENSITY, 1.0)
+    dataset off it; and how each coefficient moves them, `[A, P, 3]`.
+
+    A triangle counts as large as the film's face makes it: lids that rest in their fold cover the eye when they shut.
+    """
+    vertices, faces, moves = head.face.rest.astype(np.float64), head.fitted.faces, _vertex_moves(head)
+    areas = _areas(vertices[faces])
+    for most, move in zip(head.expression[: clip.n_train].max(axis=0), moves, strict=True):
+        areas = np.maximum(areas, _areas((vertices + most * move)[faces]))
+    middles = vertices[faces].mean(axis=1)
+    areas = areas**AREA_POWER * np.where(region_weights(middles, landmarks) == 1, FACE_DENSITY, 1.0)
+    areas[_behind_eyes(head, middles)] = 0
     chosen = rng.choice(len(faces), int(MESH_SHARE * n), p=areas / areas.sum())
     u = rng.dirichlet((1.0, 1.0, 1.0), len(chosen))
-    on_mesh = (u[:, :, None] * corners[chosen]).sum(axis=1)
+    on_mesh = (u[:, :, None] * vertices[faces][chosen]).sum(axis=1)
     colors, seen = picture_colors(clip, on_mesh)
     on_mesh, colors, chosen, u = on_mesh[seen], colors[seen], chosen[seen], u[seen].astype(np.float32)
-    moves = sum(head.face.moves[:, faces[chosen, k]] * u[:, k, None] for k in range(3))
+    moved = sum(moves[:, faces[chosen, k]] * u[:, k, None] for k in range(3))
     others, other_colors = start_points(clip, 4 * n)
     off = cKDTree(vertices).query(others)[0] > OFF_MESH
     others, other_colors = others[off].astype(np.float64), other_colors[off].astype(np.float64)
     if len(others):
         others, other_colors = filled(others, other_colors, n - len(on_mesh), rng)
         others, other_colors = thinned(others, other_colors, n - len(on_mesh))
-    return np.concatenate([on_mesh, others]), np.concatenate([colors, other_colors]), moves
+    moved = np.concatenate([moved, _near_mesh(head, others)], axis=1)
+    return np.concatenate([on_mesh, others]), np.concatenate([colors, other_colors]), moved
+
+
+def _areas(corners: np.ndarray) -> np.ndarray:
+    """Twice the areas of triangles `[F, 3, 3]`."""
+    return np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+
+
+def _behind_eyes(head: ClipHead, middles: np.ndarray) -> np.ndarray:
+    """Which triangles `[F]`, with their middles `[F, 3]`, lie on an eyeball's far half, where nothing is seen."""
+    face = head.face
+    of_eye = face.eyes[head.fitted.faces[:, 0]]
+    return np.any([(of_eye == k + 1) & (middles[:, 2] < face.centres[k, 2]) for k in range(2)], axis=0)
+
+
+def _vertex_moves(head: ClipHead) -> np.ndarray:
+    """What a unit of each coefficient adds to each vertex `[A, V, 3]`, eyeballs turned about their centres."""
+    face = head.face
+    moves = face.moves.copy()
+    for k, (centre, turns) in enumerate(zip(face.centres, face.turns, strict=True)):
+        of_eye = face.eyes == k + 1
+        moves[:, of_eye] = np.cross(turns[:, None], face.rest[of_eye] - centre)
+    return moves
+
+
+def _near_mesh(head: ClipHead, points: np.ndarray) -> np.ndarray:
+    """How each coefficient moves points off the mesh: as its nearest vertex, the less the farther, `[A, P, 3]`."""
+    if not len(points):
+        return np.zeros((len(head.face.names), 0, 3), np.float32)
+    distance, nearest = cKDTree(head.face.rest).query(points)
+    return _vertex_moves(head)[:, nearest] * np.exp(-((distance / NEAR_MESH) ** 2))[:, None].astype(np.float32)
+
+
+def _aspects(
+    head: ClipHead, used: np.ndarray, tracked: np.ndarray, n_train: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Eye aspect ratios of the fitted mesh in every frame `[T, 2]`, and the model's coefficients from used ones and
+    ratios: `[A, E + 2]` and `[A]`.
+
+    Lids that are told to shut while the gaze goes down pass each other, and their distance grows again: a ratio of
+    distances then reads as a half open eye. These ratios have a sign, and add up from coefficients as the mesh does.
+    """
+    names, expression = list(head.face.names), head.expression
+    n, bias = len(used), np.median(expression[:n_train], axis=0)
+    weight = np.zeros((len(names), n + 2))
+    weight[used, np.arange(n)], bias[used] = 1.0, 0.0
+    blinks = [names.index(name) for name in BLINKS if name in names]
+    if len(blinks) < len(BLINKS):
+        return tracked, weight, bias
+    open_, per_unit = _aspect_moves(head)
+    shutting = per_unit[blinks].T  # of each ratio by each blink
+    if np.abs(np.diag(shutting)).min() < LEAST_SHUTTING:
+        ones = np.column_stack([tracked[:n_train], np.ones(n_train)])
+        found = np.linalg.lstsq(ones, expression[:n_train, blinks], rcond=None)[0]
+        weight[blinks, n:], bias[blinks] = found[:2].T, found[2]
+        return tracked, weight, bias
+    bias[blinks] = 0.0
+    to_blinks = np.linalg.inv(shutting)
+    weight[blinks, n:] = to_blinks
+    weight[blinks, :n] = -to_blinks @ per_unit[used].T
+    bias[blinks] = -to_blinks @ (open_ + bias @ per_unit)
+    return (open_ + expression @ per_unit).astype(np.float32), weight, bias
+
+
+def _aspect_moves(head: ClipHead) -> tuple[np.ndarray, np.ndarray]:
+    """The mesh's eye aspect ratios at rest `[2]` and what a unit of each coefficient adds to them `[A, 2]`: heights
+    along the open eye's own, over its width at rest; 0 where the model lacks these landmarks."""
+    fitted = head.fitted
+    numbers, n = list(fitted.rig.numbers), len(fitted.rig.expression_names)
+    if not set(LEFT_EYE + RIGHT_EYE) <= set(numbers):
+        return np.zeros(2), np.zeros((n, 2))
+    marks = [
+        fitted.head.landmarks(fitted.rig.posed(fitted.head, unit), "mediapipe")[fitted.rig.numbers]
+        for unit in np.concatenate([np.zeros((1, n)), np.eye(n)])
+    ]
+    ratios = np.zeros((n + 1, 2))
+    for k, eye in enumerate((LEFT_EYE, RIGHT_EYE)):
+        p = np.stack(marks)[:, [numbers.index(number) for number in eye]]  # [1 + A, 6, 3]
+        for above, below in ((1, 5), (2, 4)):
+            height = p[:, above] - p[:, below]
+            up = height[0] / np.linalg.norm(height[0])
+            ratios[:, k] += height @ up / (2 * np.linalg.norm(p[0, 0] - p[0, 3]))
+    return ratios[0], ratios[1:] - ratios[0]
 
 
 def _fitted_landmarks(head: ClipHead) -> tuple[np.ndarray, np.ndarray]:

@@ -8,9 +8,10 @@ from engine.audio.encoders import make_encoder
 from engine.audio.wav import read_sound
 from engine.device import has_half_products
 from engine.gaussians import Gaussians
+from engine.methods.talk2me.carry import carried_by
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.controls import group_of, pose_codes
-from engine.methods.talk2me.deformation import POSITION_SCALE, deformed
+from engine.methods.talk2me.deformation import N_ATTRIBUTES, deformed
 from engine.methods.talk2me.expression import in_stretches
 from engine.methods.talk2me.expression_training import ExpressionTraining, Heard
 from engine.methods.talk2me.finish import finish
@@ -29,7 +30,6 @@ from engine.training.voice import hear
 
 START_OPACITY = 0.3
 SEPARATE_ROWS = 768
-MESH_ROWS, MESH_FRAMES = 2048, 2
 RANGE_FRAMES = 48
 PHASES_S = 0.02
 """Altered voices are learned up to so long after the film's own frames: live moments fall between them."""
@@ -56,13 +56,15 @@ class Talk2MeTraining(Trainable):
         self.poses = poses_between(viewmats, viewmats[self.reference])
         if clip.has_alpha:
             self.poses = np.zeros_like(self.poses)  # the camera went round a head that stayed
-        self.expression, self.ear = self.start.expression, clip.tracks["ear"].astype(np.float32)
+        self.expression, self.ear = self.start.expression, self.start.ear
         self._face = tuple(torch.from_numpy(a).to(device) for a in (self.expression, self.ear, pose_codes(self.poses)))
         self.emotion_encoder = make_encoder({"name": config.emotion_encoder})
         self.lessons = self._lessons(seed)
         n, n_expression = len(self.start.points), len(self.start.names)
-        self.networks = Talk2MeNet(config, n, n_expression, self.lessons.generator).to(device)
-        self.networks.deformation.standardise(self._face[0][: clip.n_train])
+        mesh = self.start.mesh
+        carry = mesh and carried_by(mesh.moves, mesh.weight, mesh.bias, mesh.expression[: clip.n_train])
+        self.networks = Talk2MeNet(config, n, n_expression, self.lessons.generator, carry).to(device)
+        self.networks.deformation.standardise(*(track[: clip.n_train] for track in self._face[:2]))
         if not self.poses.any():
             self.networks.deformation.leave_pose()
         self.splats = self._start_splats()
@@ -82,13 +84,7 @@ class Talk2MeTraining(Trainable):
         self.n_picked = 0
         self._half_products = has_half_products(device)
         self._last: int | None = None
-        if self.start.mesh is not None:
-            self._mesh_rows, self._mesh_moves, self._mesh_expression = (
-                torch.from_numpy(getattr(self.start.mesh, name)).to(device) for name in ("rows", "moves", "expression")
-            )
-            some = self._mesh_expression[:: max(1, clip.n_train // RANGE_FRAMES)]
-            moved = torch.einsum("ta,amc->tmc", some, self._mesh_moves)
-            self._mesh_variance = float(moved.square().mean()) + 1e-12
+        self._own: Tensor | None = None
 
     def splat_rates(self, at: float) -> dict[str, float]:
         c = self.config
@@ -123,22 +119,9 @@ class Talk2MeTraining(Trainable):
     def tidy(self, at: float) -> None:
         """Nothing is kept between iterations."""
 
-    def blind(self, at: float) -> dict[str, Tensor] | None:
-        """The mesh stage: where the head model's mesh moves the Gaussians that start on it."""
-        c, mesh = self.config, self.start.mesh
-        if mesh is None or at >= c.mesh_until:
-            return None
-        total = torch.zeros((), device=self.device)
-        for index in self.rng.integers(self.clip.n_train, size=MESH_FRAMES):
-            some = torch.from_numpy(self.rng.integers(len(mesh.rows), size=MESH_ROWS)).to(self.device)
-            position = self.offsets(tuple(track[index] for track in self._face), self._mesh_rows[some], held=True)[0]
-            true = torch.einsum("a,amc->mc", self._mesh_expression[index], self._mesh_moves[:, some])
-            total = total + (POSITION_SCALE * position - true).square().mean() / MESH_FRAMES
-        return {"mesh": total / self._mesh_variance, "expression": c.lambda_expression * self.lessons.loss()}
-
     def gaussians(self, sample: Sample, at: float) -> Gaussians:
-        self._last = sample.index
-        return self._shown(sample.index)
+        self._last, self._own = sample.index, None
+        return self._shown(sample.index, at >= self.config.mesh_until * self.iterations)
 
     def shown(self, sample: Sample) -> Gaussians:
         with torch.no_grad():
@@ -154,6 +137,8 @@ class Talk2MeTraining(Trainable):
             "ssim": c.lambda_ssim * (1 - ssim(image[crop], target[crop])),
             "image": c.lambda_image * self.perceptual(image[top:bottom, left:right], target[top:bottom, left:right]),
         }
+        if c.lambda_offset and self._own is not None:
+            terms["offset"] = c.lambda_offset * self._own
         if c.lambda_lips:
             y0, y1, x0, x1 = sample.lip_box
             terms["lips"] = c.lambda_lips * (image - target)[y0:y1, x0:x1].abs().mean()
@@ -162,20 +147,15 @@ class Talk2MeTraining(Trainable):
             terms["adversarial"] = c.lambda_adversarial * fools
         if self.n_picked % 2:  # by turns: each costs as much as the picture
             terms["expression"] = c.lambda_expression * self.lessons.loss()
-        elif c.lambda_separate and self._last is not None:
-            terms["separate"] = 2 * c.lambda_separate * self._separation(self._last)
+        elif c.lambda_separate and self._own is not None and self.n_picked % 4 == 0:
+            terms["separate"] = 4 * c.lambda_separate * self._separation(self._last)
         return terms
 
-    def offsets(
-        self, face: tuple[Tensor, Tensor, Tensor], rows: Tensor | None = None, held: bool = False
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """What a moment adds to the Gaussians, or to some of them, before `deformed`; products in half precision.
-
-        Args:
-            held: the Gaussians themselves are given no gradient.
-        """
+    def offsets(self, face: tuple[Tensor, Tensor, Tensor], rows: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+        """What the networks make of a moment for the Gaussians, or for some of them, before `deformed`, beside what the
+        mesh does; products in half precision."""
         net, weights = self.networks, self.tags["weights"]
-        means, features = (self.splats[n].detach() if held else self.splats[n] for n in ("means", "features"))
+        means, features = self.splats["means"], self.splats["features"]
         if rows is not None:
             means, features, weights = (values.index_select(0, rows) for values in (means, features, weights))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
@@ -207,10 +187,16 @@ class Talk2MeTraining(Trainable):
         self.networks.eval()
         return finish(self, viewmats)
 
-    def _shown(self, index: int) -> Gaussians:
-        s = self.splats
-        offsets = self.offsets(tuple(track[index] for track in self._face))
-        made = deformed(s["means"], s["quats"], s["scales"], s["opacities"], s["colors"], offsets)
+    def _shown(self, index: int, with_networks: bool = True) -> Gaussians:
+        s, net = self.splats, self.networks
+        face = tuple(track[index] for track in self._face)
+        if with_networks:
+            offsets = self.offsets(face)
+            self._own = offsets[0].abs().mean()
+        else:
+            offsets = tuple(s["means"].new_zeros(len(s["means"]), n) for n in (3, 3, N_ATTRIBUTES))
+        means = s["means"] + self.tags["weights"][:, None] * net.carry(*face[:2])
+        made = deformed(means, s["quats"], s["scales"], s["opacities"], s["colors"], offsets)
         return Gaussians(made.means, made.quats, made.scales, made.opacities, made.colors)
 
     def _separation(self, index: int) -> Tensor:

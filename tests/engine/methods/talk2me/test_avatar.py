@@ -205,7 +205,8 @@ def refused(path, manifest, tensors) -> str:
 @pytest.mark.parametrize(
     "change",
     [{"width": 10**6}, {"width": 1000}, {"n_code": 33}, {"n_heads": 5}, {"n_behind": 10**7}, {"names": []},
-     {"names": 3}, {"near": 0.5}, {"n_emotion": "x"}, {"n_factor": 0}, {"n_fused": 1024}, {"n_layers": 2000}],
+     {"names": 3}, {"near": 0.5}, {"n_emotion": "x"}, {"n_factor": 0}, {"n_fused": 1024}, {"n_layers": 2000},
+     {"n_carried": 0}, {"n_carried": 9}],
 )  # fmt: skip
 def test_sizes_that_make_no_sense_are_refused(parts, tmp_path, change):
     manifest, tensors = parts
@@ -215,6 +216,7 @@ def test_sizes_that_make_no_sense_are_refused(parts, tmp_path, change):
 @pytest.mark.parametrize(
     "name",
     ["means", "place", "squared", "styles", "rest", "pose_range", "hull.mean", "network.generator.mix_logits",
+     "network.carry.code",
      "network.deformation.heads.exp_color.out.bias"],
 )  # fmt: skip
 def test_tensors_that_are_missing_cut_or_hold_nan_are_refused(parts, tmp_path, name):

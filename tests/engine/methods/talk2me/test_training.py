@@ -1,12 +1,12 @@
-"""Talk2Me's stages: first the fitted mesh without pictures, then pictures, and late a critic."""
+"""Talk2Me in training: the mesh carries, networks learn from pictures, and late a critic judges."""
 
+import numpy as np
 import pytest
 import torch
 
 from engine.audio.encoders import make_encoder
 from engine.capture.dataset import Dataset
 from engine.methods.talk2me import Config, begin
-from engine.methods.talk2me.deformation import POSITION_SCALE
 from engine.training.clip import Clip
 from engine.training.trainer import TrainingRun, configured
 from tests.toy_head import TOY_CONFIGS, one_thread, write_toy_fit
@@ -21,38 +21,26 @@ def run_of(dataset, **config) -> TrainingRun:
     return TrainingRun(clip, model, dataset.parent / "never.avatar", "talk2me", torch.device("cpu"))
 
 
-def mesh_error(model) -> float:
-    """Squared distance of the network's shifts from the mesh's over the clip, as a share of the mesh's own."""
-    error = own = 0.0
-    for index in range(0, model.clip.n_train, 4):
+def test_the_mesh_carries_the_gaussians_from_the_first_step(toy_dataset):
+    model = run_of(toy_dataset, head="house").model
+    mesh, face = model.start.mesh, model._face
+    off = gone = 0.0
+    for index in range(0, len(model.ear), 4):  # held out frames, too
+        true = np.einsum("a,anc->nc", mesh.expression[index], mesh.moves)
+        true -= np.einsum("a,anc->nc", np.median(mesh.expression[: model.clip.n_train], axis=0), mesh.moves)
         with torch.no_grad():
-            face = tuple(track[index] for track in model._face)
-            made = POSITION_SCALE * model.offsets(face, model._mesh_rows)[0]
-        true = torch.einsum("a,amc->mc", model._mesh_expression[index], model._mesh_moves)
-        error, own = error + float((made - true).square().sum()), own + float(true.square().sum())
-    return error / own
+            made = model.networks.carry(*(track[index] for track in face[:2])).numpy()
+        rest = np.einsum("a,anc->nc", np.median(mesh.expression[: model.clip.n_train], axis=0), mesh.moves)
+        off, gone = off + np.square(made - rest - true).sum(), gone + np.square(true).sum()
+    assert gone > 0 and off < 0.1 * gone
+    sample = model.clip.sample(3)
+    shift = (model.shown(sample).means - model.splats["means"]).norm(dim=1)
+    assert shift[model.tags["weights"] == 0].max() < 1e-2 < shift.max() + 1e-2 and shift.max() > 1e-3
 
 
-def test_the_mesh_is_learned_before_any_picture_is_seen(toy_dataset):
-    run = run_of(toy_dataset, head="house", mesh_until=4000)
-    model = run.model
-    before = {name: value.detach().clone() for name, value in model.splats.items()}
-    assert mesh_error(model) > 0.95
-    with one_thread():
-        for i in range(120):
-            terms = run.step(25.0 * i)
-    assert set(terms) == {"mesh", "expression", "total"} and model.n_picked == 0
-    assert mesh_error(model) < 0.85
-    assert all(torch.equal(value, before[name]) for name, value in model.splats.items())
-    with one_thread():
-        terms = run.step(4000.0)
-    assert "l1" in terms and "mesh" not in terms and model.n_picked == 1
-
-
-def test_without_a_fitted_head_pictures_come_first(toy_dataset):
-    run = run_of(toy_dataset, mesh_until=4000)
-    with one_thread():
-        assert "l1" in run.step(0.0)
+def test_without_a_fitted_head_nothing_is_carried(toy_dataset):
+    carry = run_of(toy_dataset).model.networks.carry
+    assert not carry.code.any() and not carry(torch.ones(carry.weight.shape[1] - 2), torch.ones(2)).any()
 
 
 @pytest.mark.parametrize("weight", [0.01, 0.0])
@@ -68,6 +56,22 @@ def test_a_critic_judges_late_or_not_at_all(toy_dataset, weight):
 def test_voice_and_face_are_learned_by_turns(toy_dataset):
     run = run_of(toy_dataset)
     with one_thread():
-        one, two = set(run.step(100.0)), set(run.step(100.0))
-    assert "expression" in one and "separate" not in one
-    assert "separate" in two and "expression" not in two
+        terms = [set(run.step(100.0)) for _ in range(4)]
+    assert ["expression" in named for named in terms] == [True, False, True, False]
+    assert ["separate" in named for named in terms] == [False, False, False, True]
+
+
+def test_first_the_mesh_alone_moves_what_pictures_paint(toy_dataset):
+    run = run_of(toy_dataset, head="house", mesh_until=0.5)
+    heads = run.model.networks.deformation.heads
+    before = {name: value.clone() for name, value in heads.state_dict().items()}
+    colors = run.model.splats["colors"].detach().clone()
+    with one_thread():
+        for _ in range(4):
+            terms = run.step(0.4 * run.model.iterations)
+    assert "l1" in terms and not {"offset", "separate"} & set(terms)
+    assert all(torch.equal(value, before[name]) for name, value in heads.state_dict().items())
+    assert not torch.equal(run.model.splats["colors"], colors)
+    with one_thread():
+        assert "offset" in run.step(0.6 * run.model.iterations)
+    assert not all(torch.equal(value, before[name]) for name, value in heads.state_dict().items())
