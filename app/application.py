@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from app.real_time import share_interpreter
 from app.shipped import welcome_first
 from engine.errors import OutputError
 from engine.paths import ASSETS
@@ -47,6 +48,7 @@ def run(argv: list[str]) -> int:
 
 def opened(app, options: argparse.Namespace) -> "Studio":
     """The program with its window shown; what was made till then is never looked through for garbage again."""
+    share_interpreter()
     gc.disable()  # next to nothing is thrown away while the window is built
     try:
         studio = Studio(app, options)

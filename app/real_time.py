@@ -1,10 +1,19 @@
-"""Real-time scheduling, as every sound program wants it: sound must not wait behind whatever else the machine does."""
+"""Who goes first: sound before whatever else the machine does, window and face before threads that can wait."""
 
 import contextlib
 import os
+import sys
 
 PRIORITY = 5
 """Of 1 to 99: before all ordinary processes, behind the sound server's own threads (5 by default, first come)."""
+
+SWITCH_S = 0.0005
+"""Python's own 5 ms, spent at every call into Qt or torch that lets go of the interpreter, would add up to pictures."""
+
+
+def share_interpreter() -> None:
+    """Threads that compute in Python hand the interpreter over at once to the one that window or face waits for."""
+    sys.setswitchinterval(SWITCH_S)
 
 
 def ask_for_real_time(pid: int = 0) -> bool:

@@ -63,6 +63,7 @@ def measure_window(avatar: Path, seconds: float = 15.0, size: tuple[int, int] = 
         try:
             _wait(application, lambda: studio.window.windowHandle().isExposed(), "the window")
             shown = time.perf_counter()
+            studio.window.activateWindow()  # no window manager does it here, and a panel is dragged in an active window
             yield Progress("Opening", 1, N_STAGES)
             _wait(application, lambda: watch.sequences or failures, "the first picture")
             if failures:

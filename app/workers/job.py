@@ -8,7 +8,9 @@ import threading
 from pathlib import Path
 from typing import Any
 
-NICENESS = 5
+NICENESS = 10
+"""Training and rendering have what window and face leave them; from one that leaves nothing, a tenth of its core."""
+
 POSITIONAL = {"capture": ("video",), "train": ("dataset",), "evaluate": ("avatar", "dataset"), "info": ("avatar",),
               "speak": ("avatar", "voice"), "fit": ("dataset",)}  # fmt: skip
 """Which fields of an order stand without a name on the command line, by kind; all others become options."""

@@ -12,13 +12,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from app.real_time import share_interpreter
 from app.workers.entering import Entering
 
 ALIVE_PERIOD_S = 0.5
 BACKEND_VARIABLE = "MOUTHPIECE_BACKEND"
 NO_STAGE_PERIOD_S = 0.03
-SWITCH_S = 0.0005
-"""How long the loop may keep the interpreter from the threads that take requests and play files."""
 LOOK_FIELDS = ("values", "muted", "soloed", "strengths", "guard", "lip_gain", "smoothing_ms", "look_ahead_ms",
                "is_idle", "settings", "joins", "shapes")  # fmt: skip
 
@@ -39,7 +38,7 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     gc.disable()  # until an avatar is on stage: collecting while torch is loaded takes a tenth of that time
     lines = Lines.of_process()
-    sys.setswitchinterval(SWITCH_S)
+    share_interpreter()  # with the threads that take requests and play files
     _share_cores()
     process = PerformerProcess(
         arguments.folder, lines, _named(arguments.loader), _named(arguments.rasterizer), arguments.rate

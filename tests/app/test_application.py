@@ -1,12 +1,16 @@
 """Starting the program: its options, and what it says where no window can open."""
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from app import application
 from app.application import display_problem, first_avatar, parse, run, x_server_answers
+from app.real_time import SWITCH_S
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -73,3 +77,14 @@ def test_noa_greets_a_new_user_whoever_else_came_along(tmp_path, monkeypatch):
     assert first_avatar(None, None).stem == "Iris"
     (tmp_path / "avatars" / "Noa.avatar").touch()
     assert first_avatar(None, None).stem == "Noa"
+
+
+def test_the_window_takes_the_interpreter_back_at_once_from_threads_that_compute(monkeypatch):
+    before = sys.getswitchinterval()
+    monkeypatch.setattr(application, "Studio", lambda app, options: SimpleNamespace(open=lambda: None))
+    try:
+        application.opened(None, None)
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_S)
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
