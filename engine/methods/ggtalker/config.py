@@ -136,7 +136,7 @@ class GGTalkerConfig:
 
 PRESETS = {
     "cpu": {
-        "iterations": 8_000, "voice_until": 2_000, "map_until": 4_500, "fit_until": 6_000, "side": 192, "beside": 0.26,
+        "iterations": 8_000, "voice_until": 1_600, "map_until": 4_500, "fit_until": 6_000, "side": 192, "beside": 0.26,
         "cloth": 0.4, "sparsest": 6.0, "width": 128, "n_layers": 4, "n_heads": 4, "n_hidden": 256,
         "n_encoder_layers": 1, "n_positions": 50, "history": 12, "live_steps": 4, "voice_batch": 16, "batch": 1,
         "lambda_lips": 0.1, "inpainter_base": 8, "inpainter_shrink": 2, "mouth_open_every": 7, "coarse_until": 0.6,
