@@ -7,7 +7,7 @@ import torch
 
 from engine.camera import Camera
 from engine.capture.dataset import Dataset
-from engine.controls import ControlSchema
+from engine.controls import ControlSchema, ControlSpec
 from engine.methods.base import Avatar
 from engine.progress import Progress
 from engine.training.thumbnail import rendered_layers
@@ -22,8 +22,8 @@ LEAST_SHARE = 0.01
 def disentanglement(avatar: Avatar, dataset: Dataset) -> Iterator[Progress]:
     """Sweeps lip and expression coordinates to both ends, from the resting face seen by the avatar's own camera.
 
-    Lip coordinates go to +-2 sigma, expression coordinates and action units (mouth units are neither) to the ends of
-    what training saw. The last `Progress` carries:
+    Coordinates counted in sigma go to +-2, coefficients and action units (mouth units are neither lips nor expression)
+    to the ends of what training saw. The last `Progress` carries:
         lip_upper_over_lower: mean change of the upper face over that of the lower face, over all lip sweeps;
         expression_lower_over_upper: the reverse for expression sweeps; NaN where the avatar has none;
         sweeps: for each coordinate its group, `upper` and `lower` (mean absolute change of a pixel).
@@ -90,15 +90,20 @@ def _swept(avatar: Avatar) -> list[tuple[str, str, tuple[float, ...]]]:
     rows = []
     for i, index in enumerate(schema.indices("lip")):
         if i >= len(shares) or shares[i] >= LEAST_SHARE:
-            rows.append((schema.specs[index].name, "lip", (-SIGMAS, SIGMAS)))
+            rows.append((schema.specs[index].name, "lip", _ends(schema.specs[index])))
     for group in ("expression", "au"):
         for index in schema.indices(group):
             spec = schema.specs[index]
             if group == "expression" and spec.name.startswith("au."):
                 continue  # a mouth unit moves the mouth by its nature
-            ends = (spec.low, spec.high) if spec.unit != "sigma" else (-SIGMAS, SIGMAS)
-            rows.append((spec.name, "expression", tuple(v for v in ends if v != spec.neutral)))
+            rows.append((spec.name, "expression", _ends(spec)))
     return [row for row in rows if row[2]]
+
+
+def _ends(spec: ControlSpec) -> tuple[float, ...]:
+    """Where a sweep ends: two of a jaw's coefficient would be many times what any film asks of it."""
+    ends = (spec.low, spec.high) if spec.unit != "sigma" else (-SIGMAS, SIGMAS)
+    return tuple(v for v in ends if v != spec.neutral)
 
 
 def _ratio(sweeps: dict, group: str, over: str, under: str) -> float:

@@ -77,6 +77,7 @@ def test_lips_and_expression_are_said_to_be_apart_by_how_much_they_are(toy_datas
         schema = ControlSchema((
             ControlSpec("lip.00", "lip", "Lips", "", -4, 4, unit="sigma"),
             ControlSpec("lip.01", "lip", "Hardly used", "", -4, 4, unit="sigma"),
+            ControlSpec("jawOpen", "lip", "A coefficient", "", -1, 1, low=0.0, high=0.5),
             ControlSpec("exp.00", "expression", "Brows", "", -4, 4, unit="sigma"),
         ))  # fmt: skip
 
@@ -85,13 +86,14 @@ def test_lips_and_expression_are_said_to_be_apart_by_how_much_they_are(toy_datas
 
         def deform(self, controls, camera):
             lip, used, brow = controls["lip.00"], controls["lip.01"], controls["exp.00"]
-            assert used == 0
+            assert used == 0 and 0 <= controls["jawOpen"] <= 0.5  # two of it would be beyond any face
+            lip = lip + 2 * controls["jawOpen"]
             change = torch.where(lower, 0.1 * lip + 0.05 * brow, 0.01 * lip + 0.1 * brow)
             colors = (0.5 + change)[:, None].expand(-1, 3).contiguous()
             return [Gaussians(means, torch.tensor([[1.0, 0, 0, 0]]).repeat(n, 1), torch.full((n, 3), 0.008),
                               torch.full((n,), 0.9), colors)]  # fmt: skip
 
     values = list(disentanglement(TwoHalves(), dataset))[-1].values
-    assert set(values["sweeps"]) == {"lip.00", "exp.00"}
+    assert set(values["sweeps"]) == {"lip.00", "jawOpen", "exp.00"}
     assert values["lip_upper_over_lower"] == pytest.approx(0.1, abs=0.06)
     assert values["expression_lower_over_upper"] == pytest.approx(0.5, abs=0.15)
