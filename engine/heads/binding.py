@@ -18,6 +18,9 @@ from engine.heads.texels import rasterized_uv
 SEAM_STRETCH = 20.0
 """How many times the usual stretch makes a triangle one that closes a seam across its chart, not a piece of it."""
 SPARSEST = 3.0  # times the usual distance of texels: slivers of a layout are no measure
+MOST_GROWTH = 2.0
+"""How many times its size at rest a triangle counts as at most: slivers that a wide jaw pulls out would carry their
+Gaussians out of the head with them."""
 TINY = 1e-12
 
 
@@ -35,6 +38,7 @@ class Binding:
         spacing: how far apart neighbouring texels lie on the triangle at rest, in sizes l, float32 `[N]`: over 1 where
             a fine mesh has fewer texels than triangles.
         side: of the map.
+        limits: the largest size l that each triangle counts as, float32 `[T]`; None: as large as it gets.
     """
 
     corners: np.ndarray
@@ -45,6 +49,7 @@ class Binding:
     shares: np.ndarray
     spacing: np.ndarray
     side: int
+    limits: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.triangles)
@@ -98,7 +103,7 @@ def bind(
     return Binding(
         faces[used].astype(np.int32), triangles.astype(np.int32), face.astype(np.int32),
         base.numpy().astype(np.float32), texels.astype(np.int32), shares.astype(np.float32),
-        spacing[triangles].astype(np.float32), side,
+        spacing[triangles].astype(np.float32), side, growth_limits(vertices, faces[used]),
     )  # fmt: skip
 
 
@@ -125,6 +130,12 @@ def bind_given(faces: np.ndarray, of_gaussian: np.ndarray, n_vertices: int) -> B
     )  # fmt: skip
 
 
+def growth_limits(rest: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """`Binding.limits` of triangles `[T, 3]` of a mesh at rest `[V, 3]`."""
+    sizes = triangle_frames(torch.from_numpy(rest), torch.from_numpy(corners))[2]
+    return (MOST_GROWTH * sizes).numpy().astype(np.float32)
+
+
 def triangle_frames(vertices: Tensor, corners: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Centres `[T, 3]`, rotations `[T, 3, 3]` (axes as columns) and sizes l `[T]` of triangles; differentiable.
 
@@ -141,7 +152,8 @@ def triangle_frames(vertices: Tensor, corners: Tensor) -> tuple[Tensor, Tensor, 
 def follow(
     binding: Binding, vertices: Tensor, offsets: Tensor, quats: Tensor, scales: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gaussians in the world from those in their triangles' frames (GGTalker, eq. 7 with k = l); differentiable.
+    """Gaussians in the world from those in their triangles' frames (GGTalker, eq. 7 with k = l, or the binding's limit
+    where l is larger); differentiable.
 
     Args:
         vertices: of the posed mesh `[V, 3]`.
@@ -154,6 +166,8 @@ def follow(
     corners = torch.as_tensor(binding.corners, device=vertices.device)
     row = torch.as_tensor(binding.triangles, dtype=torch.long, device=vertices.device)
     centres, rotations, sizes = triangle_frames(vertices, corners)
+    if binding.limits is not None:
+        sizes = torch.minimum(sizes, torch.as_tensor(binding.limits, device=vertices.device))
     size = sizes[row, None]
     means = size * torch.einsum("nij,nj->ni", rotations[row], offsets) + centres[row]
     return means, quat_product(rotation_quaternions(rotations)[row], quats), size * scales
@@ -164,6 +178,8 @@ def follow_live(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`follow` without gradients, float32 arrays in and out: one compiled pass over triangles, one over Gaussians."""
     frames = _frames(np.asarray(vertices, np.float32), binding.corners)
+    if binding.limits is not None:
+        np.minimum(frames[:, 3], binding.limits, out=frames[:, 3])
     return _followed(frames, binding.triangles, offsets, quats, scales)
 
 

@@ -11,7 +11,7 @@ from engine.audio.history import FeatureHistory
 from engine.camera import Camera
 from engine.controls import Controls
 from engine.gaussians import Gaussians
-from engine.heads.binding import Binding, follow_live
+from engine.heads.binding import Binding, follow_live, growth_limits
 from engine.heads.linear_face import PosedFace, read_linear_face
 from engine.manifest import Manifest
 from engine.methods.ggtalker.colors import ColorNet
@@ -55,8 +55,9 @@ class GGTalkerAvatar(FilmedAvatar):
         self.config, read = _config(manifest, file)
         super().__init__(manifest, file, device)
         n = manifest.n_gaussians
-        self.face = PosedFace(read_linear_face(file, read.names, read.n_vertices))
-        self.binding = _binding(file, read, n, self.config.side)
+        face = read_linear_face(file, read.names, read.n_vertices)
+        self.face = PosedFace(face)
+        self.binding = _binding(file, read, n, self.config.side, face.rest)
         self.canonical_means = file.array("means", (n, 3))
         self._local = [file.array("offsets", (n, 3)), file.array("quats", (n, 4)),
                        np.exp(np.clip(file.array("log_scales", (n, 3)), -30, 10))]  # fmt: skip
@@ -198,14 +199,15 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[GGTalkerConfig, _R
     return config, read
 
 
-def _binding(file: AvatarTensors, read: _Read, n: int, side: int) -> Binding:
+def _binding(file: AvatarTensors, read: _Read, n: int, side: int, rest: np.ndarray) -> Binding:
     if not 1 <= read.n_triangles <= 2 * n:
         raise file.fault(f"its mesh has {read.n_triangles:,} triangles for {n:,} splats")
     corners = file.integers("binding.corners", (read.n_triangles, 3), read.n_vertices).astype(np.int32)
     triangles = file.integers("binding.triangles", (n,), read.n_triangles).astype(np.int32)
     texels = file.integers("binding.texels", (n, 2), side).astype(np.int32)
     nothing = np.zeros((n, 3), np.float32)
-    return Binding(corners, triangles, triangles, nothing, texels, nothing, np.zeros(n, np.float32), side)
+    limits = growth_limits(rest, corners)
+    return Binding(corners, triangles, triangles, nothing, texels, nothing, np.zeros(n, np.float32), side, limits)
 
 
 def _loaded(file: AvatarTensors, name: str, network: nn.Module) -> nn.Module:

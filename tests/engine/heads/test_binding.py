@@ -6,7 +6,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from engine.errors import ControlError
-from engine.heads.binding import bind, bind_given, follow, follow_live, triangle_frames
+from engine.heads.binding import MOST_GROWTH, bind, bind_given, follow, follow_live, triangle_frames
 from engine.heads.house import HouseHead
 from engine.raster.reference import rotation_matrices
 
@@ -84,6 +84,19 @@ def test_turning_the_mesh_turns_gaussians_and_leaves_their_sizes(head, bound):
     assert torch.allclose(after[0], before[0] @ turn.T + move, atol=1e-5)
     assert torch.allclose(rotation_matrices(after[1]), turn @ rotation_matrices(before[1]), atol=1e-5)
     assert torch.allclose(after[2], before[2], atol=1e-8)
+
+
+def test_a_sliver_that_is_pulled_out_takes_its_gaussian_no_farther_than_its_limit():
+    vertices = np.array([[0.0, 0, 0], [1, 0, 0], [0.5, 0.02, 0]])
+    bound = bind(vertices, np.array([[0, 1, 2]]), np.array([[0.0, 0], [1, 0], [0, 1]]), side=4)
+    n = len(bound)
+    inputs = np.zeros((n, 3), np.float32), np.tile(np.float32([1, 0, 0, 0]), (n, 1)), np.ones((n, 3), np.float32)
+    pulled = 20 * vertices.astype(np.float32)
+    live = follow_live(bound, pulled, *inputs)
+    trained = follow(bound, torch.from_numpy(pulled), *(torch.from_numpy(a) for a in inputs))
+    at_rest = follow_live(bound, vertices.astype(np.float32), *inputs)
+    assert np.allclose(live[2], MOST_GROWTH * at_rest[2], rtol=1e-5)
+    assert np.allclose(live[2], trained[2].numpy(), rtol=1e-5)
 
 
 def test_a_mesh_twice_as_large_doubles_offsets_and_scales(head, bound):
