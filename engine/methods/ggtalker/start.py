@@ -1,7 +1,5 @@
 """The map a GGTalker training starts with: what the film's pictures show, and what a visual prior knows beyond that."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
@@ -9,9 +7,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from engine.camera import Camera
-from engine.heads.binding import Binding, triangle_frames
+from engine.heads.binding import Binding
 from engine.heads.linear_face import PosedFace
-from engine.methods.ggtalker.decoding import COLOR, SCALE
+from engine.methods.ggtalker.decoding import COLOR
 from engine.methods.ggtalker.generator import TexelView, first_map, mirrored, texel_view
 from engine.methods.ggtalker.visual_prior import VisualPrior, corresponding, freed, raw_local
 from engine.parts.backdrop import spread_out
@@ -58,9 +56,6 @@ def known_map(
         raw = prior.looked_at(picture, TexelView(view.places[same.back], visible))
     free = freed(raw, prior.canvas).rows(same.near, same.shares)
     rest = torch.from_numpy(head.face.rest)
-    sizes = triangle_frames(rest, torch.from_numpy(binding.corners))[2][torch.from_numpy(binding.triangles).long()]
-    grown = (raw[:, SCALE][same.near] * torch.from_numpy(same.shares)[..., None]).sum(dim=1)
-    free = replace(free, scales=start_scales * sizes[:, None] * torch.exp(grown.clamp(-4, 2)) / scale)
     return raw_local(free, binding, rest, start_scales, reach, scale, torch.from_numpy(turn).float())
 
 
