@@ -23,7 +23,7 @@ FAIR_ROWS, FAIR_FRAMES = 512, 12  # as many products, but four times the express
 FAIR_SHARE = 0.5  # of what is drawn; the other half is drawn evenly
 REST = 0.1  # share of the weight of the mesh's motion that stays to the end
 LEAST_PX = 1.0  # a shape that moves nothing so far has no say in what is drawn
-LEAST_RANGE_PX = 2.0  # what moves less counts as if it moved so far
+LEAST_RANGE_PX = 10.0  # what moves less counts in pixels: else holding all still wins where most places rest
 PIXELS_OF_RANGE = 10.0  # a distance of a whole range weighs as so many pixels
 
 
@@ -38,7 +38,7 @@ class MeshMotion:
         round_px: distances far under it count squared, far over it as they are. Where 0 every distance pulls alike, and
             as most places rest in most frames, a network that cannot tell them apart yet learns to hold all still.
         is_fair: every shape of the face has the same say, however few points it moves, however little and however
-            seldom: half of what is compared is drawn so, and distances count in tenths of a point's own range. Else
+            seldom: half of what is compared is drawn so, and what moves far counts in tenths of its own range. Else
             Gaussians and frames are drawn evenly and distances are pixels: a jaw outweighs lids two hundredfold.
 
     Attributes:
