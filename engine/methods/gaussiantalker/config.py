@@ -149,8 +149,8 @@ PRESETS = {
         "pose_rate": 1e-4, "rate_steps": 16_000, "rate_network": (1e-3, 1e-4), "rate_planes": (5e-3, 5e-4),
     },
 }  # fmt: skip
-"""`cpu`: half an hour on one or two cores: one layer, colours of degree 1 and free, only the face moves, higher rates, fewer
-steps; what speaks of the mesh holds where the film knows how its start points move, and nothing of it elsewhere."""
+"""`cpu`: half an hour on one or two cores: one layer, colours of degree 1 and free, only the face moves, higher rates,
+fewer steps; the mesh only counts where the film knows how its start points move."""
 
 SUMMARY = "Each place of the face learns whom to listen to, and shows it in the picture."
 HOURS: dict[str, float] = {}  # no whole run has been timed
