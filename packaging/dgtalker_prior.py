@@ -3,8 +3,9 @@
     python packaging/dgtalker_prior.py [--people 300] [--hours 6] [--work out/dgtalker_prior]
 
 Both parts go on where they stopped: people that are filmed are not filmed again, and the training keeps a checkpoint.
-The length of the run (`--hours`, over all calls) sets its schedule. At the end, and with `--export` at once, the prior
-is written to assets/priors/dgtalker.safetensors.
+The length of the run (`--hours`, over all calls) sets its schedule. The maps do not depend on how many Gaussians are
+read from them: a run may end with more than it began with (`--splats-grid 256`), as GGHead's did. At the end, and with
+`--export` at once, the prior is written to assets/priors/dgtalker.safetensors.
 """
 
 import argparse
@@ -17,7 +18,13 @@ from pathlib import Path
 from PIL import Image
 
 from engine.methods.dgtalker.config import HOUSE
-from engine.methods.dgtalker.house_prior import HousePriorTraining, Population, film_person, house_template
+from engine.methods.dgtalker.house_prior import (
+    HousePriorTraining,
+    Population,
+    film_person,
+    house_template,
+    standing_for,
+)
 from engine.methods.dgtalker.prior import save_prior
 from engine.parts.stylegan import SynthesisSize
 from engine.paths import atomic_file
@@ -35,6 +42,7 @@ def main() -> None:
     options.add_argument("--views", type=int, default=2, help="cameras of each expression")
     options.add_argument("--size", type=int, default=192, help="side of the pictures in pixels")
     options.add_argument("--grid", type=int, default=176, help="samples along a side of the maps")
+    options.add_argument("--splats-grid", type=int, help="the same for the Gaussians (default: --grid)")
     options.add_argument("--resolution", type=int, default=128, help="side of the maps")
     options.add_argument("--channel-base", type=int, default=3072)
     options.add_argument("--channel-max", type=int, default=192)
@@ -46,12 +54,14 @@ def main() -> None:
     chosen = options.parse_args()
     keep_freed_memory()
     chosen.work.mkdir(parents=True, exist_ok=True)
-    house = house_template(chosen.grid)
-    files = filmed(chosen, house)
+    filmed_points = house_template(chosen.grid)
+    files = filmed(chosen, filmed_points)
+    house = house_template(chosen.splats_grid or chosen.grid)
+    rows = standing_for(house, filmed_points) if len(house.template) != len(filmed_points.template) else None
     decoded_maps = 13  # position, scale, rotation, plain colour, opacity
     size = SynthesisSize(chosen.resolution, decoded_maps, channel_base=chosen.channel_base,
                          channel_max=chosen.channel_max)  # fmt: skip
-    training = HousePriorTraining(Population(files), house, size)
+    training = HousePriorTraining(Population(files, rows), house, size)
     checkpoint, clock = chosen.work / "checkpoint.safetensors", chosen.work / "seconds.txt"
     if checkpoint.is_file():
         training.restore(checkpoint)

@@ -79,6 +79,15 @@ def house_template(n_grid: int) -> HouseTemplate:
     return HouseTemplate(template, corners, weights)
 
 
+def standing_for(house: HouseTemplate, films: HouseTemplate) -> np.ndarray:
+    """For each Gaussian the nearest of the points that were followed in the films, int64 `[N]`.
+
+    Near in the maps, where the lips lie apart, and in space, where another part's piece of the map does.
+    """
+    one, other = (np.concatenate([t.grid, t.points], axis=1) for t in (films.template, house.template))
+    return cKDTree(one).query(other)[1]
+
+
 def traits(identity: Identity) -> np.ndarray:
     """A person as numbers about -1 to 1, `[T]`."""
     look = identity.look
@@ -127,12 +136,18 @@ class HousePriorNet(nn.Module):
 
 
 class Population:
-    """The filmed people of a folder; files stay on disk and are read a moment at a time."""
+    """The filmed people of a folder; files stay on disk and are read a moment at a time.
 
-    def __init__(self, files: list[Path]) -> None:
+    Args:
+        rows: where the Gaussians are others than the points that were followed in the films: which point stands for
+            each, int64 `[N]`.
+    """
+
+    def __init__(self, files: list[Path], rows: np.ndarray | None = None) -> None:
         self._files = [safe_open(path, "pt") for path in files]
         self.traits = torch.stack([file.get_tensor("traits") for file in self._files])
-        self.is_hair = [file.get_tensor("is_hair").bool() for file in self._files]
+        self._rows = None if rows is None else torch.from_numpy(rows)
+        self.is_hair = [self._of_gaussians(file.get_tensor("is_hair").bool()) for file in self._files]
 
     def __len__(self) -> int:
         return len(self._files)
@@ -142,7 +157,11 @@ class Population:
         file = self._files[person]
         number = int(rng.integers(file.get_slice("arkit").get_shape()[0]))
         row = {name: file.get_slice(name)[number] for name in ("pictures", "viewmats", "ks", "arkit", "offsets")}
-        return row | {"pictures": row["pictures"].float() / 255, "offsets": row["offsets"].float()}
+        offsets = self._of_gaussians(row["offsets"].float())
+        return row | {"pictures": row["pictures"].float() / 255, "offsets": offsets}
+
+    def _of_gaussians(self, values: Tensor) -> Tensor:
+        return values if self._rows is None else values[self._rows]
 
 
 class HousePriorTraining:

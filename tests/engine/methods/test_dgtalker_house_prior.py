@@ -14,6 +14,7 @@ from engine.methods.dgtalker.house_prior import (
     Population,
     film_person,
     house_template,
+    standing_for,
 )
 from engine.methods.dgtalker.prior import load_prior, save_prior
 from engine.parts.stylegan import SynthesisSize
@@ -69,6 +70,21 @@ def test_a_film_knows_where_every_point_of_the_surface_is(films, house):
     inside = ((pixels > 0) & (pixels < 40)).all(dim=1)
     x, y = pixels[inside].long().unbind(dim=1)
     assert (row["pictures"][0, y, x, 3] > 0.5).float().mean() > 0.9
+
+
+def test_more_gaussians_than_were_filmed_follow_the_points_beside_them(films, house):
+    denser = house_template(64)
+    rows = standing_for(denser, house)
+    apart = np.linalg.norm(house.template.points[rows] - denser.template.points, axis=1)
+    assert len(rows) == len(denser.template) > 1.5 * len(house.template) and np.median(apart) < 0.03 and np.quantile(apart, 0.95) < 0.15
+    plain, more = (Population([films], r).moment(0, np.random.default_rng(0)) for r in (None, rows))
+    assert torch.equal(more["offsets"], plain["offsets"][rows])
+    with one_thread():
+        training = HousePriorTraining(Population([films], rows), denser, SIZE)
+        first = training.step(0.0)
+        for _ in range(20):
+            last = training.step(0.2)
+    assert last["place"] < first["place"]
 
 
 def test_eyes_brows_and_lips_count_apart_wherever_the_camera_stands(training, house):
