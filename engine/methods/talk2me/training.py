@@ -145,9 +145,10 @@ class Talk2MeTraining(Trainable):
         if c.lambda_adversarial and at >= c.adversarial_from:
             fools, terms["critic"] = self.networks.critic.losses(image[crop], target[crop])
             terms["adversarial"] = c.lambda_adversarial * fools
-        if self.n_picked % 2:  # by turns: each costs as much as the picture
-            terms["expression"] = c.lambda_expression * self.lessons.loss()
-        elif c.lambda_separate and self._own is not None and self.n_picked % 4 == 0:
+        terms["expression"] = c.lambda_expression * self.lessons.loss()
+        if (
+            c.lambda_separate and self._own is not None and self.n_picked % 4 == 0
+        ):  # it costs half of what a picture does
             terms["separate"] = 4 * c.lambda_separate * self._separation(self._last)
         return terms
 
