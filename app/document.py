@@ -152,6 +152,7 @@ class Document(QObject):
         self.autosave()
         self._is_closed = True
         self.writer.close()
+        self.undo_stack.clear()  # now, while all that its steps name is there, not when Python is taken apart
 
     def _on_saved(self, project: Project, answer: object) -> None:
         if self._has_failed(answer) or project is not self.project:

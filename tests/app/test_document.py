@@ -170,6 +170,14 @@ def test_closing_waits_until_all_is_on_the_disk(document, disk):
     assert Project.open(document.project.folder).state == document.state
 
 
+def test_a_closed_project_keeps_no_steps_that_python_would_take_apart_in_any_order(document):
+    for at in (1.0, 2.0):
+        document.edit_take("Move the in point", lambda edit, at=at: replace(edit, first=at), merge="first")
+    document.close()
+    assert document.undo_stack.count() == 0
+    assert Project.open(document.project.folder).state == document.state
+
+
 def test_another_project_opens_after_the_one_before_was_kept(document, tmp_path, disk):
     first, other = document.project, Project.create(tmp_path / "Other.mouthpiece")
     with disk.busy():
