@@ -23,8 +23,8 @@ import numpy as np
 import soundfile
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from engine.array_file import save_file
 from engine.camera import Orbit
 from engine.controls import ControlSchema
 from engine.errors import AvatarError, MouthpieceError, TakeError

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from PIL import Image
-from safetensors.numpy import save_file
 
+from engine.array_file import save_file
 from engine.methods.ggtalker.generator import SMALL, GeneratorSize
 from engine.methods.ggtalker.visual_prior import HOUSE, save_prior
 from engine.methods.ggtalker.visual_training import FilmedPerson, VisualTraining, rig_portraits

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from engine.array_file import save_file
 from engine.audio.encoders import encoder_row, make_encoder
 from engine.methods.ggtalker.config import PRESETS, GGTalkerConfig
 from engine.methods.ggtalker.voice_prior import (

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
 
+from engine.array_file import save_file
 from engine.paths import atomic_file
 from engine.performance.clips import source_times
 from engine.performance.take_edit import TakeEdit

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from engine.array_file import save_file
 from engine.camera import Camera
 from engine.capture.action_units import AU_NAMES, action_units, eye_aspect_ratio, lip_boxes
 from engine.capture.dataset import DatasetInfo, read_rgb, write_picture, write_tracks

@@ -22,8 +22,9 @@ import numpy as np
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from engine.array_file import save_file
 from engine.camera import Camera
 from engine.errors import DatasetError
 from engine.vocabulary import ARKIT_52

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from engine.array_file import save_file
 from engine.camera import Camera
 from engine.errors import DatasetError
 from engine.fitting.rigs import Rig, rig

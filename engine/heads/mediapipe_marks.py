@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import save_file
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
+from engine.array_file import save_file
 from engine.camera import Camera, Orbit
 from engine.capture.landmarks import FaceLandmarker
 from engine.heads.base import HeadModel, PosedHead, Region

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from engine.array_file import save_file
 from engine.audio.block import FEATURE_RATE_HZ, SAMPLE_RATE_HZ
 from engine.audio.phones_net import ARTICULATORS, VISEMES
 from engine.audio.resample import resample

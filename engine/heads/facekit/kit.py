@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
+from engine.array_file import save_file
 from engine.errors import ModelMissingError
 from engine.paths import ICT_FACEKIT_URL, atomic_file, cache_dir
 from engine.vocabulary import ARKIT_52, ARKIT_INDEX

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
+from engine.array_file import save_file
 from engine.heads.sculpt import atlas, curves, fill, relax, rings, surface
 from engine.heads.sculpt.rings import Draft, Label
 from engine.paths import ASSETS, atomic_file, cache_dir

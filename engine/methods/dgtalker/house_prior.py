@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.array_file import save_file
 from engine.capture.face_shape import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from engine.gaussians import Gaussians
 from engine.heads.base import Region

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.array_file import save_file
 from engine.camera import Camera
 from engine.gaussians import Gaussians
 from engine.heads.house import HouseHead

@@ -76,7 +76,11 @@ def test_more_gaussians_than_were_filmed_follow_the_points_beside_them(films, ho
     denser = house_template(64)
     rows = standing_for(denser, house)
     apart = np.linalg.norm(house.template.points[rows] - denser.template.points, axis=1)
-    assert len(rows) == len(denser.template) > 1.5 * len(house.template) and np.median(apart) < 0.03 and np.quantile(apart, 0.95) < 0.15
+    assert (
+        len(rows) == len(denser.template) > 1.5 * len(house.template)
+        and np.median(apart) < 0.03
+        and np.quantile(apart, 0.95) < 0.15
+    )
     plain, more = (Population([films], r).moment(0, np.random.default_rng(0)) for r in (None, rows))
     assert torch.equal(more["offsets"], plain["offsets"][rows])
     with one_thread():

@@ -241,7 +241,7 @@ def boxes(avatar, one, two):
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("long")
     dataset = make_toy_dataset(folder / "toy.dataset", 96, 165, "alpha", n=1500)
-    config = {"n_points": 1500, "n_mouth": 100, "coarse_until": 0.3, "lambda_adversarial": 0.0}
+    config = {"n_points": 1500, "n_mouth": 100, "coarse_until": 0.3, "lambda_adversarial": 0.0, "batch_expression": 16}
     return load_avatar(train_toy(dataset, folder / "x.avatar", "talk2me", iterations=1500, **config)), dataset
 
 
