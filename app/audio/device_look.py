@@ -1,7 +1,6 @@
 """What a child sees of the sound devices: PortAudio knows only those that were there when it was started."""
 
 import json
-import math
 import subprocess
 import sys
 import time
@@ -10,9 +9,7 @@ from typing import Any
 
 from app.real_time import leave_real_time
 
-PERIOD_SECONDS, LONGEST_PERIOD_SECONDS, GROWTH = 1.0, 4.0, 1.1
-"""A child that lists devices costs a third of a second of a core: the longer nothing comes, the seldomer it looks."""
-
+PERIOD_SECONDS = 1.0  # a child that lists devices costs a third of a second of a core
 PATIENCE_SECONDS = 6.0  # within what the sound process may stand still
 HANGS_SECONDS = 30.0  # a child for which nobody waits has next to no right to a core
 NICENESS = 5
@@ -35,17 +32,13 @@ class DeviceLook:
     def __init__(self, command: Callable[[], list[str]] = list_command, clock: Callable[[], float] = time.monotonic):
         self._command, self._clock = command, clock
         self._child: subprocess.Popen | None = None
-        self._began_at = self._asked_at = -math.inf
-        self._period = PERIOD_SECONDS
+        self._began_at = -PERIOD_SECONDS
 
     def take(self) -> list[dict[str, Any]] | None:
         """The devices that a child which has ended saw, each as fields of `AudioDevice`; None while there is none."""
         now = self._clock()
-        if now - self._asked_at > LONGEST_PERIOD_SECONDS:
-            self._period = PERIOD_SECONDS  # a device was there meanwhile
-        self._asked_at = now
         if self._child is None:
-            if now - self._began_at >= self._period:
+            if now - self._began_at >= PERIOD_SECONDS:
                 self._begin(now)
             return None
         if self._child.poll() is None:
@@ -78,7 +71,7 @@ class DeviceLook:
                 self._child = None
 
     def _begin(self, now: float) -> None:
-        self._began_at, self._period = now, min(GROWTH * self._period, LONGEST_PERIOD_SECONDS)
+        self._began_at = now
         try:
             self._child = self._start(NICENESS)
         except OSError as error:

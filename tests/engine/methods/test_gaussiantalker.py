@@ -458,7 +458,7 @@ def trained(tmp_path_factory):
     config = {
         "n_points": 2500, "max_gaussians": 3500, "n_channels": 16, "n_hidden": 64, "n_layers": 1, "face_share": 0.8,
         "deform_all": True, "coarse_until": 0.3, "mesh_alone": 1_800, "mesh_until": 12_000, "view_swap": 1.0,
-        "lambda_null": 1e-3, "rate_network": (2e-3, 2e-4), "lambda_silence": 0.0,
+        "lambda_null": 1e-3, "rate_network": (2e-3, 2e-4), "lambda_silence": 0.0, "mesh_apart": True, "eye_pe": "plain",
     }  # fmt: skip
     return train_toy(dataset, folder / "x.avatar", "gaussiantalker", iterations=1500, **config), dataset
 
