@@ -87,12 +87,14 @@ class Hearing:
         return self.codes(self._clip.tracks["times"][: self._clip.n_train][self.resting]).mean(dim=0)
 
     def silence(self) -> Tensor:
-        """Silence should sound like the mouth at rest looks (ours): squared distance of a silent window's code."""
+        """Silence should sound like the mouth at rest looks (ours): distance of a silent window's code, squared where
+        small. The code at rest is made by the same weights, so with squares all the way a code that is far off once
+        drives both away from each other, faster and faster."""
         ids = self._rng.choice(np.flatnonzero(self.resting), 6)
         rest = self.codes(self._clip.tracks["times"][ids]).mean(dim=0)
         window = torch.from_numpy(self._clip.voice.silence(self._rng, N_STEPS))[None].to(self._device)
         known = heard_until(20.0 * self._rng.integers(0, 9))[None].to(self._device)
-        return (self._coder(window, known)[0] - rest).square().mean()
+        return 2 * ((self._coder(window, known)[0] - rest).square().mean().add(1).sqrt() - 1)
 
 
 def resting_frames(opening: np.ndarray, loudness: np.ndarray) -> np.ndarray:

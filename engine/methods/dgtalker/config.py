@@ -32,8 +32,10 @@ class DGTalkerConfig:
         lambda_*: weights of squared error and perceptual loss; of the frame latents' size, of the canonical latent's
             distance from the mean, of raw positions and scales while tuning (ours, as safety); of silence sounding
             like the mouth at rest (ours); of squared error in the lip box (ours, 0 in the paper's setting).
-        rate, rate_latents, rate_placement: learning rates; `rate_latents` of w, `rate_placement` of the similarity
-            that lays the template into the clip's world, 0 holds it.
+        rate, rate_learning, rate_latents, rate_placement: learning rates, of the generator, of encoders and directions,
+            of w, and of the similarity that lays the template into the clip's world (0 holds it). `rate_learning` is
+            reached over the first steps of its stage: encoders that were taught before (`latents`) know the way, and
+            steps of Adam that is new to them do not.
         pose_rate: per-frame corrections of tracked cameras in the first two stages (ours, 0 in the paper's setting).
         fade: what the rates have fallen to at the end of a stage, over its last third (ours; 1 in the paper's setting).
         decay: of the encoders' weights, decoupled.
@@ -69,6 +71,7 @@ class DGTalkerConfig:
     lambda_scale: float = 5e-3
     lambda_silence: float = 1e-2
     rate: float = 3e-4
+    rate_learning: float = 3e-4
     rate_latents: float = 3e-4
     rate_placement: float = 1e-4
     pose_rate: float = 0.0

@@ -23,6 +23,7 @@ from engine.training.views import frontal_index
 
 LATENTS, TUNING, LEARNING = range(3)
 N_SHELL_POINTS = 20_000
+WARM_UP = 200.0  # of the schedule's steps, at the start of the third stage
 SHUT = 0.6  # AU45 from which lids count as shut
 
 
@@ -108,7 +109,10 @@ class DGTalkerTraining(Trainable):
             name = "placement" if id(parameter) in place else "latents" if id(parameter) in slow else "rest"
             groups[name].append(parameter)
         fade = self._fade(at)
-        rates = {"rest": c.rate * fade, "latents": c.rate_latents * fade, "placement": c.rate_placement * fade}
+        rest = c.rate * fade
+        if self._stage == LEARNING:
+            rest = c.rate_learning * fade * min(1.0, 0.01 + (at - c.tuning_until) / WARM_UP)
+        rates = {"rest": rest, "latents": c.rate_latents * fade, "placement": c.rate_placement * fade}
         return [{"params": p, "lr": rates[n], "weight_decay": 0.0} for n, p in groups.items() if p]
 
     def pose_rate(self, at: float) -> float:
@@ -189,7 +193,7 @@ class DGTalkerTraining(Trainable):
         with torch.no_grad():
             for encoder in (self.networks.lip, self.networks.expression):
                 for parameter in encoder.parameters():
-                    parameter.mul_(1 - self.config.rate * self._fade(at) * self.config.decay)
+                    parameter.mul_(1 - self.config.rate_learning * self._fade(at) * self.config.decay)
 
     def shown(self, sample: Sample) -> Gaussians:
         net = self.networks
