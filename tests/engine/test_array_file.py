@@ -9,8 +9,10 @@ from engine.array_file import save_file
 
 def test_transposed_picked_and_single_arrays_come_back_as_they_were(tmp_path):
     whole = np.arange(24, dtype=np.float32).reshape(4, 6)
-    arrays = {"plain": whole, "turned": whole.T, "picked": whole[:, [4, 1, 3]], "every other": whole[::2, ::3],
-              "fortran": np.asfortranarray(whole), "single": np.float32(7) * np.ones(()), "none": whole[:0]}  # fmt: skip
+    arrays = {
+        "plain": whole, "turned": whole.T, "picked": whole[:, [4, 1, 3]], "every other": whole[::2, ::3],
+        "fortran": np.asfortranarray(whole), "single": np.float32(7) * np.ones(()), "none": whole[:0],
+    }  # fmt: skip
     save_file(arrays, tmp_path / "x.safetensors", {"what": "arrays"})
     read = load_file(tmp_path / "x.safetensors")
     assert set(read) == set(arrays)

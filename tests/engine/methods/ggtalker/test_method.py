@@ -304,8 +304,8 @@ def test_a_jump_of_the_sound_begins_afresh_at_once(avatar):
 def test_the_voice_of_half_a_minute_moves_the_jaw_of_what_was_not_heard(tmp_path):
     """Acceptance check 6, of the driver, live and with sound ahead."""
     dataset = make_toy_dataset(tmp_path / "talk.dataset", 32, 825, "plate", n=200)
-    model = in_training(dataset, n_copies=Config().sound_variants, width=64, n_layers=4, n_positions=40, history=12, voice_batch=16, rate_voice=2e-3,
-                        live_steps=8, n_hidden=128)  # fmt: skip
+    model = in_training(dataset, n_copies=Config().sound_variants, width=64, n_layers=4, n_positions=40, history=12,
+                        voice_batch=16, rate_voice=2e-3, live_steps=8, n_hidden=128)  # fmt: skip
     rng = np.random.default_rng(0)
     optimizer = torch.optim.Adam(model.voice.net.parameters())
     with one_thread():
