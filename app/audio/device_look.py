@@ -1,15 +1,18 @@
 """What a child sees of the sound devices: PortAudio knows only those that were there when it was started."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from app.real_time import leave_real_time
 
 PERIOD_SECONDS = 1.0  # a child that lists devices costs a third of a second of a core
+SILENT_PERIOD_SECONDS = 15.0  # where there is nothing that a device could come from, until something is
 PATIENCE_SECONDS = 6.0  # within what the sound process may stand still
 HANGS_SECONDS = 30.0  # a child for which nobody waits has next to no right to a core
 NICENESS = 5
@@ -21,6 +24,31 @@ def list_command() -> list[str]:
     return [*program, "_sound", "--list"]
 
 
+def sound_places() -> tuple[str, ...] | None:
+    """What devices can come from on this machine: the kernel's nodes and the sockets of sound servers. None where that
+    cannot be told; an empty tuple where nothing can have a device before something else is here."""
+    if sys.platform != "linux":
+        return None
+    if any(name in os.environ for name in ("PULSE_SERVER", "PIPEWIRE_REMOTE", "JACK_DEFAULT_SERVER")):
+        return None
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    places = [
+        Path("/dev/snd"),
+        *runtime.glob("pulse*/native"),
+        *runtime.glob("pipewire-*"),
+        *Path("/dev/shm").glob("jack*"),
+    ]
+    found = [str(child) for place in places if place.exists() for child in (place, *_children(place))]
+    return tuple(sorted(found))
+
+
+def _children(place: Path) -> list[Path]:
+    try:
+        return list(place.iterdir()) if place.is_dir() else []
+    except OSError:
+        return []
+
+
 class DeviceLook:
     """Looks every few seconds, on demand, and lets nobody wait; a child that dies of looking has seen nothing.
 
@@ -29,8 +57,12 @@ class DeviceLook:
     it ran. That must not happen again and again in the process that holds the microphone.
     """
 
-    def __init__(self, command: Callable[[], list[str]] = list_command, clock: Callable[[], float] = time.monotonic):
-        self._command, self._clock = command, clock
+    def __init__(
+        self, command: Callable[[], list[str]] = list_command, clock: Callable[[], float] = time.monotonic,
+        places: Callable[[], tuple[str, ...] | None] = sound_places,
+    ) -> None:  # fmt: skip
+        self._command, self._clock, self._places = command, clock, places
+        self._seen_places: tuple[str, ...] | None = None
         self._child: subprocess.Popen | None = None
         self._began_at = -PERIOD_SECONDS
 
@@ -38,7 +70,7 @@ class DeviceLook:
         """The devices that a child which has ended saw, each as fields of `AudioDevice`; None while there is none."""
         now = self._clock()
         if self._child is None:
-            if now - self._began_at >= PERIOD_SECONDS:
+            if now - self._began_at >= PERIOD_SECONDS and self._is_worth_it(now):
                 self._begin(now)
             return None
         if self._child.poll() is None:
@@ -48,6 +80,13 @@ class DeviceLook:
         child, self._child = self._child, None
         with child:
             return _rows(child.stdout.read()) if child.returncode == 0 else None
+
+    def _is_worth_it(self, now: float) -> bool:
+        """False where nothing can have brought a device since the last look."""
+        before, self._seen_places = self._seen_places, self._places()
+        if self._seen_places != () or before != ():
+            return True
+        return now - self._began_at >= SILENT_PERIOD_SECONDS
 
     def wait(self) -> list[dict[str, Any]] | None:
         """Has a child look now and waits for it."""

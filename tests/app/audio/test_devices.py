@@ -4,10 +4,17 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 
-from app.audio.device_look import HANGS_SECONDS, PERIOD_SECONDS, DeviceLook
+from app.audio.device_look import (
+    HANGS_SECONDS,
+    PERIOD_SECONDS,
+    SILENT_PERIOD_SECONDS,
+    DeviceLook,
+    sound_places,
+)
 from app.audio.devices import SoundSystem
 from engine.errors import AudioError
 
@@ -171,12 +178,49 @@ def python(code: str) -> list[str]:
 def test_a_child_looks_and_nobody_waits_for_it(monkeypatch):
     monkeypatch.setattr("app.audio.device_look.PATIENCE_SECONDS", 60.0)
     clock, rows = Clock(), [{"name": "Headset"}]
-    look = DeviceLook(lambda: python(f"print({json.dumps(json.dumps(rows))})"), clock)
+    look = DeviceLook(lambda: python(f"print({json.dumps(json.dumps(rows))})"), clock, lambda: ("/dev/snd",))
     assert looked(look) == rows
     assert look.take() is None and look._child is None  # not at once again
     clock.now += PERIOD_SECONDS
     assert looked(look) == rows
     assert look.wait() == rows
+
+
+def test_where_no_device_can_come_from_a_child_looks_seldom_until_something_is_there():
+    clock, places, began = Clock(), (), []
+    look = DeviceLook(lambda: python("print([])"), clock, lambda: places)
+
+    def ask(seconds: float) -> list[float]:
+        began.clear()
+        end = clock.now + seconds
+        while clock.now < end:
+            if look._child is None and look.take() is None and look._child is not None:
+                began.append(clock.now)
+                look._child.wait(60)
+                look.take()
+            clock.now += 0.25
+        return [b - a for a, b in pairwise(began)]
+
+    assert min(ask(40.0)[1:]) >= SILENT_PERIOD_SECONDS  # the first two looks tell that nothing is there
+    places = ("/dev/snd", "/dev/snd/pcmC0D0c")
+    assert max(ask(8.0)) <= PERIOD_SECONDS + 0.25 and began[0] <= clock.now - 8.0 + 0.25
+    places = ()
+    ask(3.0)
+    assert len(began) == 1, "what went is looked at once more"
+
+
+def test_a_sound_server_and_the_kernels_nodes_are_places_devices_come_from(tmp_path, monkeypatch):
+    if sys.platform != "linux":
+        pytest.skip("other systems do not tell")
+    for name in ("PULSE_SERVER", "PIPEWIRE_REMOTE", "JACK_DEFAULT_SERVER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    before = set(sound_places())
+    (tmp_path / "pulse").mkdir()
+    (tmp_path / "pulse" / "native").touch()
+    assert set(sound_places()) - before == {str(tmp_path / "pulse" / "native")}
+    monkeypatch.setenv("PULSE_SERVER", "unix:/somewhere")
+    assert sound_places() is None
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setscheduler"), reason="this system has no such scheduling")
