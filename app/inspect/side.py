@@ -38,6 +38,7 @@ class InspectSide(TabbedPanel):
     def __init__(self, session, theme: Theme, model: InspectModel, library: QWidget) -> None:
         super().__init__(theme, "Regions")
         self._library = library
+        self.tabs.parentWidget().layout().setContentsMargins(8, 0, 4, 0)  # four tabs in 240
         self.regions = RegionsPage(theme, model)
         self.edits = EditsPage(theme, model)
         self.maps = MapsPage(theme, session)

@@ -39,11 +39,11 @@ class Template:
         return len(self.points)
 
     def cells(self) -> tuple[np.ndarray, np.ndarray, int]:
-        """Rows and columns `[N]` of the regular grid the places lie on, and its side."""
+        """Rows (from above: y goes up) and columns `[N]` of the regular grid the places lie on, and its side."""
         steps = np.diff(np.unique(self.grid))
         step = steps[steps > 1e-4].min(initial=2.0)  # nearer ones are one place, rounded
         columns, rows = np.rint((self.grid - self.grid.min(axis=0)) / step).astype(int).T
-        return rows, columns, int(max(columns.max(), rows.max())) + 1
+        return rows.max() - rows, columns, int(max(columns.max(), rows.max())) + 1
 
     def kept(self, rows: np.ndarray) -> "Template":
         """Only some rows."""
