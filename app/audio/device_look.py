@@ -29,12 +29,15 @@ def sound_places() -> tuple[str, ...] | None:
     cannot be told; an empty tuple where nothing can have a device before something else is here."""
     if sys.platform != "linux":
         return None
-    if any(name in os.environ for name in ("PULSE_SERVER", "PIPEWIRE_REMOTE", "JACK_DEFAULT_SERVER")):
+    if any(
+        name in os.environ for name in ("PULSE_SERVER", "PULSE_RUNTIME_PATH", "PIPEWIRE_REMOTE", "JACK_DEFAULT_SERVER")
+    ):
         return None
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     places = [
         Path("/dev/snd"),
         *runtime.glob("pulse*/native"),
+        Path("/run/pulse/native"),
         *runtime.glob("pipewire-*"),
         *Path("/dev/shm").glob("jack*"),
     ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.errors import TrainingError
 from engine.paths import atomic_file
@@ -122,6 +122,32 @@ class Checkpoint:
         if state.get("version") != VERSION:
             raise TrainingError(f"{self._path}: is of another version of the program; start afresh with --fresh.")
         return tensors, state
+
+
+def save_learning(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Writes where the learning of one network stands, for priors; the file is replaced whole.
+
+    Args:
+        state: what else is to be known, as JSON.
+    """
+    tensors = {f"net.{name}": value for name, value in net.state_dict().items()} | adam_state(optimizer, "adam")
+    whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    with atomic_file(path) as temporary:
+        save_file(whole, temporary, {"state": json.dumps(state)})
+
+
+def restore_learning(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """Puts network and optimizer where `save_learning` left them; gives its state.
+
+    Raises:
+        RuntimeError: if the network is of another size.
+    """
+    with safe_open(path, "pt") as file:
+        state = json.loads(file.metadata()["state"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    net.load_state_dict({n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")})
+    restore_adam(optimizer, "adam", tensors, "cpu")
+    return state
 
 
 def adam_state(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:

@@ -5,14 +5,12 @@ regression: `w = mapping(traits) + arkit @ shapes`, pictures from several sides 
 place its point of the mesh has. What comes out is used as GGHead is: `w_avg`, W space and a generator to tune.
 """
 
-import json
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file as save_torch
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,7 +31,7 @@ from engine.parts.stylegan import Dense, SynthesisSize
 from engine.paths import atomic_file
 from engine.raster import rasterization_for
 from engine.synth.portraits import film_portraits, portrait_head
-from engine.training.checkpoint import adam_state, restore_adam
+from engine.training.checkpoint import restore_learning, save_learning
 from engine.training.losses import GradientSsim
 
 PULL = 0.5  # how far the face is drawn to the middle of the skin's disc, which magnifies it (a Moebius map)
@@ -233,20 +231,12 @@ class HousePriorTraining:
 
     def save(self, path: Path) -> None:
         """Writes where the training stands; the file is replaced whole."""
-        tensors = {f"net.{name}": value for name, value in self.net.state_dict().items()}
-        tensors |= adam_state(self.optimizer, "adam")
-        whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         state = {"iteration": self.iteration, "rng": self.rng.bit_generator.state}
-        with atomic_file(path) as temporary:
-            save_torch(whole, temporary, {"state": json.dumps(state)})
+        save_learning(path, self.net, self.optimizer, state)
 
     def restore(self, path: Path) -> None:
         """Goes on from a file of `save`. Raises RuntimeError if it is of another size."""
-        with safe_open(path, "pt") as file:
-            state = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        self.net.load_state_dict({n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")})
-        restore_adam(self.optimizer, "adam", tensors, "cpu")
+        state = restore_learning(path, self.net, self.optimizer)
         self.iteration, self.rng.bit_generator.state = int(state["iteration"]), state["rng"]
 
     def preview(self, persons: int = 4) -> np.ndarray:

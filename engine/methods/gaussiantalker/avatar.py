@@ -1,6 +1,7 @@
 """GaussianTalker alive: controls and a camera in, Gaussians out."""
 
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -87,11 +88,16 @@ class GaussianTalkerAvatar(CodedAvatar):
         return [Gaussians(posed_means, posed_quats, scales, opacities, self._colors(means, sh, position))]
 
     def maps(self, state: GaussianTalkerState) -> list[MapPicture]:
+        return [self._triplane_picture]
+
+    @cached_property
+    def _triplane_picture(self) -> MapPicture:
+        """Worked out once: the planes never change, and the page of the maps asks five times a second."""
         picture = plane_pictures(list(self.network.triplane.planes)).detach().cpu().numpy()
         image = np.full((*picture.shape[:2], 4), 255, np.uint8)
         image[..., :3] = picture * 255 + 0.5
         words = "Front, top and side of its space, coarse above fine: three main directions of the features."
-        return [MapPicture("Triplane", words, image)]
+        return MapPicture("Triplane", words, image)
 
     def attention(self, state: GaussianTalkerState, camera: Camera) -> Tensor:
         """What every Gaussian listens to: audio, eye, view, null, `[N, 4]`, each row sums to one.

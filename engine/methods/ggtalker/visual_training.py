@@ -4,14 +4,12 @@ A step looks at one portrait of a person, makes their map, rigs it to the mesh o
 expressions, and draws it from the cameras of those.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file as save_torch
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -26,7 +24,7 @@ from engine.parts.harmonics import C0
 from engine.paths import atomic_file
 from engine.raster import rasterization_for
 from engine.synth.population import sample_identity
-from engine.training.checkpoint import adam_state, restore_adam
+from engine.training.checkpoint import restore_learning, save_learning
 from engine.training.losses import GradientSsim, ssim
 from engine.training.views import view_angles
 
@@ -150,21 +148,12 @@ class VisualTraining:
 
     def save(self, path: Path) -> None:
         """Writes where the training stands; the file is replaced whole."""
-        tensors = {f"net.{name}": value for name, value in self.prior.net.state_dict().items()}
-        tensors |= adam_state(self._optimizer, "adam")
-        whole = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
         state = {"iteration": self.iteration, "rng": self.rng.bit_generator.state}
-        with atomic_file(path) as temporary:
-            save_torch(whole, temporary, {"state": json.dumps(state)})
+        save_learning(path, self.prior.net, self._optimizer, state)
 
     def restore(self, path: Path) -> None:
         """Goes on from a file of `save`. Raises RuntimeError if it is of another size."""
-        with safe_open(path, "pt") as file:
-            state = json.loads(file.metadata()["state"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        own = {n.removeprefix("net."): t for n, t in tensors.items() if n.startswith("net.")}
-        self.prior.net.load_state_dict(own)
-        restore_adam(self._optimizer, "adam", tensors, "cpu")
+        state = restore_learning(path, self.prior.net, self._optimizer)
         self.iteration = self.prior.steps = int(state["iteration"])
         self.rng.bit_generator.state = state["rng"]
 
