@@ -48,6 +48,8 @@ def run(argv: list[str]) -> int:
 
 def opened(app, options: argparse.Namespace) -> "Studio":
     """The program with its window shown; what was made till then is never looked through for garbage again."""
+    from app.collecting import Collector
+
     share_interpreter()
     gc.disable()  # next to nothing is thrown away while the window is built
     try:
@@ -55,7 +57,7 @@ def opened(app, options: argparse.Namespace) -> "Studio":
         studio.open()
     finally:
         gc.freeze()
-        gc.enable()
+        Collector(app)
     return studio
 
 

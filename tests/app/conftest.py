@@ -9,8 +9,21 @@ from PySide6.QtCore import QEvent
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from app.collecting import collect_due
+
 PATIENCE_MS = 120_000
 """What is waited for comes at once, or on a crowded machine late; only what never comes takes so long."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def threads_collect_nothing():
+    """As in the program, garbage is looked for on the GUI thread alone: here after each test."""
+    gc.disable()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown():
+    collect_due()
 
 
 @pytest.fixture(scope="session")
