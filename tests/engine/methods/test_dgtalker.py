@@ -18,10 +18,10 @@ from engine.methods.dgtalker.decoding import Decoding, decoded, quaternions
 from engine.methods.dgtalker.network import Directions, ExpressionEncoder
 from engine.methods.dgtalker.prior import load_prior, no_prior, save_prior
 from engine.methods.dgtalker.training import LATENTS, LEARNING, TUNING
-from engine.methods.dgtalker.warm_start import split_by_mouth
+from engine.methods.dgtalker.warm_start import set_apart, shear_straight, sheared
+from engine.parts.stylegan import Synthesis, SynthesisSize
 from engine.training.clip import Clip
 from engine.training.trainer import TrainingRun, configured
-from engine.vocabulary import ARKIT_52, ARKIT_INDEX
 from tests.engine.methods.contract import controls, driven_moment, driver_of, front, picture, splats
 from tests.toy_head import TOY_CONFIGS, one_thread, train_toy
 
@@ -146,18 +146,49 @@ def test_open_eyes_add_nothing_and_shut_ones_something():
     assert encoder.of_eye(torch.ones(1)).abs().max() > 0
 
 
-def test_the_mouths_part_of_the_latents_is_what_mouth_shapes_explain():
+def test_directions_are_set_apart_by_what_they_change_of_each_half_of_the_face():
     rng = np.random.default_rng(0)
-    arkit = np.zeros((200, 52), np.float32)
-    jaw, lid = rng.random((2, 200))
-    arkit[:, ARKIT_INDEX["jawOpen"]], arkit[:, ARKIT_INDEX["eyeBlinkLeft"]] = jaw, lid
-    a, b = rng.normal(size=(2, 8))
-    latents = (jaw - jaw.mean())[:, None] * a + (lid - lid.mean())[:, None] * b
-    lips, rest = split_by_mouth(latents, arkit)
-    assert np.allclose(lips + rest, latents)
-    assert abs(np.corrcoef(lips @ a, jaw)[0, 1]) > 0.99
-    assert np.abs(lips - (jaw - jaw.mean())[:, None] * a).max() < 0.2 * np.abs(latents).max()
-    assert len(ARKIT_52) == 52
+    jaw, brow, both, nothing = np.linalg.qr(rng.normal(size=(8, 4)))[0].T
+    axes = np.stack([jaw + 0.8 * brow, 0.6 * jaw - brow, both, nothing])  # as latents have them: mixed
+    moved = np.stack([jaw, brow, both, nothing])
+    lower, upper = (axes @ moved.T @ np.diag(part) @ moved @ axes.T for part in ((1, 0, 0.5, 0), (0, 1, 0.5, 0)))
+    rows = set_apart(axes, lower, upper)
+    assert np.allclose(np.linalg.norm(rows, axis=1), 1)
+    assert abs(rows[0] @ jaw) > 0.99 and abs(rows[-1] @ brow) > 0.99
+
+
+def test_sheared_straight_directions_are_orthonormal_and_the_generator_draws_what_it_drew():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(6, 512)) + 2 * rng.normal(size=512)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    straight, shear = shear_straight(rows)
+    assert np.allclose(straight @ straight.T, np.eye(6))
+    assert np.allclose(rows @ shear.T, straight)
+    aside = rng.normal(size=512)
+    aside -= np.linalg.lstsq(rows.T, aside, rcond=None)[0] @ rows
+    assert np.allclose(shear @ aside, aside)
+    synthesis = Synthesis(SynthesisSize(resolution=8, n_maps=4, channel_base=64))
+    w = torch.randn(3, 512)
+    with torch.no_grad():
+        before = synthesis(synthesis.styles(w))
+        sheared(synthesis, torch.from_numpy(np.linalg.inv(shear).astype(np.float32)))
+        after = synthesis(synthesis.styles(w @ torch.from_numpy(shear.astype(np.float32)).t()))
+    assert torch.allclose(before, after, atol=1e-4)
+
+
+def test_the_start_from_latents_keeps_every_frames_face(clip, prior, tmp_path):
+    save_prior(tmp_path / "prior.safetensors", prior)
+    model = training(clip, prior=str(tmp_path / "prior.safetensors"), basis_start="latents", taught_steps=2)
+    net = model.networks
+    with torch.no_grad():
+        net.frames.copy_(0.1 * torch.randn(net.frames.shape, generator=torch.Generator().manual_seed(0)))
+        before = net.generator((net.canonical + net.frames[3])[None])
+    model.enter(LEARNING)
+    with torch.no_grad():
+        after = net.generator((net.canonical + net.frames[3])[None])
+    assert torch.allclose(before, after, atol=1e-3 * float(before.abs().max()))
+    q = net.directions()
+    assert torch.allclose(q @ q.t(), torch.eye(len(q)), atol=1e-5)
 
 
 # stages
