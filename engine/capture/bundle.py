@@ -1,8 +1,9 @@
 """Bundle adjustment of one rigid head seen by one camera: a pose for each frame and a place for each point.
 
-Gauss-Newton over all poses and points at once. Points are eliminated (Schur complement), the reduced pose system is
-solved by conjugate gradients whose preconditioner is the banded Cholesky factor of the poses' own part, so that time
-and memory grow with the number of observations and not with the square of the number of frames.
+Gauss-Newton over all poses and points at once. Points are eliminated (Schur complement). The reduced pose system of a
+few frames is solved exactly, which a lens needs: what it changes is nearly made good by flatter points and wider turns.
+That of many is solved by conjugate gradients whose preconditioner is the banded Cholesky factor of the poses' own part,
+so that time and memory grow with the number of observations and not with the square of the number of frames.
 
 Minimised: sum of rho(|projected - seen| / sigma) over observations, + |point - prior|^2 / sigma_point^2,
 + rho of the second differences of rotation and translation (a head has mass).
@@ -11,12 +12,14 @@ Minimised: sum of rho(|projected - seen| / sigma) over observations, + |point - 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cho_solve_banded, cholesky_banded
+from scipy.linalg import cho_factor, cho_solve, cho_solve_banded, cholesky_banded
 from scipy.sparse import bsr_matrix, csr_matrix
 from scipy.spatial.transform import Rotation
 
 ROBUST = 2.5
 """Residuals beyond this many sigmas count less and less (Cauchy)."""
+FEW_FRAMES = 200
+"""Up to so many the pose system is solved exactly."""
 
 
 @dataclass(frozen=True)
@@ -157,6 +160,26 @@ class _System:
         n_frames = len(self.u)
         u = self.u + damping * np.einsum("tii->ti", self.u)[:, :, None] * np.eye(6) + 1e-9 * np.eye(6)
         v_inverse = np.linalg.inv(self.v * (1 + damping * np.eye(3)))
+        right = -self.g_pose.ravel() + self.w @ np.einsum("pij,pj->pi", v_inverse, self.g_point).ravel()
+        solved = self._exactly if n_frames <= FEW_FRAMES else self._by_gradients
+        poses = solved(u, v_inverse, right)
+        points = -np.einsum("pij,pj->pi", v_inverse, self.g_point + (self.w.T @ poses).reshape(-1, 3))
+        return poses.reshape(n_frames, 6), points
+
+    def _exactly(self, u: np.ndarray, v_inverse: np.ndarray, right: np.ndarray) -> np.ndarray:
+        band = self._banded(u)
+        n = band.shape[1]
+        offset = np.arange(len(band))[:, None]
+        rows, columns = np.broadcast_arrays(np.arange(n) + offset, np.arange(n))
+        inside = rows < n
+        whole = np.zeros((n, n))
+        whole[rows[inside], columns[inside]] = band[inside]
+        whole = whole + np.tril(whole, -1).T
+        each = np.arange(len(v_inverse) + 1)
+        through = bsr_matrix((v_inverse, each[:-1], each), shape=(3 * len(v_inverse), 3 * len(v_inverse)))
+        return cho_solve(cho_factor(whole - (self.w @ through @ self.w.T).toarray()), right)
+
+    def _by_gradients(self, u: np.ndarray, v_inverse: np.ndarray, right: np.ndarray) -> np.ndarray:
         factor = cholesky_banded(self._banded(u), lower=True)
 
         def through_points(x: np.ndarray) -> np.ndarray:
@@ -166,10 +189,7 @@ class _System:
             own = np.einsum("tij,tj->ti", u, x.reshape(-1, 6)) + self._smoothed(x.reshape(-1, 6))
             return own.ravel() - through_points(x)
 
-        right = -self.g_pose.ravel() + self.w @ np.einsum("pij,pj->pi", v_inverse, self.g_point).ravel()
-        poses = _conjugate_gradients(matvec, right, lambda r: cho_solve_banded((factor, True), r))
-        points = -np.einsum("pij,pj->pi", v_inverse, self.g_point + (self.w.T @ poses).reshape(-1, 3))
-        return poses.reshape(n_frames, 6), points
+        return _conjugate_gradients(matvec, right, lambda r: cho_solve_banded((factor, True), r))
 
     def _smoothed(self, x: np.ndarray) -> np.ndarray:
         out = np.empty_like(x)
