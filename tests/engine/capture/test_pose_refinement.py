@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 from engine.capture.bundle import Solution
 from engine.capture.face_shape import RIGID
 from engine.capture.landmarks import CanonicalFace
-from engine.capture.pose_refinement import refine_poses, with_lens
+from engine.capture.pose_refinement import refine_poses
 from engine.capture.poses import HeadFit, HeadPoses, fit_head, settle_shape, similarity
 from engine.capture.proxy_head import View, align, fit_together, polish_poses, start_proxy
 from engine.capture.start_points import start_points
@@ -74,17 +74,6 @@ def test_features_bring_shaken_poses_back(clip):
     assert turn_errors_deg(start, clip.viewmats).mean() > 1
     assert turn_errors_deg(found.viewmats, clip.viewmats).mean() < 0.5
     assert found.figures["feature_error_px"] < 0.5 < found.figures["feature_error_px_before"]
-
-
-@pytest.mark.parametrize("part", [0.5, 1.8])
-def test_features_tell_the_lens_that_landmarks_had_wrong(clip, part):
-    through_another = with_lens(as_fit(clip, shaken(clip.viewmats, 0.5, 0.005)).poses, part * float(clip.k[0, 0]))
-    fit = replace(as_fit(clip, through_another.viewmats), poses=through_another)
-    found = list(refine_poses(fit, clip.track(noise_px=1.0), clip.read, clip.read_masks, SIDE))[-1].values["poses"]
-    assert found.k[0, 0] == found.k[1, 1] == found.figures["focal_px"]
-    assert found.figures["focal_px_landmarks"] == pytest.approx(part * clip.k[0, 0])
-    assert found.k[0, 0] == pytest.approx(clip.k[0, 0], rel=0.25)
-    assert found.viewmats[:, 2, 3].mean() == pytest.approx(clip.viewmats[:, 2, 3].mean(), rel=0.25)
 
 
 def test_a_head_without_texture_keeps_its_landmark_poses(clip):
