@@ -17,6 +17,9 @@ LINGER_S = 0.5
 PIECE = 1 << 20
 """Samples in one journal record at most."""
 
+SAME_ROW_S = 1e-3
+"""A row that is read again after a resumption comes out at another time by what the sound's clock was fitted since."""
+
 
 class Recording:
     """Follows the rings from a moment on.
@@ -55,7 +58,7 @@ class Recording:
         recording = cls.__new__(cls)
         recording._writer, state = JournalWriter.reopened(path)
         recording._set(ring, records, path, state.info, state.origin_time, state.origin_index)
-        recording._cursor, recording._last_row_time = state.next_index, state.last_row_time
+        recording._cursor, recording._last_row_time = state.next_index, state.last_row_time + SAME_ROW_S
         if records is not None:
             recording._row_cursor = records.oldest
         return recording

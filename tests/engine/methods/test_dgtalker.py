@@ -213,6 +213,26 @@ def test_without_a_prior_latents_and_generator_learn_together(clip):
     assert trained == {"generator", "canonical", "frames", "placement"}
 
 
+def test_silence_and_rest_come_together_and_neither_runs_away(clip):
+    model = training(clip)
+    model.enter(LEARNING)
+    hearing, encoder = model.lip_hearing, model.networks.lip
+    with torch.no_grad():
+        encoder.head[-1].weight.mul_(30)  # codes as large as some thousand steps make them
+    times = clip.tracks["times"][: clip.n_train]
+    optimizer, apart, codes = torch.optim.Adam(encoder.parameters(), lr=3e-4), [], [hearing.codes(times)]
+    with one_thread():
+        for _ in range(150):
+            loss = hearing.silence()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            apart.append(float(loss.detach()))
+    codes.append(hearing.codes(times))
+    assert np.mean(apart[-30:]) < 0.5 * np.mean(apart[:30])
+    assert codes[1].abs().max() < 1.5 * codes[0].abs().max()
+
+
 def test_learning_leaves_generator_and_canonical_latent_as_they_are(clip, tmp_path):
     model = training(clip, batch_learning=2)
     run = TrainingRun(clip, model, tmp_path / "x.avatar", "dgtalker", torch.device("cpu"))
