@@ -12,7 +12,7 @@ Minimised: sum of rho(|projected - seen| / sigma) over observations, + |point - 
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve, cho_solve_banded, cholesky_banded
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, cho_solve_banded, cholesky_banded
 from scipy.sparse import bsr_matrix, csr_matrix
 from scipy.spatial.transform import Rotation
 
@@ -177,7 +177,11 @@ class _System:
         whole = whole + np.tril(whole, -1).T
         each = np.arange(len(v_inverse) + 1)
         through = bsr_matrix((v_inverse, each[:-1], each), shape=(3 * len(v_inverse), 3 * len(v_inverse)))
-        return cho_solve(cho_factor(whole - (self.w @ through @ self.w.T).toarray()), right)
+        try:
+            factor = cho_factor(whole - (self.w @ through @ self.w.T).toarray())
+        except LinAlgError:  # a frame that hardly anything holds
+            return self._by_gradients(u, v_inverse, right)
+        return cho_solve(factor, right)
 
     def _by_gradients(self, u: np.ndarray, v_inverse: np.ndarray, right: np.ndarray) -> np.ndarray:
         factor = cholesky_banded(self._banded(u), lower=True)

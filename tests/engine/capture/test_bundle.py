@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from engine.capture import bundle
 from engine.capture.bundle import Priors, Sightings, Solution, adjust, fit_focal, triangulate
 
 N_FRAMES, N_POINTS = 40, 50
+
+
+@pytest.fixture(autouse=True, params=[bundle.FEW_FRAMES, 0], ids=["exactly", "by gradients"])
+def way(request, monkeypatch):
+    """Everything is found either way the poses' system is solved."""
+    monkeypatch.setattr(bundle, "FEW_FRAMES", request.param)
 
 
 @pytest.fixture
