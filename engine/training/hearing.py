@@ -86,17 +86,25 @@ class Hearing:
         """The mean code `[D]` of the resting mouth over the clip, no gradient."""
         return self.codes(self._clip.tracks["times"][: self._clip.n_train][self.resting]).mean(dim=0)
 
-    def silence(self) -> Tensor:
-        """Silence should sound like the mouth at rest looks (ours): squared distance of a silent window's code from
-        that of rest. Both learn: a code that follows another which the same weights make, as if that stood still,
-        drives it before itself, faster and faster."""
+    def silence(self, moves_rest: bool = False) -> Tensor:
+        """Silence should sound like the mouth at rest looks (ours): distance of a silent window's code, squared where
+        small. The code at rest is made by the same weights, so with squares all the way a code that is far off once
+        drives both away from each other, faster and faster.
+
+        Args:
+            moves_rest: the code at rest learns, too. Where pictures pull weakly the one that stands still is otherwise
+                driven before the other without end; where they pull well, codes that learn from both ends are drawn
+                together until the mouth no longer follows the voice.
+        """
         ids = self._rng.choice(np.flatnonzero(self.resting), 6)
-        windows, whole = (torch.from_numpy(a) for a in self._clip.windows(self._clip.tracks["times"][ids]))
-        window = torch.from_numpy(self._clip.voice.silence(self._rng, N_STEPS))[None]
-        known = heard_until(20.0 * self._rng.integers(0, 9))[None]
-        heard = torch.cat([window, windows]).to(self._device), torch.cat([known, whole]).to(self._device)
-        silent, *resting = self._coder(*heard)
-        return (silent - torch.stack(resting).mean(dim=0)).square().mean()
+        windows, whole = (
+            torch.from_numpy(a).to(self._device) for a in self._clip.windows(self._clip.tracks["times"][ids])
+        )
+        with torch.set_grad_enabled(moves_rest):
+            rest = self._coder(windows, whole).mean(dim=0)
+        window = torch.from_numpy(self._clip.voice.silence(self._rng, N_STEPS))[None].to(self._device)
+        known = heard_until(20.0 * self._rng.integers(0, 9))[None].to(self._device)
+        return 2 * ((self._coder(window, known)[0] - rest).square().mean().add(1).sqrt() - 1)
 
 
 def resting_frames(opening: np.ndarray, loudness: np.ndarray) -> np.ndarray:

@@ -166,7 +166,7 @@ class DGTalkerTraining(Trainable):
             terms["position"] = c.lambda_position * self._raw[:, :3].square().mean()
             terms["scale"] = c.lambda_scale * self._raw[:, 3:6].square().mean()
         if self._stage == LEARNING and sees_lips:
-            terms["silence"] = c.lambda_silence * self.lip_hearing.silence()
+            terms["silence"] = c.lambda_silence * self.lip_hearing.silence(moves_rest=True)
         return terms
 
     def reconstruction(self, image: Tensor, sample: Sample, mask: Tensor | None, sees_lips: bool) -> dict[str, Tensor]:

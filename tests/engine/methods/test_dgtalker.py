@@ -223,7 +223,7 @@ def test_silence_and_rest_come_together_and_neither_runs_away(clip):
     optimizer, apart, codes = torch.optim.Adam(encoder.parameters(), lr=3e-4), [], [hearing.codes(times)]
     with one_thread():
         for _ in range(150):
-            loss = hearing.silence()
+            loss = hearing.silence(moves_rest=True)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
