@@ -10,8 +10,8 @@ EVERY_MS = 200
 class Collector(QObject):
     """Takes over from Python's own collection, which runs on whichever thread happens to allocate.
 
-    Qt's objects lie in cycles, too, and must end on the thread they live on: when the writer's thread was made to collect,
-    it ended one to which the window was delivering an event, and the program fell.
+    Qt's objects lie in cycles, too, and must end on the thread they live on: when the writer's thread was made to
+    collect, it ended one to which the window was delivering an event, and the program fell.
     """
 
     def __init__(self, parent: QObject) -> None:
