@@ -80,7 +80,8 @@ class Priors:
     """What is believed before looking.
 
     Attributes:
-        points, sigma: expected places `[P, 3]` and their spread `[P]`; they also fix the frame (scale, axes, origin).
+        points, sigma: expected places `[P, 3]` and their spread `[P]`, or `[P, 3]` along each axis; they also fix the
+            frame (scale, axes, origin).
         turn, shift: expected second difference a frame, radians and the points' unit; 0 turns smoothing off.
     """
 
@@ -230,9 +231,13 @@ class _Problem:
         self.starts = np.searchsorted(sightings.frames, np.arange(n_frames + 1))
         self.inverse_sigma = 1 / sightings.sigma
 
+        self.trust = 1 / (
+            priors.sigma**2 if priors.sigma.ndim == 2 else np.repeat(priors.sigma[:, None] ** 2, 3, axis=1)
+        )
+
     def cost(self, solution: Solution) -> float:
         errors = (solution.errors(self.sightings) * self.inverse_sigma) ** 2
-        prior = ((solution.points - self.priors.points) ** 2).sum(1) / self.priors.sigma**2
+        prior = (solution.points - self.priors.points) ** 2 * self.trust
         total = _rho(errors).sum() + prior.sum()
         for values, spread in self._second_differences(solution):
             total += _rho((values**2).sum(1) / spread**2).sum()
@@ -257,9 +262,8 @@ class _Problem:
         v = (self.to_points @ np.einsum("oki,okj->oij", heavy, j_point).reshape(-1, 9)).reshape(-1, 3, 3)
         g_pose = self.to_frames @ np.einsum("oki,ok->oi", weighted, residual)
         g_point = self.to_points @ np.einsum("oki,ok->oi", heavy, residual)
-        trust = 1 / self.priors.sigma**2
-        v = v + trust[:, None, None] * np.eye(3)
-        g_point = g_point + trust[:, None] * (at.points - self.priors.points)
+        v = v + self.trust[:, :, None] * np.eye(3)
+        g_point = g_point + self.trust * (at.points - self.priors.points)
         blocks = bsr_matrix((w, s.points, self.starts), shape=(6 * self.n_frames, 3 * len(at.points)))
         bands, g_smooth = self._smoothness(at)
         return _System(u, v, blocks, g_pose + g_smooth, g_point, bands)

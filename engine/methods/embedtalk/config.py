@@ -27,6 +27,7 @@ class EmbedTalkConfig:
         lambda_silence: pulls the code of silence to the code of the resting mouth (ours: pauses stay still).
         lambda_separate: keeps voice out of the upper face and lids out of the mouth (ours: short clips leak).
         lambda_motion: keeps still what need not move, in tracked clips (ours: short clips are learnt by heart).
+        motion_from: not before; what has not found its motion yet gains nothing by it and would never begin.
         mesh_until: of a film that knows how its start points move (the studio's), the mesh leads until this iteration:
             wholly for half of it, then fading while the networks, which learn its motion all along, take over; 0 never.
         lambda_mesh: weight of the motion's distance from the mesh's in pixels; a tenth of it stays to the end.
@@ -70,6 +71,7 @@ class EmbedTalkConfig:
     lambda_silence: float = 1e-2
     lambda_separate: float = 1e-2
     lambda_motion: float = 2e-3
+    motion_from: int = 25_000
     lambda_mesh: float = 0.02
     mesh_until: int = 0
     neighbours: int = 20

@@ -140,7 +140,7 @@ class EmbedTalkTraining(Trainable):
         terms["opacity"] = c.lambda_opacity * torch.sigmoid(self.splats["opacities"]).mean()
         if self.mesh is not None:
             terms["mesh"] = self.mesh.distance(at, self.tags, self.hearing, self.rng, self._shifts)
-        if self._moved_by is not None and not self.clip.info.exact:
+        if at >= c.motion_from and self._moved_by is not None and not self.clip.info.exact:
             terms["motion"] = c.lambda_motion * self._motion()
         if self._neighbours is not None and self._neighbours_at > -1e9:
             terms["embedding"] = c.lambda_embedding * self._smoothness()
@@ -285,7 +285,7 @@ class EmbedTalkTraining(Trainable):
         shift, logit = self._moved_by
         lower = self.tags["lower"][self.tags["active"]]
         amount = shift.square().sum(dim=-1).add(1e-12).sqrt() / self.clip.pixel() + logit.abs()
-        return (amount * torch.where(lower, 0.1, 1.0)).mean()
+        return (amount * torch.where(lower, 0.1, 1.0)).sum() / max(len(amount), 1)  # none may be left that moves
 
     def _separation(self) -> Tensor:
         """Voice should leave brows and lids alone, brows and lids the mouth (ours): swapped inputs change nothing."""

@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from engine.capture.bundle import Solution
+from engine.capture.bundle import Priors, Solution, adjust
 from engine.capture.face_shape import RIGID
 from engine.capture.landmarks import CanonicalFace
-from engine.capture.pose_refinement import refine_poses
-from engine.capture.poses import HeadFit, HeadPoses, fit_head, settle_shape, similarity
+from engine.capture.pose_refinement import refine_poses, with_lens
+from engine.capture.poses import HeadFit, HeadPoses, fit_head, landmark_sightings, settle_shape, similarity
 from engine.capture.proxy_head import View, align, fit_together, polish_poses, start_proxy
 from engine.capture.start_points import start_points
+from tests.engine.capture.made_head import made_clip
 
 HEIGHT_CM = 24.0
 SIDE = 176
@@ -74,6 +75,28 @@ def test_features_bring_shaken_poses_back(clip):
     assert turn_errors_deg(start, clip.viewmats).mean() > 1
     assert turn_errors_deg(found.viewmats, clip.viewmats).mean() < 0.5
     assert found.figures["feature_error_px"] < 0.5 < found.figures["feature_error_px_before"]
+
+
+@pytest.mark.parametrize("part", [0.5, 1.8])
+def test_features_tell_the_lens_that_landmarks_had_wrong(part):
+    side = 384
+    clip = made_clip(size=side)
+    track = clip.track(noise_px=1.0)
+    start = as_fit(clip, clip.viewmats).poses
+    start = with_lens(start, part * float(clip.k[0, 0]))
+    points = clip.shape[list(RIGID)]
+    center = float(clip.k[0, 2]), float(clip.k[1, 2])
+    solution = Solution(start.viewmats[:, :3, :3], start.viewmats[:, :3, 3], points, float(start.k[0, 0]), center)
+    solution = adjust(solution, landmark_sightings(track), Priors(points, np.full(len(points), 0.02)), 25)
+    viewmats = start.viewmats.copy()
+    viewmats[:, :3, :3], viewmats[:, :3, 3] = solution.rotations, solution.translations
+    fit = replace(as_fit(clip, viewmats), poses=replace(start, viewmats=viewmats))
+    found = list(refine_poses(fit, track, clip.read, clip.read_masks, side))[-1].values["poses"]
+    assert found.k[0, 0] == found.k[1, 1] == found.figures["focal_px"]
+    assert found.figures["focal_px_landmarks"] == pytest.approx(part * clip.k[0, 0])
+    assert found.k[0, 0] == pytest.approx(clip.k[0, 0], rel=0.2)
+    before, after = (turn_errors_deg(v, clip.viewmats).mean() for v in (viewmats, found.viewmats))
+    assert before > 1 and after < 0.65 * before
 
 
 def test_a_head_without_texture_keeps_its_landmark_poses(clip):
