@@ -77,7 +77,7 @@ def find_still_background(
     steady = cv2.morphologyEx(steady.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
     same = [np.abs(picture.astype(np.int16) - colors).max(axis=2) < 2 * SAME for picture in smooth]
     n_clear, n_same = np.sum(clear), np.sum([s & c for s, c in zip(same, clear, strict=True)])
-    known = _joined_to_rim(steady) & (n_same >= STILL * n_clear)
+    known = _joined_to_rim(steady, np.any(clear, axis=0), colors) & (n_same >= STILL * n_clear)
     return StillBackground(colors, known, np.zeros((size, size), bool))
 
 
@@ -163,10 +163,20 @@ def touched(pictures: list[np.ndarray], covered: list[np.ndarray]) -> np.ndarray
     return cv2.morphologyEx(moves.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)) > 0
 
 
-def _joined_to_rim(steady: np.ndarray) -> np.ndarray:
-    """Steady pieces that reach the top, or the sides above the shoulders."""
+def _joined_to_rim(steady: np.ndarray, ever_clear: np.ndarray, colors: np.ndarray) -> np.ndarray:
+    """Steady pieces that reach the top, or the sides above the shoulders, and are not the person's all the while.
+
+    Plain dark hair is as steady as a wall and touches it, so pieces end where the colour changes; one that hair may
+    cover in every frame is not taken, whatever it is.
+    """
     size = steady.shape[0]
+    span = cv2.subtract(cv2.dilate(colors, np.ones((3, 3), np.uint8)), cv2.erode(colors, np.ones((3, 3), np.uint8)))
+    edge = span.max(axis=2) > ALIKE
     _, labels = cv2.connectedComponents(steady)
+    _, pieces = cv2.connectedComponents((steady > 0).astype(np.uint8) * ~edge)
     side = size * 2 // 3
     rim = np.concatenate([labels[0], labels[:side, 0], labels[:side, -1]])
-    return np.isin(labels, np.setdiff1d(rim, [0]))
+    joined = np.isin(labels, np.setdiff1d(rim, [0]))
+    inner = np.setdiff1d(np.unique(pieces), np.append(np.unique(pieces[ever_clear]), 0))
+    never = np.isin(pieces, inner[np.bincount(pieces.ravel())[inner] > size])
+    return joined & ~(cv2.dilate(never.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0)
