@@ -43,7 +43,8 @@ LONG_CLIP = 1500
 """Clips of more frames than this are kept as JPEG, not PNG: five minutes of PNG take 3 GB."""
 N_PLATE = 60
 TRAIN_PART = 10 / 11
-VERSION = 1
+VERSION = 2
+"""Of the stages: what an older program left in a work folder is not gone on with."""
 WORKERS = 2
 
 

@@ -114,6 +114,7 @@ def refine_poses(
         solution = _as_solution(poses, points)
         before = float(np.median(solution.errors(features_seen))) if before is None else before
         everything = _joined([features_seen, landmarks])
+        yield Progress("Looking for the lens", 0, 0)  # takes up to a minute
         if size >= LEAST_SIDE:
             lens, sigma = find_lens(solution, everything, kinds, chosen, guess), SHAPE_SIGMA
         else:
