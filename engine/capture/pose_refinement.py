@@ -114,8 +114,8 @@ def refine_poses(
         solution = _as_solution(poses, points)
         before = float(np.median(solution.errors(features_seen))) if before is None else before
         everything = _joined([features_seen, landmarks])
-        yield Progress("Looking for the lens", 0, 0)  # takes up to a minute
         if size >= LEAST_SIDE:
+            yield Progress("Looking for the lens", 0, 0)  # takes up to a minute
             lens, sigma = find_lens(solution, everything, kinds, chosen, guess), SHAPE_SIGMA
         else:
             lens, sigma = Lens(solution.focal, SIGMA_PX, guessed), SURFACE_SIGMA
