@@ -261,6 +261,7 @@ TOY_CONFIGS = {
     "dgtalker": {
         "prior": "none", "resolution": 32, "channel_base": 512, "grid": 34, "sound_variants": 1, "n_hidden": 32,
         "batch_latents": 1, "batch_tuning": 1, "batch_learning": 1, "rate": 3e-3, "rate_latents": 1e-2,
+        "rate_frames": 1e-2,
         "tuning_until": 45_000, "basis_start": "latents", "taught_steps": 30, "lambda_l2": 10.0,
         "lambda_perceptual": 0.3, "mouth_open_every": 7, "fade": 0.1,
     },

@@ -193,7 +193,9 @@ class MakeAvatarSheet(Sheet):
         preset, name = self.chosen_preset, self.name.text().strip()
         missing = [need for need in preset.needs if not need.is_here]
         settings = {key: value for need in missing for key, value in need.without.items()}
-        heads = tuple(need.head for need in preset.needs if need.kind == "fit")
+        heads = tuple(
+            n.head for n in preset.needs if n.kind == "fit" and not n.spares_studio
+        )  # else training sees to it
         plan = AvatarPlan(
             name, self.methods.current.name, preset.name, int(self.length.current), heads, settings,
             int(self.size.current), self.report.isChecked(), self.to_stage.isChecked(),

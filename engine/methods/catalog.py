@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass, field
 from types import ModuleType
 from typing import Any
 
+from engine.errors import ModelMissingError
 from engine.methods import METHODS, method_module
+from engine.paths import find_ict_facekit
 
 PAPER = "paper"
 """The preset that every method has: its own defaults."""
@@ -21,6 +23,8 @@ class Need:
         words: one line on it, for a person; where it is missing with what to do.
         is_here: whether this machine has it. A fit is made of each film, it is here where its head model is.
         head: of a fit: which head model.
+        spares_studio: of a fit: a film that knows how its points move, as a studio's does, is not fitted; which it is,
+            the training finds out and sees to the fit itself.
         without: settings of the method that do without it; empty where nothing does.
     """
 
@@ -28,7 +32,36 @@ class Need:
     words: str
     is_here: bool = True
     head: str = ""
+    spares_studio: bool = False
     without: dict[str, Any] = field(default_factory=dict)
+
+
+def head_model(name: str) -> str:
+    """The head model a setting names; `auto` is ICT-FaceKit where this machine has it, else the house's."""
+    if name != "auto":
+        return name
+    return "ict" if has_kit() else "house"
+
+
+def has_kit() -> bool:
+    """Whether this machine has ICT-FaceKit."""
+    try:
+        find_ict_facekit()
+    except ModelMissingError:
+        return False
+    return True
+
+
+def leading_fit(head: str) -> tuple[Need, ...]:
+    """What a method needs whose setting `head` names the head model that leads its motion, `none` for none."""
+    head = head_model(head)
+    if head == "none":
+        return ()
+    is_here = head == "house" or has_kit()
+    words = "A head model is laid into the film first, to show how its face moves."
+    if not is_here:
+        words = "The head model that should show how the film's face moves is not here; pictures alone can."
+    return (Need("fit", words, is_here, head, spares_studio=True, without={"head": "none"}),)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
-"""What a studio's film knows of motion: how each start point moves with the face, and with it every Gaussian.
+"""What is known of motion beside the pictures: how each start point moves with the face, and with it every Gaussian.
 
-A picture tells a deformation only where it is wrong near an edge; the filmed mesh tells every Gaussian where to go, in
-every frame. So the true motion may lead at first while the networks learn it, and is then handed over (ours: the papers
-learn motion from pictures alone, which takes their tens of thousands of iterations).
+A picture tells a deformation only where it is wrong near an edge; a mesh tells every Gaussian where to go, in every
+frame: the one a studio filmed, or a head model fitted to any other film. So that motion may lead at first while the
+networks learn it, and is then handed over (ours: the papers learn motion from pictures alone, which takes their tens of
+thousands of iterations).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,11 +29,34 @@ LEAST_RANGE_PX = 10.0  # what moves less counts in pixels: else holding all stil
 PIXELS_OF_RANGE = 10.0  # a distance of a whole range weighs as so many pixels
 
 
+@dataclass(frozen=True)
+class PointMotion:
+    """How points move with the shapes of a face.
+
+    Attributes:
+        points: at rest, `[P, 3]`.
+        shapes: what a unit of each shape adds, head heights `[C, P, 3]`.
+        tracks: each shape's weight in every frame of the clip, `[T, C]`.
+    """
+
+    points: np.ndarray
+    shapes: np.ndarray
+    tracks: np.ndarray
+
+    @classmethod
+    def filmed(cls, tracks: Mapping[str, np.ndarray]) -> "PointMotion | None":
+        """What a dataset's tracks say of its own start points; None where they do not say it."""
+        if "point_shapes" not in tracks or "points" not in tracks:
+            return None
+        return cls(tracks["points"], tracks["point_shapes"], tracks["arkit"])
+
+
 class MeshMotion:
-    """The filmed motion of a dataset's start points, which leads until the networks have learnt it.
+    """The known motion of start points, which leads until the networks have learnt it.
 
     Args:
-        points: where the Gaussians start, `[N, 3]`, on or between the dataset's start points.
+        motion: what is known.
+        points: where the Gaussians start, `[N, 3]`, on or between the points whose motion is known.
         least: head heights a point must move to count as moving.
         until: iteration until which the mesh leads: wholly for half of it, then fading.
         weight: of the networks' distance from the mesh's motion in pixels of a 512 picture; a tenth stays to the end.
@@ -47,15 +72,15 @@ class MeshMotion:
     """
 
     def __init__(
-        self, clip: Clip, points: np.ndarray, device: torch.device, least: float, until: float, weight: float,
-        round_px: float = 0.0, is_fair: bool = False,
+        self, clip: Clip, motion: PointMotion, points: np.ndarray, device: torch.device, least: float, until: float,
+        weight: float, round_px: float = 0.0, is_fair: bool = False,
     ) -> None:  # fmt: skip
         self._clip, self._until, self._weight, self._round = clip, until, weight, max(round_px, 1e-3)
-        shapes = torch.from_numpy(clip.tracks["point_shapes"]).to(device).float()
-        self._n_shapes, self._n_points = shapes.shape[:2]
-        self._shapes = shapes.permute(1, 2, 0).contiguous()  # [P, 3, 52]
-        self._tracks = torch.from_numpy(clip.tracks["arkit"]).to(device).float()
-        origins = cKDTree(clip.tracks["points"]).query(points)[1]
+        shapes = torch.from_numpy(motion.shapes).to(device).float()
+        self._n_points = shapes.shape[1]
+        self._shapes = shapes.permute(1, 2, 0).contiguous()  # [P, 3, C]
+        self._tracks = torch.from_numpy(motion.tracks).to(device).float()
+        origins = cKDTree(motion.points).query(points)[1]
         self.origins = torch.from_numpy(origins).to(device)
         farthest = torch.zeros(self._n_points, device=device)
         for index in np.unique(np.linspace(0, clip.n_train - 1, 200).astype(int)):
@@ -66,10 +91,6 @@ class MeshMotion:
         if is_fair:
             self._units *= (farthest / clip.pixel()).clamp(min=LEAST_RANGE_PX) / PIXELS_OF_RANGE
             self._say, self._chances = self._shares()
-
-    @staticmethod
-    def known(clip: Clip) -> bool:
-        return "point_shapes" in clip.tracks and "points" in clip.tracks
 
     def shift(self, origins: Tensor, index: int) -> Tensor:
         """How far Gaussians of these start points `[M]` are from rest in a frame, head heights `[M, 3]`."""
@@ -117,7 +138,7 @@ class MeshMotion:
         frames has as much to say as the jaw of them all.
         """
         tracks = self._tracks[: self._clip.n_train]
-        moves = self._shapes.norm(dim=1) * tracks.abs().amax(dim=0)  # [P, 52]
+        moves = self._shapes.norm(dim=1) * tracks.abs().amax(dim=0)  # [P, C]
         told = moves.amax(dim=0) > LEAST_PX * self._clip.pixel()
         parts = moves[:, told].square()
         say = (parts / parts.sum(dim=0)).mean(dim=1) if told.any() else torch.ones_like(moves[:, 0])

@@ -24,6 +24,7 @@ from engine.training.clip import Clip, Sample
 from engine.training.clip_head import fit_if_missing
 from engine.training.densify import DensityControl
 from engine.training.memory import keep_freed_memory
+from engine.training.mesh_motion import PointMotion
 from engine.training.poses import PoseCorrections
 from engine.training.record import TrainingRecord
 from engine.training.thumbnail import thumbnail
@@ -64,7 +65,7 @@ def train(
     keep_freed_memory()
     source = Dataset(dataset)
     for need in getattr(module, "needs", lambda config: ())(settings):
-        if need.kind == "fit":
+        if need.kind == "fit" and not (need.spares_studio and PointMotion.filmed(source.tracks)):
             yield from fit_if_missing(source.path, need.head)
     yield Progress("Listening to the voice", 0, len(source))
     clip = Clip(source, make_encoder({"name": settings.encoder}), settings.sound_variants, seed)

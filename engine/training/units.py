@@ -5,8 +5,25 @@ from collections.abc import Sequence
 import numpy as np
 
 from engine.capture.dataset import DatasetInfo
-from engine.parts.action_units import MOUTH_UNITS, unit_track
+from engine.parts.action_units import MOUTH_UNITS, chosen_units, unit_track
+from engine.training.clip import Clip
+from engine.training.mesh_motion import PointMotion
 from engine.training.voice import unspoken
+
+
+def heard_set(au_set: str, clip: Clip) -> tuple[str, ...]:
+    """The units an `au_set` names (`engine.parts.action_units.chosen_units`); `auto` is what the film can teach: the
+    shipped ones of a studio's, of any other those of eyes and brows, whose mouth is left to the voice.
+
+    Raises:
+        TrainingError: if a name is unknown or none is left.
+    """
+    if au_set != "auto":
+        return chosen_units(au_set)
+    shipped = chosen_units("shipped")
+    if PointMotion.filmed(clip.tracks) is not None:
+        return shipped
+    return tuple(name for name in shipped if name not in MOUTH_UNITS)
 
 
 def heard_units(

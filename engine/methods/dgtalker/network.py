@@ -162,13 +162,30 @@ class DGTalkerNet(nn.Module):
 
 
 class TrainingNet(DGTalkerNet):
-    """With what the avatar does not keep: a latent for each training frame, and the raw directions."""
+    """With what the avatar does not keep: a latent for each training frame, and the raw directions.
 
-    def __init__(self, config: DGTalkerConfig, sizes: NetworkSizes, template: Template, n_frames: int) -> None:
+    Ours: a frame's latent has a part that all frames share, what each known coefficient of the expression adds. A short
+    run sees each frame once or twice, which tells its own part next to nothing.
+
+    Args:
+        known: coefficients of the expression in each training frame, `[T, E]`.
+    """
+
+    def __init__(self, config: DGTalkerConfig, sizes: NetworkSizes, template: Template, known: Tensor) -> None:
         super().__init__(config, sizes, template)
         n_style = sizes.synthesis.n_style
-        self.frames = nn.Parameter(torch.zeros(n_frames, n_style))
+        self.register_buffer("known", known, persistent=False)
+        self.shapes = nn.Parameter(torch.zeros(known.shape[1], n_style))
+        self.frames = nn.Parameter(torch.zeros(len(known), n_style))
         self.directions = Directions(config.n_lip, config.n_expression, n_style)
+
+    def of_frames(self) -> Tensor:
+        """What every training frame's latent adds to the canonical one, `[T, n_style]`."""
+        return self.known @ self.shapes + self.frames
+
+    def of_frame(self, index: int) -> Tensor:
+        """The latent of a training frame, `[1, n_style]`."""
+        return (self.canonical + self.known[index] @ self.shapes + self.frames[index])[None]
 
 
 class AvatarNet(DGTalkerNet):

@@ -1,11 +1,14 @@
 """DGTalker in training: latents, generator tuning, disentangled learning with masked cross-view supervision (3.3)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from engine.errors import TrainingError
 from engine.gaussians import Gaussians
+from engine.methods.catalog import head_model
 from engine.methods.dgtalker.alignment import align
 from engine.methods.dgtalker.config import DGTalkerConfig
 from engine.methods.dgtalker.finish import finish
@@ -15,11 +18,14 @@ from engine.methods.dgtalker.regions import face_regions
 from engine.methods.dgtalker.warm_start import start_from_latents
 from engine.parts.action_units import unit_track
 from engine.training.clip import Clip, Sample
+from engine.training.clip_head import clip_head
 from engine.training.hearing import FrameChoice, Hearing
 from engine.training.losses import perceptual_loss
+from engine.training.mesh_motion import PointMotion
 from engine.training.start_points import start_points
 from engine.training.trainable import DensityPlan, Finished, Trainable
 from engine.training.views import frontal_index
+from engine.vocabulary import ARKIT_52, ARKIT_INDEX
 
 LATENTS, TUNING, LEARNING = range(3)
 N_SHELL_POINTS = 20_000
@@ -48,9 +54,12 @@ class DGTalkerTraining(Trainable):
         self.prior = _prior(clip, config, seed)
         self.template = self.prior.template
         self.sizes = NetworkSizes(self.prior.synthesis, self.prior.decoding, clip.voice.n_features)
-        self.networks = TrainingNet(config, self.sizes, self.template, clip.n_train).to(device)
+        names, known = known_expression(clip, config.head)
+        self.networks = TrainingNet(
+            config, self.sizes, self.template, torch.from_numpy(known[: clip.n_train].astype(np.float32))
+        ).to(device)
         self.alignment = align(self.prior, clip)
-        self._start()
+        self._start(names)
         self.lip_hearing = Hearing(clip, self.networks.lip, device, self.rng)
         self.expression_hearing = Hearing(clip, self.networks.expression, device, self.rng)
         self.eye = unit_track("au.45", clip.info.au_names, clip.tracks["aus"], clip.tracks["arkit"]).astype(np.float32)
@@ -81,7 +90,8 @@ class DGTalkerTraining(Trainable):
         self._stage = stage
         if stage == LEARNING and self.config.basis_start == "latents":
             start_from_latents(self)
-        latents = [net.canonical, net.frames, *net.placement.parameters()]
+        shared = [net.shapes] if self.config.rate_shapes else []
+        latents = [net.canonical, *shared, net.frames, *net.placement.parameters()]
         together = self.prior.weights is None and stage != LEARNING
         for parameter in net.parameters():
             parameter.requires_grad_(False)
@@ -102,17 +112,17 @@ class DGTalkerTraining(Trainable):
 
     def network_groups(self, at: float) -> list[dict]:
         c, net = self.config, self.networks
-        place = {id(p) for p in net.placement.parameters()}
-        slow = {id(net.canonical), id(net.frames)}
-        groups = {"rest": [], "latents": [], "placement": []}
+        of = {id(p): "placement" for p in net.placement.parameters()}
+        of |= {id(net.canonical): "latents", id(net.shapes): "shapes", id(net.frames): "frames"}
+        groups = {"rest": [], "latents": [], "shapes": [], "frames": [], "placement": []}
         for parameter in self._trained:
-            name = "placement" if id(parameter) in place else "latents" if id(parameter) in slow else "rest"
-            groups[name].append(parameter)
+            groups[of.get(id(parameter), "rest")].append(parameter)
         fade = self._fade(at)
         rest = c.rate * fade
         if self._stage == LEARNING:
             rest = c.rate_learning * fade * min(1.0, 0.01 + (at - c.tuning_until) / WARM_UP)
-        rates = {"rest": rest, "latents": c.rate_latents * fade, "placement": c.rate_placement * fade}
+        rates = {"rest": rest, "latents": c.rate_latents * fade, "shapes": c.rate_shapes * fade,
+                 "frames": c.rate_frames * fade, "placement": c.rate_placement * fade}  # fmt: skip
         return [{"params": p, "lr": rates[n], "weight_decay": 0.0} for n, p in groups.items() if p]
 
     def pose_rate(self, at: float) -> float:
@@ -139,7 +149,7 @@ class DGTalkerTraining(Trainable):
                 self._partner = self._pair(sample.index)
             w = self.mixed_latent(sample.index, sample.index if self._partner is None else self._partner)
         else:
-            w = (net.canonical + net.frames[sample.index])[None]
+            w = net.of_frame(sample.index)
         self._raw = net.generator(w)[0]
         self._judges_upper = True
         return net.gaussians(self._raw)
@@ -199,7 +209,7 @@ class DGTalkerTraining(Trainable):
         net = self.networks
         with torch.no_grad():
             if self._stage != LEARNING:
-                w = (net.canonical + net.frames[sample.index])[None]
+                w = net.of_frame(sample.index)
             else:
                 lips, expressions = self.coefficients(np.array([sample.index]))
                 w = net.latent(lips, expressions, net.directions())
@@ -235,7 +245,10 @@ class DGTalkerTraining(Trainable):
         part = (at - starts[self._stage]) / max(ends[self._stage] - starts[self._stage], 1)
         return float(c.fade ** np.clip(3 * part - 2, 0, 1))
 
-    def _start(self) -> None:
+    def _start(self, names: Sequence[str]) -> None:
+        """Args:
+        names: of the known coefficients of the expression.
+        """
         net, prior = self.networks, self.prior
         with torch.no_grad():
             net.canonical.copy_(prior.w_avg)
@@ -243,8 +256,23 @@ class DGTalkerTraining(Trainable):
                 net.generator.load_state_dict(prior.weights)
                 net.placement.put(self.alignment.scale, self.alignment.turn, self.alignment.shift)
             if prior.shapes is not None:
-                shapes = torch.from_numpy(self.clip.tracks["arkit"][: self.clip.n_train].astype(np.float32))
-                net.frames.copy_(shapes @ prior.shapes)
+                for row, name in enumerate(names):
+                    if name in ARKIT_INDEX:
+                        net.shapes[row] = prior.shapes[ARKIT_INDEX[name]]
+
+
+def known_expression(clip: Clip, head: str) -> tuple[tuple[str, ...], np.ndarray]:
+    """Names and coefficients `[T, E]` of the expression in every frame: those of a fitted head model, or with `none`,
+    and of a studio's film, the dataset's own ARKit weights.
+
+    Raises:
+        DatasetError, TrainingError, ModelMissingError: see `engine.training.clip_head.clip_head`.
+    """
+    head = head_model(head)
+    if head == "none" or PointMotion.filmed(clip.tracks) is not None:
+        return ARKIT_52, clip.tracks["arkit"]
+    fitted = clip_head(clip.dataset, head)
+    return fitted.face.names, fitted.expression
 
 
 def _prior(clip: Clip, config: DGTalkerConfig, seed: int) -> Prior:

@@ -29,7 +29,7 @@ WINDOWS, RATE = 64, 2e-3
 def start_from_latents(training: "DGTalkerTraining") -> None:
     """Sets directions, the canonical latent and the encoders, and shears W; deterministic for a seed."""
     net = training.networks
-    latents = net.frames.detach().cpu().numpy().astype(np.float64)
+    latents = net.of_frames().detach().cpu().numpy().astype(np.float64)
     mean = latents.mean(axis=0)
     n_lip = net.directions.n_lip
     axes = _axes(latents - mean, len(net.directions.raw), training.rng)
@@ -42,7 +42,8 @@ def start_from_latents(training: "DGTalkerTraining") -> None:
     with torch.no_grad():
         turned = torch.from_numpy(shear.astype(np.float32)).to(training.device)
         net.canonical.copy_(turned @ net.canonical)
-        net.frames.copy_(net.frames @ turned.t())
+        for latent in (net.frames, net.shapes):
+            latent.copy_(latent @ turned.t())
         sheared(net.generator.synthesis, torch.from_numpy(np.linalg.inv(shear).astype(np.float32)).to(training.device))
         net.directions.raw.copy_(torch.from_numpy(straight * np.sqrt(straight.shape[1])))
     _teach(training, codes[:, :n_lip], codes[:, n_lip:])

@@ -2,13 +2,18 @@
 
 from dataclasses import dataclass
 
+from engine.methods.catalog import Need, leading_fit
+
 
 @dataclass(frozen=True)
 class EmbedTalkConfig:
     """Iteration counts are of a run of `iterations`; shorter runs shrink all of them in proportion.
 
     Attributes:
-        au_set: action units heard: `paper`, `shipped` or a list of names.
+        au_set: action units heard: `paper`, `shipped`, a list of names, or `auto`: what a film can teach, see
+            `engine.training.units.heard_set`.
+        head: of a film that does not know itself how its points move, the head model whose fit tells it while
+            `mesh_until` lasts: `ict`, `house`, `auto` (ICT-FaceKit where it is there) or `none` (ours).
         encoder: the audio encoder's name.
         n_embedding, n_code: width of the embeddings and of the audio code.
         embedding_octaves, unit_octaves: frequencies of the positional encodings of embeddings and units.
@@ -26,10 +31,12 @@ class EmbedTalkConfig:
             changes nothing.
         lambda_silence: pulls the code of silence to the code of the resting mouth (ours: pauses stay still).
         lambda_separate: keeps voice out of the upper face and lids out of the mouth (ours: short clips leak).
-        lambda_motion: keeps still what need not move, in tracked clips (ours: short clips are learnt by heart).
+        lambda_motion: keeps still what need not move, in tracked clips that no mesh leads (ours: short clips are learnt
+            by heart).
         motion_from: not before; what has not found its motion yet gains nothing by it and would never begin.
-        mesh_until: of a film that knows how its start points move (the studio's), the mesh leads until this iteration:
-            wholly for half of it, then fading while the networks, which learn its motion all along, take over; 0 never.
+        mesh_until: where it is known how the start points move (a studio's film, a fitted head), the mesh leads until
+            this iteration: wholly for half of it, then fading while the networks, which learn its motion all along,
+            take over; 0 never.
         lambda_mesh: weight of the motion's distance from the mesh's in pixels; a tenth of it stays to the end.
         neighbours, neighbour_falloff: K and the factor of the embedding smoothness loss (eq. 11).
         mouth_open_every: one iteration in so many draws from the fifth of frames with the widest mouth, another one
@@ -42,6 +49,7 @@ class EmbedTalkConfig:
 
     iterations: int = 50_000
     au_set: str = "paper"
+    head: str = "none"
     encoder: str = "phones"
     n_embedding: int = 32
     n_code: int = 32
@@ -98,8 +106,19 @@ class EmbedTalkConfig:
     attention_decay: float = 0.0
 
 
-PRESETS = {"cpu": {"max_gaussians": 40_000, "active_from": 15_000, "neighbours_every": 2000}}
-"""`cpu`: fewer Gaussians, and what hardly moves leaves the network early: half an hour on two cores."""
+PRESETS = {
+    "cpu": {
+        "max_gaussians": 40_000, "active_from": 15_000, "neighbours_every": 2000, "au_set": "auto", "head": "auto",
+        "mesh_until": 16_000,
+    },
+}  # fmt: skip
+"""`cpu`: fewer Gaussians, a mesh that leads, and what hardly moves leaves the network early: half an hour on two
+cores."""
 
 SUMMARY = "The quickest to train and to run; sharpest from the sides that were filmed."
 HOURS = {"cpu": 3.5}  # 10,039 steps took 40 minutes (docs/results.md)
+
+
+def needs(config: EmbedTalkConfig) -> tuple[Need, ...]:
+    """The fit of a head model, where one leads."""
+    return leading_fit(config.head) if config.mesh_until else ()

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from engine.device import has_half_products
 from engine.gaussians import Gaussians
+from engine.methods.catalog import head_model
 from engine.methods.embedtalk.config import EmbedTalkConfig
 from engine.methods.embedtalk.finish import finish
 from engine.methods.embedtalk.network import (
@@ -16,17 +17,18 @@ from engine.methods.embedtalk.network import (
     neighbour_weights,
     spatial_embeddings,
 )
-from engine.parts.action_units import MOUTH_UNITS, chosen_units
+from engine.parts.action_units import MOUTH_UNITS
 from engine.parts.harmonics import C0
 from engine.parts.head_pose import held_back
 from engine.training.clip import Clip, Sample
 from engine.training.face_zones import LEAST_LOOSE, face_zones, loose_start
+from engine.training.fitted_start import led_start
 from engine.training.hearing import FrameChoice, Hearing
 from engine.training.losses import perceptual_loss, ssim
 from engine.training.mesh_motion import ORIGIN, MeshMotion
-from engine.training.start_points import START_OPACITY, nearest, neighbour_distance, start_points
+from engine.training.start_points import START_OPACITY, nearest, neighbour_distance
 from engine.training.trainable import DensityPlan, Finished, Trainable
-from engine.training.units import heard_units, without_mouth
+from engine.training.units import heard_set, heard_units, without_mouth
 from engine.training.views import frontal_index
 
 SMOOTHNESS_ROWS = 1500  # Gaussians whose neighbours are compared in one iteration
@@ -45,19 +47,20 @@ class EmbedTalkTraining(Trainable):
         self.iterations = config.iterations
         self.rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
-        self.units = chosen_units(config.au_set)
+        self.head = head_model(config.head) if config.mesh_until else "none"
+        self.units = heard_set(config.au_set, clip)
         windows, _ = clip.windows(clip.tracks["times"])
         self.unit_tracks = heard_units(self.units, clip.info, clip.tracks, windows)
         self.reference = frontal_index(clip.tracks["viewmats"][: clip.n_train])
         self.networks = EmbedTalkNet(config, clip.voice.n_features, len(self.units)).to(device)
         self.hearing = Hearing(clip, self.networks.audio, device, self.rng)
-        points, colors = start_points(clip, config.n_points, seed)
+        points, colors, motion = led_start(clip, config.n_points, self.head, seed)
         zones = face_zones(clip, points)
         self.splats = self._start(points, colors)
         self.mesh = None
-        if config.mesh_until and MeshMotion.known(clip):
+        if config.mesh_until and motion is not None:
             still = config.active_pixels * clip.pixel()
-            self.mesh = MeshMotion(clip, points, device, still, config.mesh_until, config.lambda_mesh)
+            self.mesh = MeshMotion(clip, motion, points, device, still, config.mesh_until, config.lambda_mesh)
             zones[ORIGIN], zones["active"] = self.mesh.origins.numpy(force=True), self.mesh.moves.numpy(force=True)
         if not clip.has_alpha:
             start = torch.from_numpy(loose_start(clip, points)).to(device)
@@ -140,7 +143,8 @@ class EmbedTalkTraining(Trainable):
         terms["opacity"] = c.lambda_opacity * torch.sigmoid(self.splats["opacities"]).mean()
         if self.mesh is not None:
             terms["mesh"] = self.mesh.distance(at, self.tags, self.hearing, self.rng, self._shifts)
-        if at >= c.motion_from and self._moved_by is not None and not self.clip.info.exact:
+        is_told = self.clip.info.exact or self.mesh is not None
+        if at >= c.motion_from and self._moved_by is not None and not is_told:
             terms["motion"] = c.lambda_motion * self._motion()
         if self._neighbours is not None and self._neighbours_at > -1e9:
             terms["embedding"] = c.lambda_embedding * self._smoothness()

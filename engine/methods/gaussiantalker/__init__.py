@@ -6,7 +6,7 @@ What the trainer and the avatar file ask of a method: `Config`, `PRESETS`, `begi
 from typing import TYPE_CHECKING
 
 from engine.manifest import Manifest
-from engine.methods.gaussiantalker.config import HOURS, PRESETS, SUMMARY
+from engine.methods.gaussiantalker.config import HOURS, PRESETS, SUMMARY, needs
 from engine.methods.gaussiantalker.config import GaussianTalkerConfig as Config
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.parts.avatar_tensors import AvatarTensors
     from engine.training.clip import Clip
 
-__all__ = ["HOURS", "PRESETS", "SUMMARY", "Config", "begin", "load"]
+__all__ = ["HOURS", "PRESETS", "SUMMARY", "Config", "begin", "load", "needs"]
 
 
 def begin(clip: "Clip", config: Config, device: "torch.device", seed: int = 0) -> "GaussianTalkerTraining":

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from engine.methods.catalog import Need, leading_fit
+
 ATTRIBUTES = ("scale", "rotation", "opacity", "sh")
 EYE_CODES = ("plain", "smooth", "code")
 
@@ -15,8 +17,10 @@ class GaussianTalkerConfig:
         batch: frames a step of the deformation stage takes the mean gradient of.
         encoder: the audio encoder's name.
         au_set: what the eye token tells, the published blink alone or more action units (ours: an avatar that can look
-            about, smile and wink): `paper` and `shipped` of EmbedTalk or a list of names; `auto` is `shipped` where the
-            film knows how its start points move, else the blink alone.
+            about, smile and wink): `paper` and `shipped` of EmbedTalk, a list of names, or `auto`: what a film can
+            teach, see `engine.training.units.heard_set`.
+        head: of a film that does not know itself how its points move, the head model whose fit tells it while
+            `mesh_until` lasts: `ict`, `house`, `auto` (ICT-FaceKit where it is there) or `none` (ours).
         n_channels, resolutions: of the triplane (suppl. A.1.1); box_margin: the start points' box is enlarged by it
             (ours: hair and shoulders otherwise all see the clamped border); face_share: part of each plane's side
             that is kept for the face (ours: finer there), 0 spreads the box evenly; plane_waves: they start as waves
@@ -41,8 +45,9 @@ class GaussianTalkerConfig:
             `lambda_null`, attention goes to the null token where a picture gains nothing by listening (what the
             attention view shows then means something); `lambda_square`, squared differences, which of strands that
             never lie alike twice ask for the mean.
-        mesh_until, lambda_mesh: of a film that knows how its start points move, the mesh leads until this iteration,
-            wholly for half of it and all through the canonical stage (see `engine.training.mesh_motion`); 0 never.
+        mesh_until, lambda_mesh: where it is known how the start points move (a studio's film, a fitted head), the mesh
+            leads until this iteration, wholly for half of it and all through the canonical stage (see
+            `engine.training.mesh_motion`); 0 never.
             mesh_alone: until this iteration the networks learn its motion and no picture is drawn, a tenth of the work;
             the canonical stage begins then. mesh_apart: later, too, every other step is the mesh's, at full weight, and
             steps with pictures do without it; of these only one in `motion_every` teaches the networks, in the others
@@ -65,6 +70,7 @@ class GaussianTalkerConfig:
     batch: int = 32
     encoder: str = "phones"
     au_set: str = "au.45"
+    head: str = "none"
     n_channels: int = 32
     resolutions: tuple[int, int] = (64, 128)
     box_margin: float = 1.3
@@ -145,12 +151,17 @@ PRESETS = {
         "densify_gradient": 3e-4, "prune_scale": 0.35, "prune_radius_px": 1e4, "lambda_silence": 1e-2,
         "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "view_swap": 0.5, "coarse_until": 0.5,
         "mesh_until": 8_000, "mesh_alone": 2_800, "mesh_apart": True, "motion_every": 3, "au_set": "auto",
-        "eye_pe": "plain", "predicted": "", "lambda_square": 2.0, "lambda_null": 1e-3,
+        "head": "auto", "eye_pe": "plain", "predicted": "", "lambda_square": 2.0, "lambda_null": 1e-3,
         "pose_rate": 1e-4, "rate_steps": 16_000, "rate_network": (1e-3, 1e-4), "rate_planes": (5e-3, 5e-4),
     },
 }  # fmt: skip
 """`cpu`: half an hour on one or two cores: one layer, colours of degree 1 and free, only the face moves, higher rates,
-fewer steps; the mesh only counts where the film knows how its start points move."""
+fewer steps, and a mesh that leads."""
 
 SUMMARY = "Each place of the face learns whom to listen to, and shows it in the picture."
 HOURS: dict[str, float] = {}  # no whole run has been timed
+
+
+def needs(config: GaussianTalkerConfig) -> tuple[Need, ...]:
+    """The fit of a head model, where one leads."""
+    return leading_fit(config.head) if config.mesh_until else ()

@@ -1,7 +1,5 @@
 """GaussianTalker in training: a canonical head from a triplane first, then deformed by attention to four tokens."""
 
-from dataclasses import replace
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,20 +7,22 @@ from torch import Tensor
 from engine.device import has_half_products
 from engine.errors import TrainingError
 from engine.gaussians import Gaussians
+from engine.methods.catalog import head_model
 from engine.methods.gaussiantalker.config import ATTRIBUTES, EYE_CODES, GaussianTalkerConfig
 from engine.methods.gaussiantalker.finish import finish
 from engine.methods.gaussiantalker.live import LiveDeformation
 from engine.methods.gaussiantalker.network import GaussianTalkerNet, Offsets, ViewCodes, view_codes
-from engine.parts.action_units import MOUTH_UNITS, chosen_units
+from engine.parts.action_units import MOUTH_UNITS
 from engine.parts.harmonics import C0
 from engine.training.clip import Clip, Sample
 from engine.training.face_zones import face_zones
+from engine.training.fitted_start import led_start
 from engine.training.hearing import FrameChoice, Hearing
 from engine.training.losses import ssim
 from engine.training.mesh_motion import ORIGIN, MeshMotion
-from engine.training.start_points import START_OPACITY, neighbour_distance, start_points
+from engine.training.start_points import START_OPACITY, neighbour_distance
 from engine.training.trainable import DensityPlan, Finished, Trainable
-from engine.training.units import heard_units, without_mouth
+from engine.training.units import heard_set, heard_units, without_mouth
 from engine.training.vgg import vgg_or_stand_in
 from engine.training.views import frontal_index
 
@@ -40,8 +40,7 @@ class GaussianTalkerTraining(Trainable):
     """See `engine.training.trainable.Trainable`; two stages (suppl. A.1), each with optimizers of its own."""
 
     def __init__(self, clip: Clip, config: GaussianTalkerConfig, device: torch.device, seed: int = 0) -> None:
-        config = replace(config, au_set=_au_set(config.au_set, clip))
-        _check(config)
+        self.head = head_model(config.head) if config.mesh_until else "none"
         self.clip, self.config, self.device = clip, config, device
         self.iterations = config.iterations
         self.rng = np.random.default_rng(seed)
@@ -49,12 +48,13 @@ class GaussianTalkerTraining(Trainable):
         self.entered = CANONICAL
         self.n_picked = 0
         windows, _ = clip.windows(clip.tracks["times"])
-        self.units = chosen_units(config.au_set)
+        self.units = heard_set(config.au_set, clip)
+        _check(config, self.units)
         self.unit_tracks = heard_units(self.units, clip.info, clip.tracks, windows)  # [T, U]
         viewmats = clip.tracks["viewmats"][: clip.n_train]
         self.reference = frontal_index(viewmats)
         self.extent = config.extent or camera_extent(viewmats)
-        points, colors = start_points(clip, config.n_points, seed)
+        points, colors, motion = led_start(clip, config.n_points, self.head, seed)
         zones = face_zones(clip, points)
         low, high = _box(points, config.box_margin)
         near = _box(points[zones["active"]], FACE_MARGIN)
@@ -70,10 +70,10 @@ class GaussianTalkerTraining(Trainable):
             self.networks.tokens.eye_mean.copy_(told.mean(dim=0))
             self.networks.tokens.eye_scale.copy_(EYE_GAIN / spread.clamp(min=LEAST_SPREAD) * (spread > NO_SPREAD))
         self.mesh = None
-        if config.mesh_until and MeshMotion.known(clip):
+        if config.mesh_until and motion is not None:
             still = config.still_pixels * clip.pixel()
             self.mesh = MeshMotion(
-                clip, points, device, still, config.mesh_until, config.lambda_mesh, MESH_ROUND_PX, is_fair=True
+                clip, motion, points, device, still, config.mesh_until, config.lambda_mesh, MESH_ROUND_PX, is_fair=True
             )
             zones[ORIGIN], zones["active"] = self.mesh.origins.numpy(force=True), self.mesh.moves.numpy(force=True)
         if config.deform_all:
@@ -403,13 +403,7 @@ def _box(points: np.ndarray, margin: float) -> tuple[Tensor, Tensor]:
     return middle - half, middle + half
 
 
-def _au_set(wanted: str, clip: Clip) -> str:
-    if wanted != "auto":
-        return wanted
-    return "shipped" if MeshMotion.known(clip) else "au.45"
-
-
-def _check(config: GaussianTalkerConfig) -> None:
+def _check(config: GaussianTalkerConfig, units: tuple[str, ...]) -> None:
     unknown = [name for name in config.predicted.split(",") if name and name not in ATTRIBUTES]
     if unknown:
         raise TrainingError(f"predicted {config.predicted!r}: use a list of {', '.join(ATTRIBUTES)}.")
@@ -417,7 +411,7 @@ def _check(config: GaussianTalkerConfig) -> None:
         raise TrainingError(f"motion_every {config.motion_every}: use 1 or more.")
     if config.eye_pe not in EYE_CODES:
         raise TrainingError(f"eye_pe {config.eye_pe!r}: use one of {', '.join(EYE_CODES)}.")
-    if config.eye_pe == "code" and len(chosen_units(config.au_set)) != 1:
+    if config.eye_pe == "code" and len(units) != 1:
         raise TrainingError(f"au_set {config.au_set!r}: the released code tells one unit; use eye_pe plain for more.")
     if not 1 <= config.eye_octaves <= 16 or not 0 <= config.face_share < 1:
         raise TrainingError("eye_octaves is 1 to 16 and face_share 0 to less than 1.")

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from engine.errors import ModelMissingError, TrainingError
-from engine.methods.catalog import Need
-from engine.paths import find_ict_facekit
+from engine.errors import TrainingError
+from engine.methods.catalog import Need, has_kit, head_model
 
 
 @dataclass(frozen=True)
@@ -158,22 +157,12 @@ def head_of(config: GGTalkerConfig) -> str:
     """
     if config.head not in ("auto", "ict", "house"):
         raise TrainingError(f"head {config.head!r}: no avatar is trained on such a head model; use auto, ict or house.")
-    if config.head != "auto":
-        return config.head
-    return "ict" if _has_kit() else "house"
+    return head_model(config.head)
 
 
 def needs(config: GGTalkerConfig) -> tuple[Need, ...]:
     """A fit of the head model to the film."""
     head = head_of(config)
     words = {"ict": "ICT-FaceKit fitted to the film.", "house": "The house head fitted to the film."}[head]
-    is_here = head == "house" or _has_kit()
+    is_here = head == "house" or has_kit()
     return (Need("fit", words, is_here, head, {} if head == "house" else {"head": "house"}),)
-
-
-def _has_kit() -> bool:
-    try:
-        find_ict_facekit()
-    except ModelMissingError:
-        return False
-    return True

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import ModelMissingError
-from engine.methods.catalog import Need
+from engine.methods.catalog import Need, head_model
 from engine.paths import find_flame, find_ict_facekit
 
 HEADS = ("auto", "ict", "house", "flame", "tracked")
@@ -128,10 +128,4 @@ def needs(config: Talk2MeConfig) -> tuple[Need, ...]:
 
 def head_of(config: Talk2MeConfig) -> str:
     """The head model of a config, `tracked` for none."""
-    if config.head != "auto":
-        return config.head
-    try:
-        find_ict_facekit()
-    except ModelMissingError:
-        return "house"
-    return "ict"
+    return head_model(config.head)

@@ -13,36 +13,23 @@ from engine.capture.face_shape import LEFT_EYE, OUTER_LIPS, RIGHT_EYE
 from engine.errors import TrainingError
 from engine.methods.talk2me.config import HEADS, Talk2MeConfig, head_of
 from engine.methods.talk2me.place_code import morton_order
-from engine.methods.talk2me.regions import region_weights
 from engine.training.clip import Clip
 from engine.training.clip_head import ClipHead, clip_head
-from engine.training.start_points import filled, picture_colors, start_points, thinned
+from engine.training.fitted_start import mouth_points, near_mesh, on_mesh, resting_landmarks
+from engine.training.start_points import start_points
 from engine.training.views import frontal_index
 from engine.vocabulary import ARKIT_52
 
-OFF_MESH = 0.02
-"""Head heights from the mesh beyond which a surface point of the dataset is of something else."""
-MESH_SHARE = 0.6
-"""Of all Gaussians, the most that start on the mesh."""
-FACE_DENSITY = 4.0
-"""How much denser they lie near the landmarks than elsewhere on it."""
-AREA_POWER = 0.8
-"""Of a triangle's area; below 1 they lie denser where triangles are small: round eyes and lips."""
 N_LANDMARKS = 478
-MOUTH_HEIGHT, MOUTH_DEPTH = 0.6, 0.5
-"""Of the mouth's width: the box that is filled inside the mouth."""
 LEAST_SPREAD = 0.01
 """Standard deviation from which a coefficient counts as used."""
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 """Coefficients that the eye aspect ratios stand for."""
 LEAST_SHUTTING = 0.02  # of the ratio a blink must take for the ratio to tell it
-NEAR_MESH = 0.05
-"""Head heights over which what lies off the mesh loses the mesh's motion."""
-DARK = np.array([0.25, 0.1, 0.1])
 
 
 @dataclass(frozen=True)
-class MeshMotion:
+class HeadMotion:
     """How the fitted mesh moves the Gaussians: those on it, and what lies near it ever less.
 
     Attributes:
@@ -76,7 +63,7 @@ class Start:
     ear: np.ndarray
     head: str
     error_px: float = 0.0
-    mesh: MeshMotion | None = None
+    mesh: HeadMotion | None = None
 
 
 def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
@@ -100,9 +87,9 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
     else:
         fitted = clip_head(clip.dataset, head)
         names, expression, error_px = fitted.face.names, fitted.expression, fitted.error_px
-        landmarks, lips = _fitted_landmarks(fitted)
-        points, colors, moves = _on_mesh(clip, fitted, landmarks, n_rest, rng)
-    inside, dark = _mouth_points(lips, config.n_mouth, rng)
+        landmarks, lips = resting_landmarks(fitted)
+        points, colors, moves = on_mesh(clip, fitted, landmarks, n_rest, rng)
+    inside, dark = mouth_points(lips, config.n_mouth, rng)
     points, colors = np.concatenate([points, inside]), np.concatenate([colors, dark])
     used = _used(names, expression[: clip.n_train])
     if not len(used):
@@ -110,9 +97,9 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
     order = morton_order(points)
     mesh, ear = None, clip.tracks["ear"].astype(np.float32)
     if fitted is not None:
-        moves = np.concatenate([moves, _near_mesh(fitted, inside)], axis=1)[:, order]
+        moves = np.concatenate([moves, near_mesh(fitted, inside)], axis=1)[:, order]
         ear, weight, bias = _aspects(fitted, used, ear, clip.n_train)
-        mesh = MeshMotion(moves, expression.astype(np.float32), weight, bias)
+        mesh = HeadMotion(moves, expression.astype(np.float32), weight, bias)
     return Start(
         points[order].astype(np.float32), np.clip(colors[order], 0, 1).astype(np.float32), landmarks,
         tuple(names[i] for i in used), expression[:, used].astype(np.float32), ear, head, error_px, mesh,
@@ -122,67 +109,6 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
 def _used(names: tuple[str, ...], expression: np.ndarray) -> np.ndarray:
     moves = expression.std(axis=0) > LEAST_SPREAD
     return np.array([i for i, name in enumerate(names) if moves[i] and name not in BLINKS], dtype=int)
-
-
-def _on_mesh(
-    clip: Clip, head: ClipHead, landmarks: np.ndarray, n: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Points spread over the mesh's triangles, densest where the face moves, and after them surface points of the
-    dataset off it; and how each coefficient moves them, `[A, P, 3]`.
-
-    A triangle counts as large as the film's face makes it: lids that rest in their fold cover the eye when they shut.
-    """
-    vertices, faces, moves = head.face.rest.astype(np.float64), head.fitted.faces, _vertex_moves(head)
-    areas = _areas(vertices[faces])
-    for most, move in zip(head.expression[: clip.n_train].max(axis=0), moves, strict=True):
-        areas = np.maximum(areas, _areas((vertices + most * move)[faces]))
-    middles = vertices[faces].mean(axis=1)
-    areas = areas**AREA_POWER * np.where(region_weights(middles, landmarks) == 1, FACE_DENSITY, 1.0)
-    areas[_behind_eyes(head, middles)] = 0
-    chosen = rng.choice(len(faces), int(MESH_SHARE * n), p=areas / areas.sum())
-    u = rng.dirichlet((1.0, 1.0, 1.0), len(chosen))
-    on_mesh = (u[:, :, None] * vertices[faces][chosen]).sum(axis=1)
-    colors, seen = picture_colors(clip, on_mesh)
-    on_mesh, colors, chosen, u = on_mesh[seen], colors[seen], chosen[seen], u[seen].astype(np.float32)
-    moved = sum(moves[:, faces[chosen, k]] * u[:, k, None] for k in range(3))
-    others, other_colors = start_points(clip, 4 * n)
-    off = cKDTree(vertices).query(others)[0] > OFF_MESH
-    others, other_colors = others[off].astype(np.float64), other_colors[off].astype(np.float64)
-    if len(others):
-        others, other_colors = filled(others, other_colors, n - len(on_mesh), rng)
-        others, other_colors = thinned(others, other_colors, n - len(on_mesh))
-    moved = np.concatenate([moved, _near_mesh(head, others)], axis=1)
-    return np.concatenate([on_mesh, others]), np.concatenate([colors, other_colors]), moved
-
-
-def _areas(corners: np.ndarray) -> np.ndarray:
-    """Twice the areas of triangles `[F, 3, 3]`."""
-    return np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-
-
-def _behind_eyes(head: ClipHead, middles: np.ndarray) -> np.ndarray:
-    """Which triangles `[F]`, with their middles `[F, 3]`, lie on an eyeball's far half, where nothing is seen."""
-    face = head.face
-    of_eye = face.eyes[head.fitted.faces[:, 0]]
-    return np.any([(of_eye == k + 1) & (middles[:, 2] < face.centres[k, 2]) for k in range(2)], axis=0)
-
-
-def _vertex_moves(head: ClipHead) -> np.ndarray:
-    """What a unit of each coefficient adds to each vertex `[A, V, 3]`, eyeballs turned about their centres."""
-    face = head.face
-    moves = face.moves.copy()
-    for k, (centre, turns) in enumerate(zip(face.centres, face.turns, strict=True)):
-        of_eye = face.eyes == k + 1
-        moves[:, of_eye] = np.cross(turns[:, None], face.rest[of_eye] - centre)
-    return moves
-
-
-def _near_mesh(head: ClipHead, points: np.ndarray) -> np.ndarray:
-    """How each coefficient moves points off the mesh: as its nearest vertex, the less the farther, `[A, P, 3]`."""
-    if not len(points):
-        return np.zeros((len(head.face.names), 0, 3), np.float32)
-    distance, nearest = cKDTree(head.face.rest).query(points)
-    return _vertex_moves(head)[:, nearest] * np.exp(-((distance / NEAR_MESH) ** 2))[:, None].astype(np.float32)
 
 
 def _aspects(
@@ -237,21 +163,6 @@ def _aspect_moves(head: ClipHead) -> tuple[np.ndarray, np.ndarray]:
     return ratios[0], ratios[1:] - ratios[0]
 
 
-def _fitted_landmarks(head: ClipHead) -> tuple[np.ndarray, np.ndarray]:
-    """The model's landmarks at rest in the dataset's world `[L, 3]`, and those of the lips."""
-    fitted = head.fitted
-    rest = np.zeros(len(fitted.rig.expression_names))
-    posed = fitted.rig.posed(fitted.head, rest)
-    vertices = fitted.vertices(rest)
-    ones = np.ones((len(vertices), 1))
-    there = np.linalg.lstsq(np.concatenate([vertices, ones], axis=1), head.face.rest, rcond=None)[0]
-    places = fitted.head.landmarks(posed, "mediapipe")[fitted.rig.numbers]
-    nearest = cKDTree(posed.vertices).query(places)[1]
-    places = places + fitted.offsets[nearest]
-    places = np.concatenate([places, np.ones((len(places), 1))], axis=1) @ there
-    return places, places[np.isin(fitted.rig.numbers, OUTER_LIPS)]
-
-
 def _tracked_landmarks(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks laid on the surface `[L, 3]`, of the points seen near each in a frontal frame the one in front; and
     those of the lips: MediaPipe's outline, of other landmarks those in the lips' box."""
@@ -270,14 +181,3 @@ def _tracked_landmarks(clip: Clip, points: np.ndarray) -> tuple[np.ndarray, np.n
     y0, y1, x0, x1 = clip.tracks["lip_boxes"][index]
     x, y = marks.T
     return places, places[(x >= x0 - 1) & (x <= x1 + 1) & (y >= y0 - 1) & (y <= y1 + 1)]
-
-
-def _mouth_points(lips: np.ndarray, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Dark points in a box as wide as the lips, behind the deepest of them, `[n, 3]` each.
-
-    The published box is 1.6 times the mouth's extent and stands out of the cheeks of a mesh that is fitted (ours).
-    """
-    low, high = lips.min(axis=0), lips.max(axis=0)
-    size = np.array([high[0] - low[0], MOUTH_HEIGHT * (high[0] - low[0]), MOUTH_DEPTH * (high[0] - low[0])])
-    middle = np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2] - size[2] / 2])
-    return middle + size * rng.uniform(-0.5, 0.5, (n, 3)), np.tile(DARK, (n, 1))

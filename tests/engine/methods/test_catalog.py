@@ -6,7 +6,7 @@ import sys
 from types import SimpleNamespace
 
 from engine.methods import METHODS
-from engine.methods.catalog import PAPER, MethodEntry, Need, catalog, entry_of
+from engine.methods.catalog import PAPER, MethodEntry, Need, catalog, entry_of, head_model, leading_fit
 from engine.methods.dgtalker.config import DGTalkerConfig, needs
 
 
@@ -41,3 +41,12 @@ def test_a_prior_is_needed_unless_the_settings_do_without(tmp_path):
     assert needs(DGTalkerConfig(prior=str(tmp_path / "my.safetensors"))) == (
         Need("prior", "Its prior of many heads is here."),
     )
+
+
+def test_a_head_model_that_leads_is_fitted_unless_it_is_missing_or_nobody_asks_for_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("MOUTHPIECE_ICT_FACEKIT", str(tmp_path / "nothing"))
+    assert leading_fit("none") == () and head_model("auto") == "house"
+    (need,) = leading_fit("auto")
+    assert need.is_here and (need.kind, need.head, need.spares_studio) == ("fit", "house", True)
+    (missing,) = leading_fit("ict")
+    assert not missing.is_here and missing.without == {"head": "none"}

@@ -182,10 +182,10 @@ def test_the_start_from_latents_keeps_every_frames_face(clip, prior, tmp_path):
     net = model.networks
     with torch.no_grad():
         net.frames.copy_(0.1 * torch.randn(net.frames.shape, generator=torch.Generator().manual_seed(0)))
-        before = net.generator((net.canonical + net.frames[3])[None])
+        before = net.generator(net.of_frame(3))
     model.enter(LEARNING)
     with torch.no_grad():
-        after = net.generator((net.canonical + net.frames[3])[None])
+        after = net.generator(net.of_frame(3))
     assert torch.allclose(before, after, atol=1e-3 * float(before.abs().max()))
     q = net.directions()
     assert torch.allclose(q @ q.t(), torch.eye(len(q)), atol=1e-5)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.training.mesh_motion import ORIGIN, MeshMotion
+from engine.training.mesh_motion import ORIGIN, MeshMotion, PointMotion
 from engine.vocabulary import ARKIT_INDEX
 
 POINTS = np.array([[0, 0, 0], [1, 0, 0], [2, 0, 0]], np.float32)
@@ -23,7 +23,8 @@ def clip():
 
 
 def mesh_of(known, points, until=1000, weight=0.5, round_px=0.0):
-    return MeshMotion(known, points, torch.device("cpu"), 0.01, until, weight, round_px)
+    motion = PointMotion.filmed(known.tracks)
+    return MeshMotion(known, motion, points, torch.device("cpu"), 0.01, until, weight, round_px)
 
 
 def test_each_gaussian_moves_as_the_start_point_next_to_it():
@@ -81,7 +82,9 @@ def blinking_clip():
 def test_a_fair_comparison_hears_of_lids_as_much_as_of_the_jaw(is_fair):
     known = blinking_clip()
     points = known.tracks["points"]
-    mesh = MeshMotion(known, points, torch.device("cpu"), 0.01, 1000, 0.5, 4.0, is_fair)
+    mesh = MeshMotion(
+        known, PointMotion.filmed(known.tracks), points, torch.device("cpu"), 0.01, 1000, 0.5, 4.0, is_fair
+    )
     hearing = SimpleNamespace(by_chance_at=lambda times: torch.as_tensor(times)[:, None])
     tags = {"active": mesh.moves, ORIGIN: mesh.origins}
     made, lids, shut, of_lids, of_jaw = [], [], [], [], []
@@ -109,6 +112,6 @@ def test_a_fair_comparison_hears_of_lids_as_much_as_of_the_jaw(is_fair):
 
 def test_a_clip_without_shapes_knows_no_motion():
     known = clip()
-    assert MeshMotion.known(known)
+    assert PointMotion.filmed(known.tracks) is not None
     del known.tracks["point_shapes"]
-    assert not MeshMotion.known(known)
+    assert PointMotion.filmed(known.tracks) is None

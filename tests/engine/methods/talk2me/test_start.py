@@ -8,9 +8,10 @@ from engine.audio.encoders import make_encoder
 from engine.capture.dataset import Dataset
 from engine.methods.talk2me.config import Talk2MeConfig
 from engine.methods.talk2me.regions import region_weights
-from engine.methods.talk2me.start import DARK, start_of
+from engine.methods.talk2me.start import start_of
 from engine.training.clip import Clip
 from engine.training.clip_head import clip_head
+from engine.training.fitted_start import DARK
 from engine.training.trainer import configured
 from tests.toy_head import TOY_CONFIGS, write_toy_fit
 
@@ -38,7 +39,7 @@ def test_most_points_lie_on_the_fitted_mesh_and_the_face_is_densest(clip, fitted
     shares = []
     for start in (fitted, None):
         if start is None:
-            monkeypatch.setattr("engine.methods.talk2me.start.FACE_DENSITY", 1.0)
+            monkeypatch.setattr("engine.training.fitted_start.FACE_DENSITY", 1.0)
             start = start_of(clip, config(head="house"))
         near = mesh.query(start.points)[0] < 0.03
         assert near.mean() > 0.4
