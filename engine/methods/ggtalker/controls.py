@@ -13,6 +13,7 @@ EYE_PARTS = ("eyeBlink", "eyeLook")
 GUIDANCES = ("0", "1", "1.15", "2", "4")
 STEPS = ("2", "4", "8", "16", "50")
 SEEDS = ("0", "1", "2", "3", "4")
+VARIETIES, VARIETY = ("0", "40", "70", "100"), "40"
 OVERLAYS = ("none", "triangles", "map")
 
 GAINS = (
@@ -50,6 +51,8 @@ def settings(speakers: tuple[str, ...], has_inpainter: bool, live_steps: int) ->
         SettingSpec("steps", "choice", str(live_steps), "Steps", "Of the sampling: more is finer and slower.",
                     STEPS, "driver"),
         SettingSpec("seed", "choice", SEEDS[0], "Seed", "The same voice moves another way.", SEEDS, "driver"),
+        SettingSpec("variety", "choice", VARIETY, "Variety",
+                    "Percent of the chance it was taught with: 0 keeps closest to the voice.", VARIETIES, "driver"),
         SettingSpec("colors", "switch", True, "Colours follow the face",
                     "Wrinkles and blood: what the expression does to colours.", (), "animate"),
     ]  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from engine.audio.history import FeatureHistory
 from engine.controls import Controls
 from engine.methods.base import DriverInputs
-from engine.methods.ggtalker.controls import GUIDANCES, SEEDS, STEPS
+from engine.methods.ggtalker.controls import GUIDANCES, SEEDS, STEPS, VARIETIES, VARIETY
 from engine.methods.ggtalker.windows import MotionStream, WindowPlan, live_plan
 from engine.parts.frame_sound import FRAME_S, frame_features
 
@@ -122,12 +122,13 @@ class VoiceDriver:
         return self._first + len(self._motion)
 
     def _plan(self, inputs: DriverInputs) -> WindowPlan:
-        chosen = {name: inputs.settings.get(name) for name in ("guidance", "steps", "seed")}
+        chosen = {name: inputs.settings.get(name) for name in ("guidance", "steps", "seed", "variety")}
         config = self._avatar.config
         return live_plan(
             inputs.look_ahead_ms, config.history, guidance=float(_one_of(chosen["guidance"], GUIDANCES, "1.15")),
             n_steps=min(int(_one_of(chosen["steps"], STEPS, str(config.live_steps))), config.n_steps),
             seed=int(_one_of(chosen["seed"], SEEDS, SEEDS[0])),
+            variety=int(_one_of(chosen["variety"], VARIETIES, VARIETY)) / 100,
         )  # fmt: skip
 
 

@@ -94,6 +94,9 @@ def test_another_seed_moves_another_way_and_the_same_seed_the_same():
     plans = [WindowPlan(hop=10, n_steps=4, seed=seed) for seed in (0, 0, 1)]
     one, same, other = (whole(plan, audio) for plan in plans)
     assert np.array_equal(one, same) and not np.allclose(one, other, atol=1e-4)
+    half, surest, sure = (whole(WindowPlan(hop=10, n_steps=4, seed=n, variety=v), audio)
+                          for n, v in ((1, 0.4), (0, 0.0), (1, 0.0)))  # fmt: skip
+    assert np.array_equal(surest, sure) and np.abs(half - sure).mean() < np.abs(other - sure).mean()
 
 
 def test_a_frame_has_the_same_noise_in_every_window():
