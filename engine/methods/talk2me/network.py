@@ -1,6 +1,7 @@
 """All there is beside the Gaussians: place codes, deformation, the mesh's carrying, Expression Generator, critic."""
 
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from engine.methods.talk2me.carry import Carry
 from engine.methods.talk2me.config import Talk2MeConfig
@@ -10,9 +11,13 @@ from engine.methods.talk2me.expression import ExpressionGenerator, ExpressionSiz
 from engine.methods.talk2me.expression_training import N_EAR
 from engine.methods.talk2me.place_code import PlaceCode
 
+MEAN_DECAY = 0.995
+"""Of the running mean of the generator's weights (ours): the mean of its last steps hears a new voice better."""
+
 
 class Talk2MeNet(nn.Module):
-    """Networks of one training; without an adversarial loss there is no critic."""
+    """Networks of one training; without an adversarial loss there is no critic. `settled` is the running mean of the
+    generator, which the avatar gets."""
 
     def __init__(
         self, config: Talk2MeConfig, n_gaussians: int, n_expression: int, generator: ExpressionGenerator,
@@ -23,6 +28,7 @@ class Talk2MeNet(nn.Module):
         self.deformation = Deformation(deformation_sizes(config, n_expression))
         self.carry = carry or Carry(n_gaussians, n_expression)
         self.generator = generator
+        self.settled = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(MEAN_DECAY)).requires_grad_(False)
         if config.lambda_adversarial:
             self.critic = PatchCritic()
 

@@ -34,6 +34,7 @@ RANGE_FRAMES = 48
 PHASES_S = 0.02
 """Altered voices are learned up to so long after the film's own frames: live moments fall between them."""
 SHUT = 0.6  # of the way from open to shut lids
+MEAN_FROM = 0.5  # share of a run after which the generator's weights are averaged
 
 
 class Talk2MeTraining(Trainable):
@@ -117,7 +118,9 @@ class Talk2MeTraining(Trainable):
         return self._choice.pick(self.n_picked, self.rng), divisor
 
     def tidy(self, at: float) -> None:
-        """Nothing is kept between iterations."""
+        """Late in a run the generator's weights begin to be averaged."""
+        if at >= MEAN_FROM * self.iterations:
+            self.networks.settled.update_parameters(self.networks.generator)
 
     def gaussians(self, sample: Sample, at: float) -> Gaussians:
         self._last, self._own = sample.index, None
@@ -185,7 +188,10 @@ class Talk2MeTraining(Trainable):
         return made.cpu().numpy()[rows]
 
     def finish(self, viewmats: Tensor) -> Finished:
-        self.networks.eval()
+        net = self.networks
+        if net.settled.n_averaged:
+            net.generator.load_state_dict(net.settled.module.state_dict())
+        net.eval()
         return finish(self, viewmats)
 
     def _shown(self, index: int, with_networks: bool = True) -> Gaussians:
