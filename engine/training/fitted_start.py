@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from engine.capture.face_shape import OUTER_LIPS
+from engine.methods.catalog import head_model
 from engine.training.clip import Clip
 from engine.training.clip_head import ClipHead, clip_head
 from engine.training.mesh_motion import PointMotion
@@ -42,7 +43,7 @@ def led_start(clip: Clip, n_points: int, head: str, seed: int = 0) -> tuple[np.n
         TrainingError: if the fit is of another film.
         ModelMissingError: when the head model's files are missing.
     """
-    filmed = PointMotion.filmed(clip.tracks)
+    filmed, head = PointMotion.filmed(clip.tracks), head_model(head)
     if filmed is not None or head == "none":
         return *start_points(clip, n_points, seed), filmed
     rng = np.random.default_rng(seed)

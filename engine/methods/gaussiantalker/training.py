@@ -7,7 +7,6 @@ from torch import Tensor
 from engine.device import has_half_products
 from engine.errors import TrainingError
 from engine.gaussians import Gaussians
-from engine.methods.catalog import head_model
 from engine.methods.gaussiantalker.config import ATTRIBUTES, EYE_CODES, GaussianTalkerConfig
 from engine.methods.gaussiantalker.finish import finish
 from engine.methods.gaussiantalker.live import LiveDeformation
@@ -40,7 +39,6 @@ class GaussianTalkerTraining(Trainable):
     """See `engine.training.trainable.Trainable`; two stages (suppl. A.1), each with optimizers of its own."""
 
     def __init__(self, clip: Clip, config: GaussianTalkerConfig, device: torch.device, seed: int = 0) -> None:
-        self.head = head_model(config.head) if config.mesh_until else "none"
         self.clip, self.config, self.device = clip, config, device
         self.iterations = config.iterations
         self.rng = np.random.default_rng(seed)
@@ -54,7 +52,7 @@ class GaussianTalkerTraining(Trainable):
         viewmats = clip.tracks["viewmats"][: clip.n_train]
         self.reference = frontal_index(viewmats)
         self.extent = config.extent or camera_extent(viewmats)
-        points, colors, motion = led_start(clip, config.n_points, self.head, seed)
+        points, colors, motion = led_start(clip, config.n_points, config.head if config.mesh_until else "none", seed)
         zones = face_zones(clip, points)
         low, high = _box(points, config.box_margin)
         near = _box(points[zones["active"]], FACE_MARGIN)
