@@ -11,9 +11,10 @@ from engine.training.mesh_motion import PointMotion
 from engine.training.voice import unspoken
 
 
-def heard_set(au_set: str, clip: Clip) -> tuple[str, ...]:
+def heard_set(au_set: str, clip: Clip, is_led: bool, otherwise: str) -> tuple[str, ...]:
     """The units an `au_set` names (`engine.parts.action_units.chosen_units`); `auto` is what the film can teach: the
-    shipped ones of a studio's, of any other those of eyes and brows, whose mouth is left to the voice.
+    shipped ones of a studio's, those of eyes and brows where a fitted head leads (the mouth is left to the voice), the
+    set called `otherwise` where pictures alone tell.
 
     Raises:
         TrainingError: if a name is unknown or none is left.
@@ -23,7 +24,7 @@ def heard_set(au_set: str, clip: Clip) -> tuple[str, ...]:
     shipped = chosen_units("shipped")
     if PointMotion.filmed(clip.tracks) is not None:
         return shipped
-    return tuple(name for name in shipped if name not in MOUTH_UNITS)
+    return tuple(name for name in shipped if name not in MOUTH_UNITS) if is_led else chosen_units(otherwise)
 
 
 def heard_units(

@@ -46,13 +46,14 @@ class EmbedTalkTraining(Trainable):
         self.iterations = config.iterations
         self.rng = np.random.default_rng(seed)
         torch.manual_seed(seed)
-        self.units = heard_set(config.au_set, clip)
+        head = config.head if config.mesh_until else "none"
+        self.units = heard_set(config.au_set, clip, head != "none", "paper")
         windows, _ = clip.windows(clip.tracks["times"])
         self.unit_tracks = heard_units(self.units, clip.info, clip.tracks, windows)
         self.reference = frontal_index(clip.tracks["viewmats"][: clip.n_train])
         self.networks = EmbedTalkNet(config, clip.voice.n_features, len(self.units)).to(device)
         self.hearing = Hearing(clip, self.networks.audio, device, self.rng)
-        points, colors, motion = led_start(clip, config.n_points, config.head if config.mesh_until else "none", seed)
+        points, colors, motion = led_start(clip, config.n_points, head, seed)
         zones = face_zones(clip, points)
         self.splats = self._start(points, colors)
         self.mesh = None

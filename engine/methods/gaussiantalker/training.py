@@ -46,13 +46,14 @@ class GaussianTalkerTraining(Trainable):
         self.entered = CANONICAL
         self.n_picked = 0
         windows, _ = clip.windows(clip.tracks["times"])
-        self.units = heard_set(config.au_set, clip)
+        head = config.head if config.mesh_until else "none"
+        self.units = heard_set(config.au_set, clip, head != "none", "au.45")
         _check(config, self.units)
         self.unit_tracks = heard_units(self.units, clip.info, clip.tracks, windows)  # [T, U]
         viewmats = clip.tracks["viewmats"][: clip.n_train]
         self.reference = frontal_index(viewmats)
         self.extent = config.extent or camera_extent(viewmats)
-        points, colors, motion = led_start(clip, config.n_points, config.head if config.mesh_until else "none", seed)
+        points, colors, motion = led_start(clip, config.n_points, head, seed)
         zones = face_zones(clip, points)
         low, high = _box(points, config.box_margin)
         near = _box(points[zones["active"]], FACE_MARGIN)
@@ -292,13 +293,34 @@ class GaussianTalkerTraining(Trainable):
 
     def _shifts(self, rows: Tensor, codes: Tensor, ids: np.ndarray) -> Tensor:
         """Shifts of some Gaussians in some frames, head heights `[F, M, 3]`, whichever camera is asked; their own rest
-        is not what should give way."""
-        net = self.networks
+        is not what should give way.
+
+        A captured film's units tell its frames apart, and a mouth that may hear them learns it by heart from lids and
+        gaze. So there the mouth hears the units of other frames, the upper face other voices, and what lies between
+        the units of others every other time.
+        """
+        net, device = self.networks, self.device
         eyes = torch.stack([self._chance_units(index) for index in ids])
         views = torch.stack([self._any_view() for _ in ids])
         features = net.triplane(self.splats["means"].detach()[rows])
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
-            return net.deformation.shifts(features, net.tokens(codes, eyes, views)).float()
+        heard = [(torch.arange(len(rows), device=device), codes, eyes)]
+        if not self.clip.info.exact:
+            others = self.rng.integers(self.clip.n_train, size=len(ids))
+            other_eyes = torch.stack([self._chance_units(index) for index in others])
+            is_upper = self.tags["upper"][rows]
+            is_mouth = self.tags["lower"][rows] | (~is_upper & bool(self.rng.random() < 0.5))
+            heard = [
+                (is_upper.nonzero()[:, 0], self.hearing.codes(self.clip.tracks["times"][others]), eyes),
+                (is_mouth.nonzero()[:, 0], codes, other_eyes),
+                ((~is_upper & ~is_mouth).nonzero()[:, 0], codes, eyes),
+            ]
+        parts = []
+        with torch.autocast(device.type, torch.bfloat16, enabled=self._half_products):
+            for own, code, eye in heard:
+                if len(own):
+                    parts.append((own, net.deformation.shifts(features[own], net.tokens(code, eye, views)).float()))
+        shifts = torch.cat([part for _, part in parts], dim=1)
+        return shifts[:, torch.cat([own for own, _ in parts]).argsort()]
 
     def _chance_units(self, index: int) -> Tensor:
         units = self.unit_tracks[index]
