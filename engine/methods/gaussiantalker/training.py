@@ -110,7 +110,7 @@ class GaussianTalkerTraining(Trainable):
             self.n_picked += 1
         terms = {"mesh": self._mesh_distance(at)}
         if self.config.lambda_silence:
-            terms["silence"] = self.config.lambda_silence * self.hearing.silence()
+            terms["silence"] = self.config.lambda_silence * self._silence()
         return terms
 
     def batch(self, at: float) -> int:
@@ -201,7 +201,7 @@ class GaussianTalkerTraining(Trainable):
         if listens and c.lambda_null:
             terms["null"] = c.lambda_null * (1 - self._attention[..., -1]).mean()
         if (listens or (self.mesh is not None and not c.mesh_apart)) and c.lambda_silence:
-            terms["silence"] = c.lambda_silence * self.hearing.silence()
+            terms["silence"] = c.lambda_silence * self._silence()
         if listens and c.lambda_separate and self._n_pictures() % 2:
             terms["separate"] = 2 * c.lambda_separate * self._separation()
         return terms
@@ -321,6 +321,11 @@ class GaussianTalkerTraining(Trainable):
                     parts.append((own, net.deformation.shifts(features[own], net.tokens(code, eye, views)).float()))
         shifts = torch.cat([part for _, part in parts], dim=1)
         return shifts[:, torch.cat([own for own, _ in parts]).argsort()]
+
+    def _silence(self) -> Tensor:
+        """Of a captured film the code at rest learns, too: there silence drove it before itself until the codes were so
+        long that the norms after them left nothing of what is said."""
+        return self.hearing.silence(moves_rest=not self.clip.info.exact)
 
     def _chance_units(self, index: int) -> Tensor:
         units = self.unit_tracks[index]
