@@ -118,3 +118,14 @@ def test_what_a_mesh_teaches_of_a_captured_mouth_is_the_voices_alone(clip, is_ex
     mouth, upper = model.tags["lower"][rows], model.tags["upper"][rows]
     assert swings[0].shape == (2, len(rows), 3)
     assert bool((swing[mouth] > 0).any()) == bool((swing[upper] > 0).any()) == (not is_exact)
+
+
+@pytest.mark.parametrize("is_exact", [True, False])
+def test_the_silence_of_a_captured_film_does_not_drive_its_codes_away(clip, is_exact, monkeypatch):
+    module = method_module("gaussiantalker")
+    monkeypatch.setattr(clip, "info", clip.info.model_copy(update={"exact": is_exact}))
+    model = module.begin(clip, configured(module.Config(), TOY_CONFIGS["gaussiantalker"]), torch.device("cpu"))
+    asked = []
+    monkeypatch.setattr(model.hearing, "silence", lambda moves_rest: asked.append(moves_rest))
+    model._silence()
+    assert asked == [not is_exact]
