@@ -193,9 +193,9 @@ class MakeAvatarSheet(Sheet):
         preset, name = self.chosen_preset, self.name.text().strip()
         missing = [need for need in preset.needs if not need.is_here]
         settings = {key: value for need in missing for key, value in need.without.items()}
-        heads = tuple(
-            n.head for n in preset.needs if n.kind == "fit" and not n.spares_studio
-        )  # else training sees to it
+        # what spares studios is fitted by the training itself, which knows whose film it is
+        fits = [need for need in preset.needs if need.kind == "fit" and not need.spares_studio]
+        heads = tuple(need.head for need in fits)
         plan = AvatarPlan(
             name, self.methods.current.name, preset.name, int(self.length.current), heads, settings,
             int(self.size.current), self.report.isChecked(), self.to_stage.isChecked(),

@@ -12,7 +12,7 @@ from engine.methods.talk2me.expression_training import N_EAR
 from engine.methods.talk2me.place_code import PlaceCode
 
 MEAN_DECAY = 0.995
-"""Of the running mean of the generator's weights (ours): the mean of its last steps hears a new voice better."""
+"""Of the running mean of the generator's weights (ours): steadier than whatever its last step was."""
 
 
 class Talk2MeNet(nn.Module):
