@@ -169,13 +169,21 @@ class TrainingNet(DGTalkerNet):
 
     Args:
         known: coefficients of the expression in each training frame, `[T, E]`.
+
+    Attributes:
+        shapes: what a unit of each adds to the latent, `[E, n_style]`; learnt where `rate_shapes` is not 0.
+        frames: what each frame adds beside, `[T, n_style]`.
     """
 
     def __init__(self, config: DGTalkerConfig, sizes: NetworkSizes, template: Template, known: Tensor) -> None:
         super().__init__(config, sizes, template)
         n_style = sizes.synthesis.n_style
         self.register_buffer("known", known, persistent=False)
-        self.shapes = nn.Parameter(torch.zeros(known.shape[1], n_style))
+        shapes = torch.zeros(known.shape[1], n_style)
+        if config.rate_shapes:
+            self.shapes = nn.Parameter(shapes)
+        else:
+            self.register_buffer("shapes", shapes)
         self.frames = nn.Parameter(torch.zeros(len(known), n_style))
         self.directions = Directions(config.n_lip, config.n_expression, n_style)
 

@@ -120,7 +120,7 @@ class Talk2MeTraining(Trainable):
     def tidy(self, at: float) -> None:
         """Late in a run the generator's weights begin to be averaged."""
         if at >= MEAN_FROM * self.iterations:
-            self.networks.settled.update_parameters(self.networks.generator)
+            self.networks.settled.see(self.networks.generator)
 
     def gaussians(self, sample: Sample, at: float) -> Gaussians:
         self._last, self._own = sample.index, None
@@ -188,10 +188,8 @@ class Talk2MeTraining(Trainable):
         return made.cpu().numpy()[rows]
 
     def finish(self, viewmats: Tensor) -> Finished:
-        net = self.networks
-        if net.settled.n_averaged:
-            net.generator.load_state_dict(net.settled.module.state_dict())
-        net.eval()
+        self.networks.settled.put_into(self.networks.generator)
+        self.networks.eval()
         return finish(self, viewmats)
 
     def _shown(self, index: int, with_networks: bool = True) -> Gaussians:

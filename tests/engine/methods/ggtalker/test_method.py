@@ -369,5 +369,13 @@ def test_sizes_that_make_no_sense_are_refused(parts, tmp_path, change):
 def test_the_manifest_says_what_the_avatar_was_made_with(trained):
     manifest = read_manifest(trained)
     assert manifest.statistics["head"] == "house" and "this film alone" in manifest.statistics["priors"]
-    assert {s.name for s in manifest.settings} == {"guidance", "steps", "seed", "colors", "inpainter", "overlay"}
+    assert {s.name for s in manifest.settings} == {
+        "guidance",
+        "steps",
+        "seed",
+        "variety",
+        "colors",
+        "inpainter",
+        "overlay",
+    }
     assert manifest.n_gaussians == len(read_tensors(trained)["offsets"])
