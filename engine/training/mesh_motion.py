@@ -149,6 +149,34 @@ class MeshMotion:
         return say, chances.cpu().numpy()
 
 
+def told_apart(
+    tags: dict[str, Tensor], rows: Tensor, told: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor],
+    rng: np.random.Generator,
+) -> list[tuple[Tensor, Tensor, Tensor]]:  # fmt: skip
+    """Which of some Gaussians hear what, where a captured film's mesh teaches them.
+
+    A captured film's units tell its frames apart, and a mouth that may hear them learns it by heart from lids and gaze.
+    So there the mouth hears the units of other frames, the upper face other voices, and what lies between the units of
+    others every other time.
+
+    Args:
+        tags: `upper` and `lower` of all Gaussians.
+        rows: the Gaussians `[M]`.
+        told: codes and units of the frames, `[F, D]` and `[F, U]`; others: those of as many other frames.
+
+    Returns:
+        Parts that together are `rows`: places in `rows`, codes and units of each; none is empty.
+    """
+    is_upper = tags["upper"][rows]
+    is_mouth = tags["lower"][rows] | (~is_upper & bool(rng.random() < 0.5))
+    parts = [
+        (is_upper, others[0], told[1]),
+        (is_mouth, told[0], others[1]),
+        (~is_upper & ~is_mouth, *told),
+    ]
+    return [(chosen.nonzero()[:, 0], codes, units) for chosen, codes, units in parts if chosen.any()]
+
+
 def _mixed(say: Tensor) -> Tensor:
     """Chances `[N]`, of which `FAIR_SHARE` goes by the say of each and the rest evenly."""
     say = say.double()

@@ -24,7 +24,7 @@ from engine.training.face_zones import LEAST_LOOSE, face_zones, loose_start
 from engine.training.fitted_start import led_start
 from engine.training.hearing import FrameChoice, Hearing
 from engine.training.losses import perceptual_loss, ssim
-from engine.training.mesh_motion import ORIGIN, MeshMotion
+from engine.training.mesh_motion import ORIGIN, MeshMotion, told_apart
 from engine.training.start_points import START_OPACITY, nearest, neighbour_distance
 from engine.training.trainable import DensityPlan, Finished, Trainable
 from engine.training.units import heard_set, heard_units, without_mouth
@@ -213,8 +213,21 @@ class EmbedTalkTraining(Trainable):
         """Shifts of some Gaussians in some frames, head heights `[F, M, 3]`."""
         deform = self.networks.deform
         embedded = deform.embedding_part(self.splats["embeddings"][rows])
-        parts = [deform.motion_part(code, self._chance_units(i)) for i, code in zip(ids, codes, strict=True)]
-        return self.config.position_scale * torch.stack([deform.heads(embedded, part)[0] for part in parts])
+        units = torch.stack([self._chance_units(index) for index in ids])
+        heard = [(torch.arange(len(rows), device=self.device), codes, units)]
+        if not self.clip.info.exact:
+            others = self.rng.integers(self.clip.n_train, size=len(ids))
+            other_units = torch.stack([self._chance_units(index) for index in others])
+            other_codes = self.hearing.codes(self.clip.tracks["times"][others])
+            heard = told_apart(self.tags, rows, (codes, units), (other_codes, other_units), self.rng)
+        shifts = [
+            torch.stack(
+                [deform.heads(embedded[own], deform.motion_part(*moment))[0] for moment in zip(c, u, strict=True)]
+            )
+            for own, c, u in heard
+        ]
+        together = torch.cat(shifts, dim=1)[:, torch.cat([own for own, _, _ in heard]).argsort()]
+        return self.config.position_scale * together
 
     def _deformed(self, code: Tensor, units: Tensor, gain: float) -> Gaussians:
         """mu' = mu + dmu, alpha' = sigmoid(logit + dalpha); rotations, scales and colours untouched (eq. 10)."""

@@ -18,7 +18,7 @@ from engine.training.face_zones import face_zones
 from engine.training.fitted_start import led_start
 from engine.training.hearing import FrameChoice, Hearing
 from engine.training.losses import ssim
-from engine.training.mesh_motion import ORIGIN, MeshMotion
+from engine.training.mesh_motion import ORIGIN, MeshMotion, told_apart
 from engine.training.start_points import START_OPACITY, neighbour_distance
 from engine.training.trainable import DensityPlan, Finished, Trainable
 from engine.training.units import heard_set, heard_units, without_mouth
@@ -293,34 +293,20 @@ class GaussianTalkerTraining(Trainable):
 
     def _shifts(self, rows: Tensor, codes: Tensor, ids: np.ndarray) -> Tensor:
         """Shifts of some Gaussians in some frames, head heights `[F, M, 3]`, whichever camera is asked; their own rest
-        is not what should give way.
-
-        A captured film's units tell its frames apart, and a mouth that may hear them learns it by heart from lids and
-        gaze. So there the mouth hears the units of other frames, the upper face other voices, and what lies between
-        the units of others every other time.
-        """
-        net, device = self.networks, self.device
+        is not what should give way."""
+        net = self.networks
         eyes = torch.stack([self._chance_units(index) for index in ids])
         views = torch.stack([self._any_view() for _ in ids])
         features = net.triplane(self.splats["means"].detach()[rows])
-        heard = [(torch.arange(len(rows), device=device), codes, eyes)]
+        heard = [(torch.arange(len(rows), device=self.device), codes, eyes)]
         if not self.clip.info.exact:
             others = self.rng.integers(self.clip.n_train, size=len(ids))
             other_eyes = torch.stack([self._chance_units(index) for index in others])
-            is_upper = self.tags["upper"][rows]
-            is_mouth = self.tags["lower"][rows] | (~is_upper & bool(self.rng.random() < 0.5))
-            heard = [
-                (is_upper.nonzero()[:, 0], self.hearing.codes(self.clip.tracks["times"][others]), eyes),
-                (is_mouth.nonzero()[:, 0], codes, other_eyes),
-                ((~is_upper & ~is_mouth).nonzero()[:, 0], codes, eyes),
-            ]
-        parts = []
-        with torch.autocast(device.type, torch.bfloat16, enabled=self._half_products):
-            for own, code, eye in heard:
-                if len(own):
-                    parts.append((own, net.deformation.shifts(features[own], net.tokens(code, eye, views)).float()))
-        shifts = torch.cat([part for _, part in parts], dim=1)
-        return shifts[:, torch.cat([own for own, _ in parts]).argsort()]
+            other_codes = self.hearing.codes(self.clip.tracks["times"][others])
+            heard = told_apart(self.tags, rows, (codes, eyes), (other_codes, other_eyes), self.rng)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
+            shifts = [net.deformation.shifts(features[own], net.tokens(c, e, views)).float() for own, c, e in heard]
+        return torch.cat(shifts, dim=1)[:, torch.cat([own for own, _, _ in heard]).argsort()]
 
     def _silence(self) -> Tensor:
         """Of a captured film the code at rest learns, too: there silence drove it before itself until the codes were so
