@@ -24,8 +24,9 @@ EXACT = 1e-6  # frames
 class VoiceDriver:
     """Voice to coefficients of the head model at 25 frames a second, interpolated.
 
-    Frame n is of the moment n / 25 of the sound's clock, and hears nothing after it but what the dial allows; with a
-    dial below one frame the face lags behind by what is missing to it. The dial and the settings are those of the last
+    Frame n is of the moment n / 25 of the sound's clock, and hears nothing after it but what the dial allows. With a
+    dial below one frame the next one is known only when so much is left until its moment: the face goes to it in that
+    time, at 0 at once, and is never late for a frame's own moment. The dial and the settings are those of the last
     moment asked for; `advance` works ahead under them, `at` finishes what is still missing for its moment.
     """
 
@@ -52,10 +53,10 @@ class VoiceDriver:
 
     def at(self, time: float, inputs: DriverInputs) -> Controls:
         values = self._rest.copy()
-        lag = max(0.0, FRAME_S - inputs.look_ahead_ms * 1e-3)
-        place = (time - lag) / FRAME_S
+        place = time / FRAME_S
         low = int(np.floor(place + EXACT))
-        part = min(max(place - low, 0.0), 1.0)
+        known_at = max(0.0, 1 - inputs.look_ahead_ms * 1e-3 / FRAME_S)  # of the way to the next frame
+        part = min(max(place - low - known_at, 0.0) / max(1 - known_at, EXACT), 1.0)
         if part < EXACT:
             part = 0.0
         self._follow(low, inputs)

@@ -148,7 +148,7 @@ class MotionStream:
             clean = prediction
             yield None
         new = clean[0, first - start : first - start + n_new]
-        if len(self._given):
+        if len(self._given) and plan.hop > 1:  # frame by frame the gap would never fade: motion came a frame late
             gap = self._given[-1] - clean[0, first - start - 1]
             new = new + _fade(n_new).to(gap)[:, None] * gap
         self._give(new)

@@ -259,6 +259,23 @@ def test_nothing_beyond_the_dial_is_heard_at_any_setting(avatar, dial_ms):
     assert np.array_equal(driven(avatar.driver([whole]), times, dial_ms), driven(avatar.driver([cut]), times, dial_ms))
 
 
+def test_below_one_frame_of_dial_a_frame_is_shown_at_its_own_moment_and_the_way_to_it_is_as_long_as_the_dial(avatar):
+    frames = np.arange(6, 24) / 25
+    history = history_of(avatar, 2.0)
+    at_once, half, smooth = (driven(avatar.driver([history]), frames, dial_ms) for dial_ms in (0.0, 20.0, 40.0))
+    assert np.array_equal(at_once, smooth) and np.array_equal(half, smooth) and np.ptp(smooth, axis=0).max() > 0
+    later = frames[:-1] + 0.03
+    held, begun, linear = (driven(avatar.driver([history]), later, dial_ms) for dial_ms in (0.0, 20.0, 40.0))
+    assert np.array_equal(held, smooth[:-1])
+    before, after = smooth[:-1], smooth[1:]
+    low, high = (avatar.schema.column(side) for side in ("minimum", "maximum"))
+    free = ((low < before) & (before < high) & (low < after) & (after < high))[:, avatar.heard_columns]
+    assert free.any()
+    for made, part in ((begun, 0.5), (linear, 0.75)):
+        off = (made - (1 - part) * before - part * after)[:, avatar.heard_columns]
+        assert np.abs(off[free]).max() < 1e-5
+
+
 def test_settings_of_the_sampling_change_the_drive_and_nonsense_is_the_default(avatar):
     history, times = history_of(avatar, 2.0), [0.5, 0.9]
     plain = driven(avatar.driver([history]), times, 80.0)

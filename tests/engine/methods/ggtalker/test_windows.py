@@ -34,6 +34,12 @@ def test_every_frame_of_sound_gets_motion_that_follows_it(name):
     assert min(r) > (0.7 if name == "causal" else 0.85), r
 
 
+def test_motion_made_frame_by_frame_is_not_held_back_by_the_frame_before():
+    audio, motion = voice_and_face(130, 7)
+    off = np.abs(whole(PLANS["causal"], audio) - motion).mean()
+    assert off < 0.33 * np.abs(motion - motion.mean(axis=0)).mean()  # with borders faded it is 0.37
+
+
 @pytest.mark.parametrize("name", ["offline", "live"])
 def test_a_window_border_is_no_faster_than_the_rest_of_the_clip(name):
     plan = PLANS[name]
