@@ -69,3 +69,6 @@ AU_PRESETS = {
 
 POSE_NAMES = ("pose.yaw", "pose.pitch", "pose.roll", "pose.x", "pose.y", "pose.z")
 """Head pose: degrees (yaw to the person's left, pitch up, roll to the person's right shoulder), then head heights."""
+
+LIP_PARTS = ("jaw", "mouth", "tongue", "cheekPuff")
+"""How the names of coefficients begin that move lips and jaw, in every head model's vocabulary."""

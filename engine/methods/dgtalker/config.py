@@ -33,7 +33,9 @@ class DGTalkerConfig:
         taught_steps: with `latents`: steps of regression from sound to coefficients before the third stage.
         lambda_*: weights of squared error and perceptual loss; of the frame latents' size, of the canonical latent's
             distance from the mean, of raw positions and scales while tuning (ours, as safety); of silence sounding
-            like the mouth at rest (ours); of squared error in the lip box (ours, 0 in the paper's setting).
+            like the mouth at rest (ours); of what a push of a lip coefficient changes of the upper face's Gaussians,
+            and one of the expression of the lower face's, as shares of what it changes (ours, 0 in the paper's setting;
+            in steps of cross-view supervision); of squared error in the lip box (ours, 0 in the paper's setting).
         rate, rate_learning, rate_latents, rate_shapes, rate_frames, rate_placement: learning rates, of the generator,
             of encoders and directions, of the canonical latent, of what each coefficient of the expression adds to it
             (ours, 0 leaves that as the prior has it), of what each frame adds beside, and of the similarity that lays
@@ -76,6 +78,7 @@ class DGTalkerConfig:
     lambda_position: float = 1e-2
     lambda_scale: float = 5e-3
     lambda_silence: float = 1e-2
+    lambda_leak: float = 0.0
     rate: float = 3e-4
     rate_learning: float = 3e-4
     rate_latents: float = 3e-4
@@ -98,7 +101,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "rate": 1e-3, "rate_latents": 1e-2, "rate_shapes": 1e-3, "rate_frames": 2e-4, "rate_placement": 5e-4,
         "head": "auto", "encoder": "phones", "pose_rate": 1e-4, "mouth_open_every": 7,
         "coarse_until": 0.9, "fade": 0.1, "lambda_canonical": 1e-5, "lambda_position": 1e-3,
-        "lambda_scale": 0.0,
+        "lambda_scale": 0.0, "lambda_leak": 0.2,
     },
 }  # fmt: skip
 """`cpu`: single frames, mostly at half size, directions from the latents, faster rates: half an hour on two cores."""

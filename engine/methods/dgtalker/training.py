@@ -12,6 +12,7 @@ from engine.methods.catalog import head_model
 from engine.methods.dgtalker.alignment import align
 from engine.methods.dgtalker.config import DGTalkerConfig
 from engine.methods.dgtalker.finish import finish
+from engine.methods.dgtalker.leaks import Halves, Sliders
 from engine.methods.dgtalker.network import NetworkSizes, TrainingNet
 from engine.methods.dgtalker.prior import Prior, load_prior, no_prior
 from engine.methods.dgtalker.regions import face_regions
@@ -70,7 +71,9 @@ class DGTalkerTraining(Trainable):
         self._choice = None
         if config.mouth_open_every:
             self._choice = FrameChoice(clip, self.eye[: clip.n_train] > SHUT, config.mouth_open_every)
+        self.names, self.halves, self.sliders = names, None, None
         self._raw: Tensor | None = None
+        self._leaked: Tensor | None = None
         self._partner: int | None = None
         self._divisor = 1
         self.enter(self.stage(0.0))
@@ -102,6 +105,10 @@ class DGTalkerTraining(Trainable):
         }[stage]
         for parameter in self._trained:
             parameter.requires_grad_(True)
+        if self.config.lambda_leak:
+            self.halves = Halves(self)  # of the face as it stands by now
+            knows = stage == LEARNING or bool(self.config.rate_shapes)
+            self.sliders = Sliders(self, stage == LEARNING) if knows else None
 
     def batch(self, at: float) -> int:
         c = self.config
@@ -143,14 +150,20 @@ class DGTalkerTraining(Trainable):
         return [] if self._partner is None else [(self._partner, self._divisor)]
 
     def gaussians(self, sample: Sample, at: float) -> Gaussians:
-        net, self._partner = self.networks, None
+        net, self._partner, self._leaked = self.networks, None, None
+        is_crossed = self.rng.random() < self.config.cross_view
         if self._stage == LEARNING:
-            if self.rng.random() < self.config.cross_view:
-                self._partner = self._pair(sample.index)
+            self._partner = self._pair(sample.index) if is_crossed else None
             w = self.mixed_latent(sample.index, sample.index if self._partner is None else self._partner)
         else:
             w = net.of_frame(sample.index)
-        self._raw = net.generator(w)[0]
+        if is_crossed and self.sliders is not None:
+            lips = bool(self.n_picked % 2)
+            raw = net.generator(torch.cat([w, w + self.sliders.push(lips)]))
+            self._leaked = self.halves.leak(raw[0], raw[1], is_upper=lips)
+        else:
+            raw = net.generator(w)
+        self._raw = raw[0]
         self._judges_upper = True
         return net.gaussians(self._raw)
 
@@ -175,6 +188,8 @@ class DGTalkerTraining(Trainable):
         if self._stage == TUNING:
             terms["position"] = c.lambda_position * self._raw[:, :3].square().mean()
             terms["scale"] = c.lambda_scale * self._raw[:, 3:6].square().mean()
+        if self._leaked is not None:  # once, whichever half's picture comes first
+            terms["leak"], self._leaked = c.lambda_leak * self._leaked, None
         if self._stage == LEARNING and sees_lips:
             terms["silence"] = c.lambda_silence * self.lip_hearing.silence(moves_rest=True)
         return terms
@@ -197,7 +212,9 @@ class DGTalkerTraining(Trainable):
         return terms
 
     def tidy(self, at: float) -> None:
-        """The encoders' decoupled weight decay."""
+        """The encoders' decoupled weight decay, and how far sliders go by now."""
+        if self.sliders is not None:
+            self.sliders.look()
         if self._stage != LEARNING or not self.config.decay:
             return
         with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from engine.errors import TrainingError
 from engine.methods.catalog import Need, leading_fit
 
 ATTRIBUTES = ("scale", "rotation", "opacity", "sh")
@@ -165,3 +166,20 @@ HOURS: dict[str, float] = {}  # no whole run has been timed
 def needs(config: GaussianTalkerConfig) -> tuple[Need, ...]:
     """The fit of a head model, where one leads."""
     return leading_fit(config.head) if config.mesh_until else ()
+
+
+def check(config: GaussianTalkerConfig, n_units: int) -> None:
+    """Raises TrainingError for settings that cannot be trained; `n_units` action units are heard."""
+    unknown = [name for name in config.predicted.split(",") if name and name not in ATTRIBUTES]
+    if unknown:
+        raise TrainingError(f"predicted {config.predicted!r}: use a list of {', '.join(ATTRIBUTES)}.")
+    if config.motion_every < 1:
+        raise TrainingError(f"motion_every {config.motion_every}: use 1 or more.")
+    if config.eye_pe not in EYE_CODES:
+        raise TrainingError(f"eye_pe {config.eye_pe!r}: use one of {', '.join(EYE_CODES)}.")
+    if config.eye_pe == "code" and n_units != 1:
+        raise TrainingError(f"au_set {config.au_set!r}: the released code tells one unit; use eye_pe plain for more.")
+    if not 1 <= config.eye_octaves <= 16 or not 0 <= config.face_share < 1:
+        raise TrainingError("eye_octaves is 1 to 16 and face_share 0 to less than 1.")
+    if config.width % config.n_heads or config.n_layers not in (1, 2) or not 0 <= config.sh_degree <= 3:
+        raise TrainingError("the heads must divide the width, layers are 1 or 2 and the colours' degree is 0 to 3.")

@@ -5,9 +5,8 @@ import torch
 from torch import Tensor
 
 from engine.device import has_half_products
-from engine.errors import TrainingError
 from engine.gaussians import Gaussians
-from engine.methods.gaussiantalker.config import ATTRIBUTES, EYE_CODES, GaussianTalkerConfig
+from engine.methods.gaussiantalker.config import GaussianTalkerConfig, check
 from engine.methods.gaussiantalker.finish import finish
 from engine.methods.gaussiantalker.live import LiveDeformation
 from engine.methods.gaussiantalker.network import GaussianTalkerNet, Offsets, ViewCodes, view_codes
@@ -48,7 +47,7 @@ class GaussianTalkerTraining(Trainable):
         windows, _ = clip.windows(clip.tracks["times"])
         head = config.head if config.mesh_until else "none"
         self.units = heard_set(config.au_set, clip, head != "none", "au.45")
-        _check(config, self.units)
+        check(config, len(self.units))
         self.unit_tracks = heard_units(self.units, clip.info, clip.tracks, windows)  # [T, U]
         viewmats = clip.tracks["viewmats"][: clip.n_train]
         self.reference = frontal_index(viewmats)
@@ -412,19 +411,3 @@ def _box(points: np.ndarray, margin: float) -> tuple[Tensor, Tensor]:
     low, high = torch.from_numpy(points.min(axis=0)), torch.from_numpy(points.max(axis=0))
     middle, half = (low + high) / 2, (high - low).clamp(min=1e-3) / 2 * margin
     return middle - half, middle + half
-
-
-def _check(config: GaussianTalkerConfig, units: tuple[str, ...]) -> None:
-    unknown = [name for name in config.predicted.split(",") if name and name not in ATTRIBUTES]
-    if unknown:
-        raise TrainingError(f"predicted {config.predicted!r}: use a list of {', '.join(ATTRIBUTES)}.")
-    if config.motion_every < 1:
-        raise TrainingError(f"motion_every {config.motion_every}: use 1 or more.")
-    if config.eye_pe not in EYE_CODES:
-        raise TrainingError(f"eye_pe {config.eye_pe!r}: use one of {', '.join(EYE_CODES)}.")
-    if config.eye_pe == "code" and len(units) != 1:
-        raise TrainingError(f"au_set {config.au_set!r}: the released code tells one unit; use eye_pe plain for more.")
-    if not 1 <= config.eye_octaves <= 16 or not 0 <= config.face_share < 1:
-        raise TrainingError("eye_octaves is 1 to 16 and face_share 0 to less than 1.")
-    if config.width % config.n_heads or config.n_layers not in (1, 2) or not 0 <= config.sh_degree <= 3:
-        raise TrainingError("the heads must divide the width, layers are 1 or 2 and the colours' degree is 0 to 3.")

@@ -5,10 +5,9 @@ import re
 import numpy as np
 
 from engine.controls import Combine, ControlSpec, SettingSpec
-from engine.vocabulary import ACTION_UNIT
+from engine.vocabulary import ACTION_UNIT, LIP_PARTS
 
 BLINK, JAW_GAIN = "au.45", "jaw.gain"
-LIP_PARTS = ("jaw", "mouth", "tongue", "cheekPuff")
 EYE_PARTS = ("eyeBlink", "eyeLook")
 GUIDANCES = ("0", "1", "1.15", "2", "4")
 STEPS = ("2", "4", "8", "16", "50")
