@@ -46,16 +46,23 @@ def led_start(clip: Clip, n_points: int, head: str, seed: int = 0) -> tuple[np.n
     filmed, head = PointMotion.filmed(clip.tracks), head_model(head)
     if filmed is not None or head == "none":
         return *start_points(clip, n_points, seed), filmed
-    rng = np.random.default_rng(seed)
-    fitted = clip_head(clip.dataset, head)
-    landmarks, lips = resting_landmarks(fitted)
-    n_mouth = int(MOUTH_SHARE * n_points)
-    points, colors, moves = on_mesh(clip, fitted, landmarks, n_points - n_mouth, rng)
+    fitted, n_mouth = clip_head(clip.dataset, head), int(MOUTH_SHARE * n_points)
+    points, colors, motion, _ = start_on(clip, fitted, n_points - n_mouth, n_mouth, np.random.default_rng(seed))
+    return points, colors, motion
+
+
+def start_on(
+    clip: Clip, head: ClipHead, n: int, n_mouth: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, PointMotion, np.ndarray]:
+    """Positions and colours `[P, 3]` of some `n` points on a fitted head and off it and `n_mouth` inside the mouth,
+    float32; how they move; and the model's landmarks at rest `[L, 3]`."""
+    landmarks, lips = resting_landmarks(head)
+    points, colors, moves = on_mesh(clip, head, landmarks, n, rng)
     inside, dark = mouth_points(lips, n_mouth, rng)
     points = np.concatenate([points, inside]).astype(np.float32)
     colors = np.clip(np.concatenate([colors, dark]), 0, 1).astype(np.float32)
-    return points, colors, PointMotion(points, np.concatenate([moves, near_mesh(fitted, inside)], axis=1),
-                                       fitted.expression)  # fmt: skip
+    moves = np.concatenate([moves, near_mesh(head, inside)], axis=1)
+    return points, colors, PointMotion(points, moves, head.expression), landmarks
 
 
 def on_mesh(

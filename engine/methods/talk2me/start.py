@@ -15,7 +15,7 @@ from engine.methods.talk2me.config import HEADS, Talk2MeConfig, head_of
 from engine.methods.talk2me.place_code import morton_order
 from engine.training.clip import Clip
 from engine.training.clip_head import ClipHead, clip_head
-from engine.training.fitted_start import mouth_points, near_mesh, on_mesh, resting_landmarks
+from engine.training.fitted_start import mouth_points, start_on
 from engine.training.start_points import start_points
 from engine.training.views import frontal_index
 from engine.vocabulary import ARKIT_52
@@ -79,27 +79,24 @@ def start_of(clip: Clip, config: Talk2MeConfig, seed: int = 0) -> Start:
     rng = np.random.default_rng(seed)
     head = head_of(config)
     n_rest = max(1, config.n_points - config.n_mouth)
-    fitted = None
     if head == "tracked":
         names, expression, error_px = ARKIT_52, clip.tracks["arkit"], 0.0
         points, colors = start_points(clip, n_rest, seed)
         landmarks, lips = _tracked_landmarks(clip, points)
+        inside, dark = mouth_points(lips, config.n_mouth, rng)
+        points, colors = np.concatenate([points, inside]), np.concatenate([colors, dark])
     else:
         fitted = clip_head(clip.dataset, head)
         names, expression, error_px = fitted.face.names, fitted.expression, fitted.error_px
-        landmarks, lips = resting_landmarks(fitted)
-        points, colors, moves = on_mesh(clip, fitted, landmarks, n_rest, rng)
-    inside, dark = mouth_points(lips, config.n_mouth, rng)
-    points, colors = np.concatenate([points, inside]), np.concatenate([colors, dark])
+        points, colors, motion, landmarks = start_on(clip, fitted, n_rest, config.n_mouth, rng)
     used = _used(names, expression[: clip.n_train])
     if not len(used):
         raise TrainingError(f"{clip.info.name}: no coefficient of the face moves in this film; choose another one.")
     order = morton_order(points)
     mesh, ear = None, clip.tracks["ear"].astype(np.float32)
-    if fitted is not None:
-        moves = np.concatenate([moves, near_mesh(fitted, inside)], axis=1)[:, order]
+    if head != "tracked":
         ear, weight, bias = _aspects(fitted, used, ear, clip.n_train)
-        mesh = HeadMotion(moves, expression.astype(np.float32), weight, bias)
+        mesh = HeadMotion(motion.shapes[:, order], expression.astype(np.float32), weight, bias)
     return Start(
         points[order].astype(np.float32), np.clip(colors[order], 0, 1).astype(np.float32), landmarks,
         tuple(names[i] for i in used), expression[:, used].astype(np.float32), ear, head, error_px, mesh,
