@@ -27,8 +27,8 @@ colour: about what each changes of a picture."""
 SLIDER_END, LEAST_PUSH = 2.0, 0.5  # standard deviations
 LEAST_SPREAD = 1e-4
 LOOK_EVERY, LOOK_FRAMES = 200, 48
-HARDLY, TINY = 1e-4, 1e-12
-"""Squared colours, mean over a half."""
+FAINT, HARDLY, TINY = 1e-3, 3e-3, 1e-6
+"""In units of colour: distances under the first pull ever less, means over a half round the second count half."""
 
 
 class Halves:
@@ -58,11 +58,12 @@ class Halves:
     def leak(self, one: Tensor, two: Tensor, is_upper: bool) -> Tensor:
         """The share of what differs between raw attributes `[N, C]` that differs in the half where nothing should, 0 to
         1. Of a share nothing is won by moving less. A difference that is hardly there counts less, or a coefficient
-        would be held down before it has learnt to move anything."""
+        would be held down before it has learnt to move anything. Distances are not squared: a leak is faint and
+        everywhere."""
         a, b = self._decode(one), self._decode(two)
         seen = torch.maximum(a.opacities, b.opacities).detach().clamp(0, 1)
-        squared = self._squared(a, b)
-        lower, upper = ((squared * seen * share).sum() / (seen * share).sum().clamp(min=1.0) for share in self._shares)
+        distance = (self._squared(a, b) + FAINT**2).sqrt() - FAINT
+        lower, upper = ((distance * seen * share).sum() / (seen * share).sum().clamp(min=1.0) for share in self._shares)
         both = lower + upper
         counts = both.detach() / (both.detach() + HARDLY)
         return counts * (upper if is_upper else lower) / (both + TINY)

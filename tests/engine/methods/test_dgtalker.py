@@ -467,7 +467,8 @@ def test_lips_and_expression_move_their_own_half_of_the_face_and_without_cross_v
     for chance in (0.5, 0.0):
         path = tmp_path / f"{chance}.avatar"
         train_toy(dataset, path, "dgtalker", iterations=6000, cross_view=chance, grid=64, resolution=64,
-                  channel_base=1024, taught_steps=0, basis_start="random")  # fmt: skip
+                  channel_base=1024, taught_steps=600, basis_start="latents", rate_shapes=1e-2, rate_frames=3e-4,
+                  lambda_leak=0.2)  # fmt: skip
         avatar = load_avatar(path)
         lip_upper, lip_lower = sweep(avatar, clip, "lip.")
         mood_upper, mood_lower = sweep(avatar, clip, "exp.")
