@@ -150,31 +150,35 @@ class MeshMotion:
 
 
 def told_apart(
-    tags: dict[str, Tensor], rows: Tensor, told: tuple[Tensor, Tensor], others: tuple[Tensor, Tensor],
-    rng: np.random.Generator,
+    clip: Clip, hearing: Hearing, tags: dict[str, Tensor], rows: Tensor, codes: Tensor, ids: np.ndarray,
+    units_of: Callable[[int], Tensor], rng: np.random.Generator,
 ) -> list[tuple[Tensor, Tensor, Tensor]]:  # fmt: skip
-    """Which of some Gaussians hear what, where a captured film's mesh teaches them.
+    """Which of some Gaussians hear what, where a mesh teaches them.
 
     A captured film's units tell its frames apart, and a mouth that may hear them learns it by heart from lids and gaze.
     So there the mouth hears the units of other frames, the upper face other voices, and what lies between the units of
-    others every other time.
+    others every other time. In a studio's film all hear the frame's own.
 
     Args:
-        tags: `upper` and `lower` of all Gaussians.
-        rows: the Gaussians `[M]`.
-        told: codes and units of the frames, `[F, D]` and `[F, U]`; others: those of as many other frames.
+        tags: `upper` and `lower` of all Gaussians; rows: the Gaussians `[M]`.
+        codes: of the frames `ids [F]`, `[F, D]`; units_of: the units `[U]` told of a frame.
 
     Returns:
         Parts that together are `rows`: places in `rows`, codes and units of each; none is empty.
     """
+    units = torch.stack([units_of(index) for index in ids])
+    if clip.info.exact:
+        return [(torch.arange(len(rows), device=rows.device), codes, units)]
+    others = rng.integers(clip.n_train, size=len(ids))
+    other_units = torch.stack([units_of(index) for index in others])
     is_upper = tags["upper"][rows]
     is_mouth = tags["lower"][rows] | (~is_upper & bool(rng.random() < 0.5))
     parts = [
-        (is_upper, others[0], told[1]),
-        (is_mouth, told[0], others[1]),
-        (~is_upper & ~is_mouth, *told),
+        (is_upper, hearing.codes(clip.tracks["times"][others]), units),
+        (is_mouth, codes, other_units),
+        (~is_upper & ~is_mouth, codes, units),
     ]
-    return [(chosen.nonzero()[:, 0], codes, units) for chosen, codes, units in parts if chosen.any()]
+    return [(chosen.nonzero()[:, 0], heard, told) for chosen, heard, told in parts if chosen.any()]
 
 
 def _mixed(say: Tensor) -> Tensor:

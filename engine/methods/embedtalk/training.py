@@ -213,13 +213,7 @@ class EmbedTalkTraining(Trainable):
         """Shifts of some Gaussians in some frames, head heights `[F, M, 3]`."""
         deform = self.networks.deform
         embedded = deform.embedding_part(self.splats["embeddings"][rows])
-        units = torch.stack([self._chance_units(index) for index in ids])
-        heard = [(torch.arange(len(rows), device=self.device), codes, units)]
-        if not self.clip.info.exact:
-            others = self.rng.integers(self.clip.n_train, size=len(ids))
-            other_units = torch.stack([self._chance_units(index) for index in others])
-            other_codes = self.hearing.codes(self.clip.tracks["times"][others])
-            heard = told_apart(self.tags, rows, (codes, units), (other_codes, other_units), self.rng)
+        heard = told_apart(self.clip, self.hearing, self.tags, rows, codes, ids, self._chance_units, self.rng)
         shifts = [
             torch.stack(
                 [deform.heads(embedded[own], deform.motion_part(*moment))[0] for moment in zip(c, u, strict=True)]

@@ -294,15 +294,9 @@ class GaussianTalkerTraining(Trainable):
         """Shifts of some Gaussians in some frames, head heights `[F, M, 3]`, whichever camera is asked; their own rest
         is not what should give way."""
         net = self.networks
-        eyes = torch.stack([self._chance_units(index) for index in ids])
         views = torch.stack([self._any_view() for _ in ids])
         features = net.triplane(self.splats["means"].detach()[rows])
-        heard = [(torch.arange(len(rows), device=self.device), codes, eyes)]
-        if not self.clip.info.exact:
-            others = self.rng.integers(self.clip.n_train, size=len(ids))
-            other_eyes = torch.stack([self._chance_units(index) for index in others])
-            other_codes = self.hearing.codes(self.clip.tracks["times"][others])
-            heard = told_apart(self.tags, rows, (codes, eyes), (other_codes, other_eyes), self.rng)
+        heard = told_apart(self.clip, self.hearing, self.tags, rows, codes, ids, self._chance_units, self.rng)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half_products):
             shifts = [net.deformation.shifts(features[own], net.tokens(c, e, views)).float() for own, c, e in heard]
         return torch.cat(shifts, dim=1)[:, torch.cat([own for own, _, _ in heard]).argsort()]
