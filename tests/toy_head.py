@@ -316,6 +316,18 @@ def train_toy(dataset: Path, out: Path, method: str, iterations: int = 120, **co
     return out
 
 
+def loaded_clip(dataset: Path):
+    """A dataset as a training loads it, heard by mel bands."""
+    from engine.audio.encoders import make_encoder
+    from engine.capture.dataset import Dataset
+    from engine.training.clip import Clip
+
+    made = Clip(Dataset(dataset), make_encoder({"name": "mel"}), 1)
+    for _ in made.load():
+        pass
+    return made
+
+
 @contextlib.contextmanager
 def one_thread():
     """Tiny sizes gain nothing from threads, and lose much where other programs are busy."""

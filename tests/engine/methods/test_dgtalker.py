@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audio.encoders import make_encoder
 from engine.avatar import load_avatar
-from engine.capture.dataset import Dataset
 from engine.errors import ModelMissingError, TrainingError
 from engine.methods.base import DriverInputs
 from engine.methods.dgtalker import Config, begin
@@ -20,10 +18,9 @@ from engine.methods.dgtalker.prior import load_prior, no_prior, save_prior
 from engine.methods.dgtalker.training import LATENTS, LEARNING, TUNING
 from engine.methods.dgtalker.warm_start import set_apart, shear_straight, sheared
 from engine.parts.stylegan import Synthesis, SynthesisSize
-from engine.training.clip import Clip
 from engine.training.trainer import TrainingRun, configured
 from tests.engine.methods.contract import controls, driven_moment, driver_of, front, picture, splats
-from tests.toy_head import TOY_CONFIGS, one_thread, train_toy
+from tests.toy_head import TOY_CONFIGS, loaded_clip, one_thread, train_toy
 
 TOY = TOY_CONFIGS["dgtalker"]
 RAW_ZERO = torch.zeros(4, 22)
@@ -31,10 +28,7 @@ RAW_ZERO = torch.zeros(4, 22)
 
 @pytest.fixture(scope="module")
 def clip(toy_dataset):
-    made = Clip(Dataset(toy_dataset), make_encoder({"name": "mel"}), 1)
-    for _ in made.load():
-        pass
-    return made
+    return loaded_clip(toy_dataset)
 
 
 @pytest.fixture(scope="module")
@@ -460,9 +454,7 @@ def test_lips_and_expression_move_their_own_half_of_the_face_and_without_cross_v
     from tests.toy_head import make_toy_dataset
 
     dataset = make_toy_dataset(tmp_path / "toy.dataset", 96, 200, "plate", seed=3, n=1500)
-    clip = Clip(Dataset(dataset), make_encoder({"name": "mel"}), 1)
-    for _ in clip.load():
-        pass
+    clip = loaded_clip(dataset)
     leaks = {}
     for chance in (0.5, 0.0):
         path = tmp_path / f"{chance}.avatar"

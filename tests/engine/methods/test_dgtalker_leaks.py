@@ -3,15 +3,12 @@
 import pytest
 import torch
 
-from engine.audio.encoders import make_encoder
-from engine.capture.dataset import Dataset
 from engine.methods.dgtalker import Config, begin
 from engine.methods.dgtalker.leaks import SLIDER_END, Halves, Sliders
 from engine.methods.dgtalker.training import LEARNING, TUNING
-from engine.training.clip import Clip
 from engine.training.trainer import configured
 from engine.vocabulary import ARKIT_52, ARKIT_INDEX
-from tests.toy_head import TOY_CONFIGS
+from tests.toy_head import TOY_CONFIGS, loaded_clip
 
 SETTINGS = TOY_CONFIGS["dgtalker"] | {
     "basis_start": "random",
@@ -23,10 +20,7 @@ SETTINGS = TOY_CONFIGS["dgtalker"] | {
 
 @pytest.fixture(scope="module")
 def clip(toy_dataset):
-    made = Clip(Dataset(toy_dataset), make_encoder({"name": "mel"}), 1)
-    for _ in made.load():
-        pass
-    return made
+    return loaded_clip(toy_dataset)
 
 
 @pytest.fixture
