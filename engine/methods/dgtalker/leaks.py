@@ -27,6 +27,7 @@ colour: about what each changes of a picture."""
 SLIDER_END, LEAST_PUSH = 2.0, 0.5  # standard deviations
 LEAST_SPREAD = 1e-4
 LOOK_EVERY, LOOK_FRAMES = 200, 48
+FORGETS, ANY = 0.3, 0.2  # of a coefficient's change at each push of it; share of pushes that go to any one alike
 FAINT, HARDLY, TINY = 1e-3, 3e-3, 1e-6
 """In units of colour: distances under the first pull ever less, means over a half round the second count half."""
 
@@ -55,18 +56,18 @@ class Halves:
                 for is_upper in (False, True)
             ]  # [N] each
 
-    def leak(self, one: Tensor, two: Tensor, is_upper: bool) -> Tensor:
+    def leak(self, one: Tensor, two: Tensor, is_upper: bool) -> tuple[Tensor, float]:
         """The share of what differs between raw attributes `[N, C]` that differs in the half where nothing should, 0 to
-        1. Of a share nothing is won by moving less. A difference that is hardly there counts less, or a coefficient
-        would be held down before it has learnt to move anything. Distances are not squared: a leak is faint and
-        everywhere."""
+        1, and how much differs in both, in units of colour. Of a share nothing is won by moving less. A difference that
+        is hardly there counts less, or a coefficient would be held down before it has learnt to move anything.
+        Distances are not squared: a leak is faint and everywhere."""
         a, b = self._decode(one), self._decode(two)
         seen = torch.maximum(a.opacities, b.opacities).detach().clamp(0, 1)
         distance = (self._squared(a, b) + FAINT**2).sqrt() - FAINT
         lower, upper = ((distance * seen * share).sum() / (seen * share).sum().clamp(min=1.0) for share in self._shares)
         both = lower + upper
-        counts = both.detach() / (both.detach() + HARDLY)
-        return counts * (upper if is_upper else lower) / (both + TINY)
+        differs = float(both.detach())
+        return differs / (differs + HARDLY) * (upper if is_upper else lower) / (both + TINY), differs
 
     def _squared(self, a: Gaussians, b: Gaussians) -> Tensor:
         rows = (
@@ -80,7 +81,8 @@ class Halves:
 
 
 class Sliders:
-    """Random pushes of a latent along single coefficients, as far as their sliders go.
+    """Random pushes of a latent along single coefficients, as far as their sliders go; the oftener the more that
+    coefficient changes, since what leaks in all is the sum over them.
 
     In the third stage along the directions, in units of how far the codes spread by then (`look`); before it along what
     each known coefficient of the expression adds.
@@ -89,6 +91,8 @@ class Sliders:
     def __init__(self, training: "DGTalkerTraining", has_directions: bool) -> None:
         self._training, self._has_directions = training, has_directions
         self._n_looks = 0
+        self._changes: list[dict[int, float]] = [{}, {}]  # of a push by one standard deviation
+        self._pushed: tuple[bool, int, float] | None = None
         net = training.networks
         is_lip = torch.tensor([name.startswith(LIP_PARTS) for name in training.names], device=training.device)
         self._known = [(~is_lip).nonzero()[:, 0], is_lip.nonzero()[:, 0]]
@@ -111,10 +115,26 @@ class Sliders:
         moving = (spreads > LEAST_SPREAD).nonzero()[:, 0].tolist()
         if not moving:
             return torch.zeros_like(net.canonical)[None]
-        k = int(rng.choice(moving))
+        k = int(rng.choice(moving, p=self._chances(lips, moving)))
         if self._has_directions:
             row = net.directions()[k if lips else net.directions.n_lip + k]
         else:
             row = net.shapes[self._known[lips][k]]
         size = float(rng.uniform(LEAST_PUSH, SLIDER_END) * rng.choice([-1, 1]))
+        self._pushed = lips, k, abs(size)
         return (size * spreads[k] * row)[None]
+
+    def changed(self, differs: float) -> None:
+        """Takes down how much the last push changed."""
+        if self._pushed is None:
+            return
+        lips, k, size = self._pushed
+        seen = self._changes[lips]
+        seen[k] = differs / size if k not in seen else seen[k] + FORGETS * (differs / size - seen[k])
+
+    def _chances(self, lips: bool, moving: list[int]) -> np.ndarray:
+        """How likely each coefficient is pushed; those not tried yet as the strongest."""
+        seen = self._changes[lips]
+        most = max(seen.values(), default=1.0)
+        changes = np.array([seen.get(k, most) for k in moving]) + TINY
+        return (1 - ANY) * changes / changes.sum() + ANY / len(moving)

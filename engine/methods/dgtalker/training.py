@@ -160,7 +160,8 @@ class DGTalkerTraining(Trainable):
         if is_crossed and self.sliders is not None:
             lips = bool(self.n_picked % 2)
             raw = net.generator(torch.cat([w, w + self.sliders.push(lips)]))
-            self._leaked = self.halves.leak(raw[0], raw[1], is_upper=lips)
+            self._leaked, differs = self.halves.leak(raw[0], raw[1], is_upper=lips)
+            self.sliders.changed(differs)
         else:
             raw = net.generator(w)
         self._raw = raw[0]

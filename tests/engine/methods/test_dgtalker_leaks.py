@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from engine.methods.dgtalker import Config, begin
 from engine.methods.dgtalker.leaks import SLIDER_END, Halves, Sliders
@@ -39,14 +40,19 @@ def faces(model, rows, size: float):
 
 def test_a_leak_is_the_share_of_a_change_that_lies_in_the_wrong_half(model):
     halves = Halves(model)
+
+    def leak(one, two, is_upper: bool) -> Tensor:
+        return halves.leak(one, two, is_upper)[0].detach()
+
     lower, upper = (share > 0.5 for share in halves._shares)
     assert lower.any() and upper.any() and not (lower & upper).any()
     one, two = faces(model, lower, 0.1)
-    assert halves.leak(one, two, is_upper=True) < 0.05 < 0.9 < halves.leak(one, two, is_upper=False) < 1
-    assert not halves.leak(one, one, is_upper=True).any()
+    assert leak(one, two, is_upper=True) < 0.05 < 0.9 < leak(one, two, is_upper=False) < 1
+    assert not leak(one, one, is_upper=True).any()
     one, least, less, more = (faces(model, lower | upper, size)[1] for size in (0.0, 1e-4, 0.2, 0.4))
-    share, same, hardly = (float(halves.leak(one, two, is_upper=True).detach()) for two in (more, less, least))
+    share, same, hardly = (float(leak(one, two, is_upper=True)) for two in (more, less, least))
     assert share == pytest.approx(same, rel=0.2) and hardly < 0.1 * share
+    assert halves.leak(one, one, is_upper=True)[1] == 0 < halves.leak(one, less, is_upper=True)[1]
 
 
 def test_before_there_are_directions_a_push_is_along_a_coefficient_the_film_knows(model):
@@ -80,6 +86,17 @@ def test_in_the_third_stage_it_is_along_one_direction_as_far_as_its_slider_goes(
             assert float(along.abs().max()) < 1e-4
 
 
+def test_what_changes_most_is_pushed_most_and_everything_sometimes(model):
+    model.enter(LEARNING)
+    strong, counts = 3, dict.fromkeys(range(20), 0)
+    for _ in range(2000):
+        push = model.networks.directions().detach() @ model.sliders.push(lips=True)[0].detach()
+        k = int(push.abs().argmax())
+        model.sliders.changed(0.4 * abs(float(push[k])) if k == strong else 1e-5)
+        counts[k] += 1
+    assert counts[strong] > 1000 and min(counts.values()) > 5
+
+
 @pytest.mark.parametrize("stage", [TUNING, LEARNING])
 def test_the_term_makes_the_leak_smaller(model, stage):
     """Of generator or directions alone, with nothing else to please."""
@@ -94,7 +111,7 @@ def test_the_term_makes_the_leak_smaller(model, stage):
         with torch.no_grad():
             rest = net.of_frame(step % model.clip.n_train) if stage == TUNING else net.canonical[None]
         raw = net.generator(torch.cat([rest, rest + model.sliders.push(lips=True)]))
-        leak = model.halves.leak(raw[0], raw[1], is_upper=True)
+        leak, _ = model.halves.leak(raw[0], raw[1], is_upper=True)
         adam.zero_grad()
         leak.backward()
         adam.step()

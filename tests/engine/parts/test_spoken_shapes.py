@@ -33,8 +33,9 @@ def test_a_voice_moves_jaw_and_lips_alike_on_both_sides_and_silence_nothing(enco
 
 def test_nothing_is_heard_beyond_the_look_ahead_or_before_the_sound(encoder):
     samples = toy_voice(2.0)[0]
-    cut = samples[: int(0.9 * SAMPLE_RATE_HZ)]
-    one, other = heard(encoder, samples), heard(encoder, cut)
+    # As long as the first: matrix products of other sizes may round otherwise.
+    other_end = np.where(np.arange(len(samples)) < 0.9 * SAMPLE_RATE_HZ, samples, samples[::-1])
+    one, other = heard(encoder, samples), heard(encoder, other_end)
     for look_ahead_ms in (0.0, 20.0, 160.0):
         at = 0.85
         assert np.array_equal(*(spoken_shapes(encoder, h, at, look_ahead_ms) for h in (one, other)))
