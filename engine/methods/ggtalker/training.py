@@ -78,8 +78,8 @@ class GGTalkerTraining(Trainable):
         self.tags: dict[str, Tensor] = {}
         self.voice = VoiceTraining(clip, config, self.head.expression, face.names, device, seed)
         self.networks = nn.ModuleDict({
-            "voice": self.voice.net, "best": self.voice.best, "colors": ColorNet(len(self.binding), len(face)),
-            "fits": Fits(clip.n_train, len(face)),
+            "voice": self.voice.net, "mean": self.voice.mean, "best": self.voice.best,
+            "colors": ColorNet(len(self.binding), len(face)), "fits": Fits(clip.n_train, len(face)),
         }).to(device)  # fmt: skip
         if not clip.has_alpha:
             self.networks["inpainter"] = Inpainter(config.inpainter_base, shrink=config.inpainter_shrink).to(device)

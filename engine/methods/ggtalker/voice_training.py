@@ -1,5 +1,6 @@
 """GGTalker's stage A1: the voice network, with a prior or none, learns one film and keeps what did best on its end."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -13,10 +14,12 @@ from engine.methods.ggtalker.expression import ExpressionLoss, ExpressionNet, ex
 from engine.methods.ggtalker.voice_prior import prior_of
 from engine.parts.diffusion import Diffusion
 from engine.parts.frame_sound import FRAME_S, frame_features
+from engine.parts.running_mean import RunningMean
 from engine.training.clip import Clip
 
 HELD_SHARE, LEAST_HELD = 0.1, 10  # of the training frames, their last ones judge the network
 CHECK_EVERY = 50  # steps
+MEAN_DECAY = 0.99  # of the weights' running mean, which is judged and kept (ours, as diffusion models have it)
 N_JUDGED = 16  # clips a judgement is the mean of
 LEAST_SPREAD = 0.01  # standard deviation from which on a coefficient counts as moving
 SHORTEST = 10  # frames of a clip
@@ -70,6 +73,7 @@ class VoiceTraining:
             self.net.normalise(self._audio.flatten(0, 1).cpu(), self._motion.cpu())
         else:
             self.net = with_own_speaker(prior.net)
+        self.mean = RunningMean(self.net, MEAN_DECAY)
         self.best = Best(self.net)
         self.has_prior = prior is not None
         self.diffusion = Diffusion(prior.n_steps if prior else config.n_steps)
@@ -88,28 +92,30 @@ class VoiceTraining:
         return self._terms(starts, length, variants, self._loss, generator)
 
     def check(self) -> None:
-        """Judges the network every `CHECK_EVERY` steps by the end of the film, which it does not learn from.
+        """Judges the mean of the network's last steps, every `CHECK_EVERY` steps, by the end of the film, which it does
+        not learn from; to be called after every step.
 
         What counts is what it makes of the sound alone, out of pure noise: among less noisy steps a network that copies
         its neighbours looks the better the longer it trains, whatever it hears.
         """
+        self.mean.see(self.net)
         if self._n_steps % CHECK_EVERY:
             return
+        judged = deepcopy(self.net).eval()
+        self.mean.put_into(judged)
         n = len(self._motion)
         length = min(self.net.size.n_positions, n - self._n_learned)
         starts = np.linspace(self._n_learned, n - length, N_JUDGED).astype(int)
         generator = torch.Generator().manual_seed(self._seed)
         rows = torch.from_numpy(starts)[:, None] + torch.arange(length)
-        clean = self.net.whitened(self._motion[rows.to(self.device)])
+        clean = judged.whitened(self._motion[rows.to(self.device)])
         noise = torch.randn(clean.shape, generator=generator).to(self.device)
         steps = torch.full((N_JUDGED,), self.diffusion.n_steps - 1, device=self.device)
-        self.net.eval()
         with torch.no_grad():
-            speaker = self.net.speakers[:1].expand(N_JUDGED, -1)
-            condition = self.net.condition(self._audio[0][rows.to(self.device)], speaker)
-            error = (self.net(noise, steps, condition) - clean).square().mean()
-        self.net.train()
-        self.best.see(self.net, float(error))
+            speaker = judged.speakers[:1].expand(N_JUDGED, -1)
+            condition = judged.condition(self._audio[0][rows.to(self.device)], speaker)
+            error = (judged(noise, steps, condition) - clean).square().mean()
+        self.best.see(judged, float(error))
 
     def keep_best(self) -> None:
         """Ends the stage: the network that did best, if any was judged, is the one that is kept."""

@@ -13,6 +13,7 @@ from engine.manifest import read_manifest
 from engine.methods.base import DriverInputs
 from engine.methods.ggtalker import Config, begin
 from engine.methods.ggtalker.training import FIT, JOINT, MAP, GGTalkerTraining
+from engine.methods.ggtalker.voice_training import CHECK_EVERY
 from engine.training.clip import Clip
 from engine.training.trainer import TrainingRun, configured
 from engine.vocabulary import ARKIT_INDEX
@@ -82,6 +83,19 @@ def test_the_network_that_did_best_on_the_held_end_is_kept(toy_dataset):
     voice.best.see(voice.net, 0.7)
     model.enter(MAP)
     assert torch.equal(voice.net.leave.weight, kept)
+
+
+def test_what_is_judged_and_kept_is_the_mean_of_the_last_steps(toy_dataset):
+    voice = in_training(toy_dataset).voice
+    rng, begun = np.random.default_rng(0), voice.net.leave.weight.detach().clone()
+    for _ in range(CHECK_EVERY):
+        voice.losses(rng)
+        with torch.no_grad():
+            voice.net.leave.weight.add_(0.01)
+        voice.check()
+    assert torch.isfinite(voice.best.loss)
+    voice.keep_best()
+    assert torch.allclose(voice.net.leave.weight, begun + 0.01 * (CHECK_EVERY + 1) / 2, atol=1e-5)
 
 
 def test_the_map_learns_while_the_fit_holds_still_and_then_both(toy_dataset, tmp_path):

@@ -75,21 +75,3 @@ def test_first_the_mesh_alone_moves_what_pictures_paint(toy_dataset):
     with one_thread():
         assert "offset" in run.step(0.6 * run.model.iterations)
     assert not all(torch.equal(value, before[name]) for name, value in heads.state_dict().items())
-
-
-def test_the_mean_of_weights_begins_with_the_first_and_follows_slowly():
-    from engine.methods.talk2me.network import MEAN_DECAY, RunningMean
-
-    layer = torch.nn.Linear(2, 2)
-    mean, first = RunningMean(layer), layer.weight.detach().clone()
-    with torch.no_grad():
-        layer.weight += 1
-    mean.put_into(layer)
-    assert torch.equal(layer.weight, first + 1)  # nothing was seen yet
-    mean.see(layer)
-    with torch.no_grad():
-        layer.weight += 1
-    mean.see(layer)
-    mean.put_into(layer)
-    assert torch.allclose(layer.weight, first + 2 - MEAN_DECAY, atol=1e-6)
-    assert not list(mean.parameters()) and len(mean.state_dict()) == 3
