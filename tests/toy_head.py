@@ -274,7 +274,7 @@ TOY_CONFIGS = {
     },
     "talk2me": {
         "head": "tracked", "encoder": "mel", "n_points": 700, "n_mouth": 40, "sound_variants": 1, "n_code": 32,
-        "width": 32, "pose_width": 16, "n_behind": 12, "n_hidden": 32, "n_sound_code": 16, "n_factor": 8,
+        "width": 32, "pose_width": 16, "n_behind": 12, "n_around": 2, "n_hidden": 32, "n_sound_code": 16, "n_factor": 8,
         "n_fused": 32, "dropout": 0.0, "batch_expression": 4, "adversarial_from": 8_000, "lambda_lips": 0.2,
         "lambda_separate": 1e-2, "open_every": 7, "still_pixels": 0.0, "rate_network": (2e-3, 2e-4),
         "rate_place": (2e-3, 2e-4), "rate_expression": (2e-3, 2e-4), "rate_features": 2.5e-3, "rate_scale": 5e-3,

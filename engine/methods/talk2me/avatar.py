@@ -179,6 +179,7 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tup
         whole = whole and all(isinstance(w, int) and 1 <= w <= 64 for w in (c.n_factor, c.n_heads))
         whole = whole and isinstance(c.n_layers, int) and 1 <= c.n_layers <= MAX_LAYERS
         whole = whole and c.n_fused % c.n_heads == 0 and isinstance(c.n_behind, int) and 1 <= c.n_behind <= MAX_BEHIND
+        whole = whole and isinstance(c.n_around, int) and 0 <= c.n_around <= c.n_behind
         whole = (
             whole and 0 <= float(c.near) < float(c.far) and 0 <= float(c.dropout) < 1 and len(manifest.encoders) == 2
         )
@@ -192,7 +193,7 @@ def _config(manifest: Manifest, file: AvatarTensors) -> tuple[Talk2MeConfig, tup
         "carry.code": (manifest.n_gaussians, n_carried),
         "generator.fuse.weight": (c.n_fused, 2 * c.n_fused),
         "generator.from_products.weight": (c.n_fused, 3 * c.n_factor**2),
-        "generator.phonetic.0.weight": (c.n_hidden, 2 * n_said),
+        "generator.phonetic.0.weight": (c.n_hidden, (2 * c.n_around + 1) * 2 * n_said),
         "generator.phonetic.4.weight": (c.n_sound_code, c.n_hidden),
         "deformation.heads.exp_attributes.out.weight": (N_ATTRIBUTES, c.width),
         "deformation.heads.pose_attributes.out.weight": (N_ATTRIBUTES, c.pose_width),

@@ -24,7 +24,8 @@ class Talk2MeConfig:
         n_points, n_mouth: Gaussians, and how many of them inside the mouth.
         n_code, width, pose_width: of place codes and features, of the deformation heads, of the slim pose heads.
         near, far: squared distances in head heights, see `regions.region_weights`.
-        n_behind: frames of sound (40 ms each) the Expression Generator hears before the shown one.
+        n_behind: frames of sound (40 ms each) the Expression Generator hears before the shown one; n_around: of those
+            whose sound joins each frame's own, see `expression.ExpressionSizes`.
         n_hidden, n_sound_code, n_factor, n_fused, n_heads, n_layers, dropout: see `expression.ExpressionSizes`.
         batch_expression, eye_weight: of the generator's training, see `expression_training`.
         silent_share: part of its batch that is a silent room and the resting face (ours: pauses stay still).
@@ -55,6 +56,7 @@ class Talk2MeConfig:
     near: float = NEAR
     far: float = FAR
     n_behind: int = 60
+    n_around: int = 0
     n_hidden: int = 256
     n_sound_code: int = 128
     n_factor: int = 32
@@ -97,8 +99,8 @@ class Talk2MeConfig:
 PRESETS: dict[str, dict[str, Any]] = {
     "cpu": {
         "iterations": 12_000, "n_points": 24_000, "n_mouth": 500, "n_code": 64, "width": 96, "pose_width": 48,
-        "n_behind": 30, "n_hidden": 128, "n_sound_code": 64, "n_factor": 16, "n_fused": 128, "dropout": 0.0,
-        "batch_expression": 4, "lambda_adversarial": 0.0, "lambda_offset": 0.1, "lambda_image": 0.02,
+        "n_behind": 30, "n_around": 2, "n_hidden": 128, "n_sound_code": 64, "n_factor": 16, "n_fused": 128,
+        "dropout": 0.0, "batch_expression": 4, "lambda_adversarial": 0.0, "lambda_offset": 0.1, "lambda_image": 0.02,
         "lambda_lips": 0.2, "lambda_separate": 1e-2, "ssim_side": 224, "open_every": 7, "coarse_until": 0.35,
         "mesh_until": 0.15,
         "pose_rate": 1e-4, "motion_steps": 400, "rate_network": (1e-3, 1e-4), "rate_place": (1e-3, 1e-4),

@@ -25,6 +25,8 @@ class ExpressionSizes:
             wav2vec 2.0.
         n_expression: coefficients and the two eye aspect ratios.
         n_behind: frames heard before the shown one.
+        n_around: frames to each side whose sound the phonetic code of a frame is made of, too (ours: Wav2Lip's encoder
+            hears 200 ms for each frame, features of 40 ms leave that to attention, which a short clip does not teach).
     """
 
     n_phonetic: int = 512
@@ -38,6 +40,7 @@ class ExpressionSizes:
     n_layers: int = 2
     dropout: float = 0.1
     n_behind: int = 60
+    n_around: int = 0
 
     @property
     def n_frames(self) -> int:
@@ -57,7 +60,7 @@ class ExpressionGenerator(nn.Module):
     def __init__(self, sizes: ExpressionSizes = ExpressionSizes()) -> None:
         super().__init__()
         self.sizes = s = sizes
-        self.phonetic = _mlp(s.n_phonetic, s.n_hidden, s.n_code)
+        self.phonetic = _mlp((2 * s.n_around + 1) * s.n_phonetic, s.n_hidden, s.n_code)
         self.emotion = _mlp(2 * s.n_emotion, s.n_hidden, s.n_code)
         self.style = _mlp(s.n_expression, s.n_hidden, s.n_code)
         self.code_norms = nn.ModuleList(nn.LayerNorm(s.n_code) for _ in range(3))
@@ -102,7 +105,7 @@ class ExpressionGenerator(nn.Module):
         phonetic = (phonetic - self.phonetic_mean) * self.phonetic_scale
         emotion = (emotion - self.emotion_mean) * self.emotion_scale
         of_sound, of_emotion, of_style = self.code_norms
-        a = of_sound(self.phonetic(phonetic))
+        a = of_sound(self.phonetic(self._beside(phonetic)))
         e = emotion_gain * of_emotion(self.emotion(torch.cat([emotion, self._around(emotion)], dim=-1)))
         s = of_style(self.style((style - self.mean) / self.scale))[:, None].expand(-1, n_frames, -1)
         joint = torch.cat([a, e, s], dim=-1)
@@ -125,6 +128,11 @@ class ExpressionGenerator(nn.Module):
         first = (at - EMOTION_FRAMES).clamp(min=0)
         last = (at + EMOTION_FRAMES + 1).clamp(max=emotion.shape[1])
         return (sums[:, last] - sums[:, first]) / (last - first)[:, None]
+
+    def _beside(self, phonetic: Tensor) -> Tensor:
+        """The phonetic cue of each frame with those of the frames around it, zeros beyond the window's ends."""
+        n = self.sizes.n_around
+        return F.pad(phonetic, (0, 0, n, n)).unfold(1, 2 * n + 1, 1).flatten(2)
 
     def _regional(self, fused: Tensor) -> Tensor:
         """Frames attend to each other and to one learned token of each region."""

@@ -42,5 +42,5 @@ def expression_sizes(config: Talk2MeConfig, n_expression: int, n_phonetic: int, 
     """Args: n_expression: coefficients without the eye aspect ratios; n_phonetic, n_emotion: widths of the cues."""
     return ExpressionSizes(
         n_phonetic, n_emotion, n_expression + N_EAR, config.n_hidden, config.n_sound_code, config.n_factor,
-        config.n_fused, config.n_heads, config.n_layers, config.dropout, config.n_behind,
+        config.n_fused, config.n_heads, config.n_layers, config.dropout, config.n_behind, config.n_around,
     )  # fmt: skip

@@ -206,7 +206,7 @@ def refused(path, manifest, tensors) -> str:
     "change",
     [{"width": 10**6}, {"width": 1000}, {"n_code": 33}, {"n_heads": 5}, {"n_behind": 10**7}, {"names": []},
      {"names": 3}, {"near": 0.5}, {"n_emotion": "x"}, {"n_factor": 0}, {"n_fused": 1024}, {"n_layers": 2000},
-     {"n_carried": 0}, {"n_carried": 9}],
+     {"n_carried": 0}, {"n_carried": 9}, {"n_around": -1}, {"n_around": 10**6}, {"n_around": 0.5}],
 )  # fmt: skip
 def test_sizes_that_make_no_sense_are_refused(parts, tmp_path, change):
     manifest, tensors = parts

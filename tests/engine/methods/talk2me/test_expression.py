@@ -1,5 +1,7 @@
 """The Expression Generator on a made clip: it hears, follows a style, minds the eyes, and knows how far it may hear."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -16,8 +18,9 @@ from engine.methods.talk2me.expression_training import ExpressionTraining, Heard
 from tests.toy_head import one_thread
 
 SIZES = ExpressionSizes(
-    n_phonetic=6, n_emotion=5, n_expression=10, n_hidden=32, n_code=16, n_factor=4, n_fused=32, dropout=0.0, n_behind=15
-)
+    n_phonetic=6, n_emotion=5, n_expression=10, n_hidden=32, n_code=16, n_factor=4, n_fused=32, dropout=0.0,
+    n_behind=15, n_around=2,
+)  # fmt: skip
 N_FRAMES = 400
 
 
@@ -122,6 +125,17 @@ def test_a_moment_hears_no_further_than_asked(ahead):
     later[30 + ahead + 1 :] += 3
     plain, changed = shown(training, ahead=ahead, n=45), shown(training, later, ahead=ahead, n=45)
     assert torch.equal(plain[:31], changed[:31]) and not torch.allclose(plain[31:], changed[31:])
+
+
+def test_a_frames_own_code_is_made_of_the_sound_round_it():
+    generator = ExpressionGenerator(SIZES).eval()
+    cue = torch.arange(1.0, 6.0)[None, :, None] * torch.tensor([1.0, -1.0])
+    beside = generator._beside(cue)
+    assert beside.shape == (1, 5, 10)
+    assert beside[0, 0].tolist() == [0, 0, 1, 2, 3, 0, 0, -1, -2, -3]
+    assert beside[0, 4].tolist() == [3, 4, 5, 0, 0, -3, -4, -5, 0, 0]
+    alone = ExpressionGenerator(replace(SIZES, n_around=0))
+    assert torch.equal(alone._beside(cue), cue)
 
 
 def test_smoothing_starts_as_nothing():
