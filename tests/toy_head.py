@@ -304,14 +304,16 @@ def write_toy_fit(dataset: Path) -> Path:
     return path
 
 
-def train_toy(dataset: Path, out: Path, method: str, iterations: int = 120, **config) -> Path:
+def train_toy(
+    dataset: Path, out: Path, method: str, iterations: int = 120, device: str = "cpu", **config
+) -> Path:  # fmt: skip
     """Trains a small avatar of a toy dataset and returns its path."""
     from engine.training.trainer import train
 
     if method in ON_A_HEAD:
         write_toy_fit(dataset)
     with one_thread():
-        for _ in train(dataset, method, out, iterations=iterations, device="cpu", config=TOY_CONFIGS[method] | config):
+        for _ in train(dataset, method, out, iterations=iterations, device=device, config=TOY_CONFIGS[method] | config):
             pass
     return out
 

@@ -113,6 +113,7 @@ class Sliders:
         """What a push of one coefficient adds to a latent, `[1, n_style]`."""
         net, rng, spreads = self._training.networks, self._training.rng, self._spreads[lips]
         moving = (spreads > LEAST_SPREAD).nonzero()[:, 0].tolist()
+        self._pushed = None
         if not moving:
             return torch.zeros_like(net.canonical)[None]
         k = int(rng.choice(moving, p=self._chances(lips, moving)))

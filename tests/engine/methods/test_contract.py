@@ -14,6 +14,7 @@ from engine.methods import METHODS, method_module
 from engine.training.clip import Clip
 from engine.training.trainer import TrainingRun, configured
 from tests.engine.methods import contract
+from tests.engine.raster.scenes import psnr
 from tests.toy_head import ON_A_HEAD, TOY_CONFIGS, train_toy, write_toy_fit
 
 
@@ -111,6 +112,22 @@ def test_the_same_seed_and_data_give_the_same_avatar_to_the_bit(method, toy_data
     assert not [name for name in one if one[name].tobytes() != two[name].tobytes()]
     rows = [read_manifest(path).model_dump(exclude={"provenance"}) for path in paths]
     assert rows[0] == rows[1]
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("method", METHODS)
+def test_on_a_gpu_the_same_seed_and_data_give_the_same_face(method, toy_dataset, tmp_path):
+    """Sums of many threads round in any order there: the tolerance is 45 dB, as between rasterizers."""
+    if not torch.cuda.is_available():
+        pytest.skip("no NVIDIA GPU")
+    paths = [
+        train_toy(toy_dataset, tmp_path / f"{name}.avatar", method, iterations=16, device="cuda")
+        for name in ("one", "two")
+    ]
+    avatars = [load_avatar(path) for path in paths]
+    for values in (avatars[0].schema.rest().values, contract.driven_moment(avatars[0], toy_dataset)):
+        one, two = (contract.picture(avatar, values) for avatar in avatars)
+        assert psnr(one, two) > 45
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -97,6 +97,17 @@ def test_what_changes_most_is_pushed_most_and_everything_sometimes(model):
     assert counts[strong] > 1000 and min(counts.values()) > 5
 
 
+def test_a_push_that_moves_nothing_says_nothing_of_the_one_before(model):
+    model.enter(LEARNING)
+    model.sliders.push(lips=True)
+    model.sliders.changed(0.4)
+    before = [dict(seen) for seen in model.sliders._changes]
+    model.sliders._spreads = [torch.zeros_like(spread) for spread in model.sliders._spreads]
+    assert not model.sliders.push(lips=False).any()
+    model.sliders.changed(0.0)
+    assert model.sliders._changes == before and any(before)
+
+
 @pytest.mark.parametrize("stage", [TUNING, LEARNING])
 def test_the_term_makes_the_leak_smaller(model, stage):
     """Of generator or directions alone, with nothing else to please."""

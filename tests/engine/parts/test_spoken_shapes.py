@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.audio.block import SAMPLE_RATE_HZ
+from engine.audio.block import SAMPLE_RATE_HZ, Features
 from engine.audio.history import FeatureHistory
 from engine.audio.phones import PhonesEncoder
 from engine.parts.spoken_shapes import arkit_of_articulators, spoken_shapes
@@ -36,9 +36,12 @@ def test_nothing_is_heard_beyond_the_look_ahead_or_before_the_sound(encoder):
     # As long as the first: matrix products of other sizes may round otherwise.
     other_end = np.where(np.arange(len(samples)) < 0.9 * SAMPLE_RATE_HZ, samples, samples[::-1])
     one, other = heard(encoder, samples), heard(encoder, other_end)
+    so_far, features = FeatureHistory(encoder.n_features, 10), encoder.encode(samples)
+    is_heard = features.times <= 0.9
+    so_far.extend(Features(features.times[is_heard], features.values[is_heard]))
     for look_ahead_ms in (0.0, 20.0, 160.0):
-        at = 0.85
-        assert np.array_equal(*(spoken_shapes(encoder, h, at, look_ahead_ms) for h in (one, other)))
+        whole, another, cut = (spoken_shapes(encoder, h, 0.85, look_ahead_ms) for h in (one, other, so_far))
+        assert np.array_equal(whole, another) and np.array_equal(whole, cut)
     assert not spoken_shapes(encoder, one, -1.0, 0.0).any()
 
 
