@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from numba.core.sigutils import normalize_signature
+
 from engine.progress import Progress
 from engine.raster.kernels.signatures import DISPLAY, TRAINING
 
@@ -17,5 +19,5 @@ def warm_up(training: bool = False) -> Iterator[Progress]:
     kernels = DISPLAY + TRAINING if training else DISPLAY
     for number, (kernel, signature) in enumerate(kernels):
         yield Progress(STAGE, number, len(kernels), "compiled once, at the first start")
-        kernel.compile(signature)
+        kernel.compile(normalize_signature(signature)[0])  # the cache is asked for types by a call, not for a string
     yield Progress(STAGE, len(kernels), len(kernels))

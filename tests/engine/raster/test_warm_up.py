@@ -30,3 +30,13 @@ def test_the_warm_up_tells_where_it_is_and_covers_everything_called_later() -> N
             colors.sum().backward()
     for kernel, _ in DISPLAY + TRAINING:
         assert set(kernel.signatures) == compiled[id(kernel)], f"{kernel.__name__} was compiled again"
+
+
+def test_what_the_warm_up_leaves_on_disk_is_what_a_call_of_another_process_asks_for(monkeypatch) -> None:
+    asked = []
+    for kernel in {id(kernel): kernel for kernel, _ in DISPLAY}.values():
+        monkeypatch.setattr(kernel, "compile", lambda types, kernel=kernel: asked.append((kernel, types)))
+    list(warm_up())
+    assert len(asked) == len(DISPLAY)
+    for kernel, types in asked:
+        assert isinstance(types, tuple) and types in {tuple(called) for called in kernel.signatures}
