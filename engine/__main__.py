@@ -318,18 +318,20 @@ def bench_live_line(
     size: Annotated[int, typer.Option(help="Side of the picture in pixels.")] = 512,
     seconds: Annotated[float, typer.Option(help="Of sound.")] = 10.0,
     backend: Annotated[str, typer.Option(help="auto, cpu, opengl or cuda.")] = "auto",
+    rate: Annotated[float, typer.Option(help="Frames for each second of sound.")] = 60.0,
     json: Json = False,
 ) -> None:
     """Time the live line in process: voice in, finished pictures out, medians by stage."""
     with one_line_errors(json):
         from engine.avatar import load_avatar
         from engine.bench_live import bench_live, random_avatar
-        from engine.raster import pick_rasterizer
+        from engine.raster import device_of, pick_rasterizer
         from engine.raster.bench_scene import calibrate
 
-        subject = load_avatar(avatar) if avatar else random_avatar()
         rasterizer = pick_rasterizer(None if backend == "auto" else backend)
-        figures = bench_live(subject, rasterizer, seconds, size)
+        device = device_of(rasterizer)
+        subject = load_avatar(avatar, device) if avatar else random_avatar(device=device)
+        figures = bench_live(subject, rasterizer, seconds, size, rate_hz=rate)
         rows = {"calibration_ms": calibrate() * 1e3, "backend": rasterizer.name, **figures}
         say(rows, json, title="The live line (milliseconds, medians)")
 

@@ -17,7 +17,7 @@ from engine.camera import Camera
 from engine.errors import BackendError
 from engine.gaussians import Gaussians
 from engine.methods.base import Avatar
-from engine.raster import rasterization_for, reference
+from engine.raster import device_of, rasterization_for, reference
 from engine.raster.base import Rasterizer, Rendered
 from engine.raster.bench_scene import bench_camera, bench_gaussians, calibrate
 from engine.raster.pick import BACKENDS, make_rasterizer
@@ -105,8 +105,7 @@ def _scene_rows(
     exact = _exact(layers, camera, n_pixels) if n_pixels else None
     first: Rendered | None = None
     for rasterizer in rasterizers:
-        where = getattr(rasterizer, "device", torch.device("cpu"))
-        own = [layer.to(where) for layer in layers]
+        own = [layer.to(device_of(rasterizer)) for layer in layers]
         rendered, frames, busy, stages = _timed(rasterizer, own, camera, repeats)
         frame = float(np.median(frames))
         row: Row = {"backend": rasterizer.name, "gaussians": sum(map(len, layers)), "size": camera.width}

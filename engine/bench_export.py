@@ -18,6 +18,7 @@ from engine.export.order import Order, make_order
 from engine.export.render import render_clip
 from engine.methods.base import Avatar
 from engine.progress import Progress
+from engine.raster import device_of, pick_rasterizer
 
 WARM_UP_SECONDS = 1.0
 VOICE_PIECE_SECONDS = 20.0
@@ -39,7 +40,8 @@ def bench_export(
         (of all threads, a frame, of the whole export), `file_mb`, `memory_mb` at the end, `growth_mb` (the last quarter
         of the frames against the second, medians) and `memory_by_minute_mb`.
     """
-    subject = load_avatar(avatar) if avatar else random_avatar()
+    device = device_of(pick_rasterizer(backend))
+    subject = load_avatar(avatar, device) if avatar else random_avatar(device=device)
     with tempfile.TemporaryDirectory() as folder:
         voice = Path(folder) / "voice.wav"
         _write_babble(voice, seconds)

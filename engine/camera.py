@@ -6,6 +6,7 @@ Camera: x right, y down, z forward. `viewmat` maps world to camera.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -149,14 +150,14 @@ def pose_matrix(yaw: float, pitch: float, roll: float, x: float = 0, y: float = 
 
     Yaw turns to the person's left (picture's right), pitch up, roll towards the person's right shoulder.
     """
-    a, b, c = np.radians([yaw, -pitch, roll])
-    ry = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
-    rx = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
-    rz = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
-    matrix = np.eye(4)
-    matrix[:3, :3] = ry @ rx @ rz
-    matrix[:3, 3] = x, y, z
-    return matrix
+    a, b, c = math.radians(yaw), math.radians(-pitch), math.radians(roll)
+    ca, sa, cb, sb, cc, sc = math.cos(a), math.sin(a), math.cos(b), math.sin(b), math.cos(c), math.sin(c)
+    return np.array([
+        [ca * cc + sa * sb * sc, sa * sb * cc - ca * sc, sa * cb, x],
+        [cb * sc, cb * cc, -sb, y],
+        [ca * sb * sc - sa * cc, sa * sc + ca * sb * cc, ca * cb, z],
+        [0.0, 0.0, 0.0, 1.0],
+    ])  # fmt: skip
 
 
 def camera_path(

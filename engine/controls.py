@@ -101,8 +101,10 @@ class ControlSchema:
 
     specs: tuple[ControlSpec, ...]
     _index: dict[str, int] = field(init=False, repr=False, compare=False)
+    _columns: dict[str, np.ndarray] = field(init=False, repr=False, compare=False)  # kept: the live line asks often
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_columns", {})
         index = {spec.name: i for i, spec in enumerate(self.specs)}
         if len(index) != len(self.specs):
             twice = sorted({s.name for s in self.specs if [t.name for t in self.specs].count(s.name) > 1})
@@ -144,18 +146,29 @@ class ControlSchema:
 
     def column(self, attribute: str) -> np.ndarray:
         """One numeric attribute of all controls (`neutral`, `minimum`, `maximum`, `low`, `high`), float32 `[C]`."""
-        return np.array([getattr(spec, attribute) for spec in self.specs], dtype=np.float32)
+        return self._column(attribute).copy()
+
+    def joins(self, mode: Combine) -> np.ndarray:
+        """Which controls join the drive in a way, bool `[C]`."""
+        return self._column("combine", mode).copy()
+
+    def _column(self, attribute: str, mode: Combine | None = None) -> np.ndarray:
+        key = attribute if mode is None else f"{attribute} {mode.value}"
+        if key not in self._columns:
+            values = [getattr(spec, attribute) for spec in self.specs]
+            whole = np.array(values, np.float32) if mode is None else np.array([value is mode for value in values])
+            self._columns[key] = whole.reshape(len(values))
+        return self._columns[key]
 
     def neutral(self) -> "Controls":
         return Controls(self, self.column("neutral"))
 
     def rest(self) -> "Controls":
         """What drives the face when nothing does: 0 for added controls, neutral for the others."""
-        values = [spec.neutral for spec in self.specs]
-        return Controls(self, np.array(values, dtype=np.float32))
+        return self.neutral()
 
     def clamp(self, values: np.ndarray) -> np.ndarray:
-        return np.clip(values, self.column("minimum"), self.column("maximum")).astype(np.float32, copy=False)
+        return np.clip(values, self._column("minimum"), self._column("maximum")).astype(np.float32, copy=False)
 
     def to_json(self) -> list[dict[str, Any]]:
         return [asdict(spec) for spec in self.specs]
@@ -236,13 +249,11 @@ def combine(
         own: the user's side as `user_side` makes it, whose modes and neutrals count; None for the avatar's.
     """
     own = own or schema
-    add, scale, replaces = (np.array([s.combine is mode for s in own], dtype=bool)
-                            for mode in (Combine.ADD, Combine.SCALE, Combine.REPLACE))  # fmt: skip
+    add, scale, replaces = (own.joins(mode) for mode in (Combine.ADD, Combine.SCALE, Combine.REPLACE))
     neutral = own.column("neutral")
     touched = user != neutral
     if own is not schema:
-        touched |= np.array([a.combine is not b.combine and a.combine is Combine.REPLACE
-                             for a, b in zip(own, schema, strict=True)])  # fmt: skip
+        touched |= replaces & ~schema.joins(Combine.REPLACE)
     mixed = driven.copy()
     mixed[add & touched] += (user - neutral)[add & touched]
     mixed[scale & touched] *= user[scale & touched]

@@ -245,7 +245,7 @@ class Mixer:
 
 
 def _differs(own: ControlSchema, schema: ControlSchema) -> np.ndarray:
-    return np.array([a.combine is not b.combine for a, b in zip(own, schema, strict=True)])
+    return np.logical_or.reduce([own.joins(mode) != schema.joins(mode) for mode in Combine])
 
 
 @dataclass

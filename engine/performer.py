@@ -175,6 +175,8 @@ class Performer:
                 layers = self.view.layers(layers, moment.controls, camera, state)
         if is_outdated is not None and is_outdated():
             return None
+        if (image := self._finished_there(layers, moment, camera, out, stage)) is not None:
+            return Frame(image, moment, camera, sum(len(layer) for layer in layers), stage.ms)
         with stage("raster"):
             look = {"hard_edged": True} if self.view is not None and self.view.is_hard_edged else {}
             rendered = self.rasterizer.render(layers, camera, **look)
@@ -254,6 +256,19 @@ class Performer:
         if self._animated is None or self._animated[:2] != key:
             self._animated = (*key, self.avatar.animate(controls, self.mixer.settings))
         return self._animated[2]
+
+    def _finished_there(
+        self, layers: list[Gaussians], moment: Moment, camera: Camera, out: np.ndarray | None, stage: StageClock
+    ) -> np.ndarray | None:
+        """The pixels where the rasterizer itself can lay the plain picture over what stands behind it."""
+        is_plain = self.view is None or self.view.is_color
+        finished = getattr(self.rasterizer, "finished", None) if is_plain else None
+        if finished is None or not self.avatar.lays_over(self.background, self.mixer.settings):
+            return None
+        with stage("present"):
+            behind = self.avatar.behind(camera, self.background)
+        with stage("raster"):
+            return finished(layers, camera, behind, out)
 
     def _compose(self, rendered: Rendered, moment: Moment, camera: Camera, out: np.ndarray | None) -> np.ndarray:
         if self.view is not None and not self.view.is_color:

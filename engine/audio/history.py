@@ -1,5 +1,7 @@
 """The features heard so far, ready to be asked for the window round any time."""
 
+import math
+
 import numpy as np
 
 from engine.audio.block import FEATURE_RATE_HZ, Features
@@ -7,6 +9,7 @@ from engine.audio.block import FEATURE_RATE_HZ, Features
 PERIOD = 1.0 / FEATURE_RATE_HZ
 _CLOCK_GAIN = 0.02  # how fast the history follows a device whose clock drifts: within a second, far below a jump
 _CLOCK_EXACT = 1e-7  # seconds; differences of rounding are none
+_PLACE_EXACT = 1e-4  # rows, likewise
 
 
 class FeatureHistory:
@@ -85,12 +88,20 @@ class FeatureHistory:
         known = np.zeros(n_steps, dtype=bool)
         if not len(self):
             return values, known
-        position = (first - self._first_time) / self._period + self._n_phases * np.arange(n_steps)
-        position = np.where(np.abs(position - np.rint(position)) < 1e-4, np.rint(position), position)
-        known = (position >= 0) & (position <= len(self) - 1)
-        low = np.floor(position[known]).astype(np.int64)
-        part = (position[known] - low).astype(np.float32)[:, None]
-        high = np.minimum(low + 1, len(self) - 1)
-        rows = self._values[self._start : self._end]
-        values[known] = rows[low] * (1 - part) + rows[high] * part
+        place, step, last = (first - self._first_time) / self._period, self._n_phases, len(self) - 1
+        if abs(place - round(place)) < _PLACE_EXACT:
+            place = round(place)
+        begin = max(0, math.ceil(-place / step))  # of the steps that are known
+        end = min(n_steps, math.floor((last - place) / step) + 1)
+        if begin >= end:
+            return values, known
+        known[begin:end] = True
+        low = math.floor(place)
+        part = np.float32(place - low)
+        rows = self._values[self._start + low + begin * step :]
+        before = rows[: (end - begin - 1) * step + 1 : step]
+        if part == 0:
+            values[begin:end] = before
+        else:
+            values[begin:end] = before * (1 - part) + rows[1 : (end - begin - 1) * step + 2 : step] * part
         return values, known

@@ -26,7 +26,7 @@ from engine.paths import atomic_file, atomic_folder
 from engine.performance.clips import source_times
 from engine.performer import Performer
 from engine.progress import Progress
-from engine.raster import pick_rasterizer
+from engine.raster import device_of, pick_rasterizer
 
 HEAD_HEIGHT_MM = 240.0
 
@@ -67,10 +67,11 @@ def render_clip(order: Order, avatar: Avatar | None = None) -> Iterator[Progress
 
 def open_performer(order: Order, avatar: Avatar | None = None) -> Performer:
     """The avatar of an order on stage, with everything but its sound."""
-    avatar = avatar or load_avatar(order.avatar)
+    rasterizer = pick_rasterizer(None if order.backend == "auto" else order.backend)
+    avatar = avatar or load_avatar(order.avatar, device_of(rasterizer))
     if order.avatar_hash and file_hash(order.avatar) != order.avatar_hash:
         raise OutputError(f"{order.avatar}: has changed since this order was made; make the order again.")
-    performer = Performer(avatar, pick_rasterizer(None if order.backend == "auto" else order.backend), seed=order.seed)
+    performer = Performer(avatar, rasterizer, seed=order.seed)
     performer.mixer.look_ahead_ms = order.look_ahead_ms
     performer.mixer.is_idle = order.idle
     performer.mixer.set_user(order.controls)

@@ -81,3 +81,11 @@ class Avatar(Protocol):
             background: None keeps the avatar's own (plate, else transparent); a colour `[3]` or picture `[H, W, 3]`.
         """
         ...
+
+    def behind(self, camera: Camera, background: np.ndarray | None = None) -> np.ndarray | None:
+        """What stands behind the head: the background given, else the avatar's own; None for nothing."""
+        ...
+
+    def lays_over(self, background: np.ndarray | None, settings: dict[str, Any] | None = None) -> bool:
+        """Whether `compose` does nothing but lay the picture over what is `behind`."""
+        ...

@@ -37,6 +37,18 @@ def encode_position(values: Tensor, n_frequencies: int) -> Tensor:
     return torch.cat(parts, dim=-1)
 
 
+def encoded(values: np.ndarray, n_frequencies: int) -> np.ndarray:
+    """`encode_position` of a few numbers `[D]`, without torch."""
+    if n_frequencies == 0:
+        return values
+    sine, cosine = np.sin(values), np.cos(values)
+    parts = [values, sine, cosine - 1]
+    for _ in range(n_frequencies - 1):
+        sine, cosine = 2 * sine * cosine, 1 - 2 * sine * sine
+        parts += [sine, cosine - 1]
+    return np.concatenate(parts)
+
+
 def encoded_width(n_values: int, n_frequencies: int) -> int:
     """Width of `encode_position` for so many values."""
     return n_values * (1 + 2 * n_frequencies)

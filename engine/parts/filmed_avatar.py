@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,14 @@ from engine.parts.backdrop import Backdrop
 from engine.parts.code_hull import read_hull
 from engine.parts.common_fit import COMMON_NAMES, CommonFit
 from engine.parts.compositing import finished
-from engine.parts.head_pose import apply_pose, pose_numbers, posed_camera_position
+from engine.parts.head_pose import (
+    apply_pose,
+    head_motion,
+    motion_numbers,
+    moved_by,
+    pose_numbers,
+    posed_camera_position,
+)
 from engine.parts.map_pictures import MapPicture
 from engine.raster.base import Rendered
 from engine.vocabulary import POSE_NAMES
@@ -79,9 +87,17 @@ class FilmedAvatar:
         self, rendered: Rendered, controls: Controls, camera: Camera, time: float,
         background: np.ndarray | None = None, settings: dict[str, Any] | None = None,
     ) -> np.ndarray:  # fmt: skip
+        return finished(rendered, self.behind(camera, background))
+
+    def behind(self, camera: Camera, background: np.ndarray | None = None) -> np.ndarray | None:
+        """What stands behind the head: the background given, else the avatar's own; None for nothing."""
         if background is None and self.backdrop is not None:
-            background = self.backdrop.behind(camera)
-        return finished(rendered, background)
+            return self.backdrop.behind(camera)
+        return background
+
+    def lays_over(self, background: np.ndarray | None, settings: dict[str, Any] | None = None) -> bool:
+        """Whether `compose` does nothing but lay the picture over what is `behind`."""
+        return True
 
     def posed(
         self, means: Tensor, quats: Tensor, pose: np.ndarray, camera: Camera
@@ -89,6 +105,26 @@ class FilmedAvatar:
         """Gaussians moved by the six pose controls, and where the camera then is as the unmoved head sees it."""
         if not pose.any():
             return means, quats, camera.position
-        moved = apply_pose(means.cpu().numpy(), quats.cpu().numpy(), self.pose_weights, pose, self.pose_pivot)
-        means, quats = (torch.from_numpy(a).to(self.device) for a in moved)
-        return means, quats, posed_camera_position(camera.position, pose, self.pose_pivot)
+        position = posed_camera_position(camera.position, pose, self.pose_pivot)
+        if self.device.type != "cpu":
+            return *self.moved(means, quats, self.on_device(self.motion(pose))), position
+        moved = apply_pose(means.numpy(), quats.numpy(), self.pose_weights, pose, self.pose_pivot)
+        return *(torch.from_numpy(a) for a in moved), position
+
+    def motion(self, pose: np.ndarray) -> np.ndarray:
+        """The six pose controls as `moved` takes them, `[38]`."""
+        return motion_numbers(*head_motion(pose))
+
+    def moved(self, means: Tensor, quats: Tensor, motion: Tensor) -> tuple[Tensor, Tensor]:
+        """Gaussians moved with the head, wherever they are: `posed` without a processor between."""
+        weights, pivot = self._pose_tensors
+        means, quats = moved_by(means - pivot, quats, weights, motion)
+        return means + pivot, quats
+
+    @cached_property
+    def _pose_tensors(self) -> tuple[Tensor, Tensor]:
+        return self.on_device(self.pose_weights), self.on_device(self.pose_pivot)
+
+    def on_device(self, numbers: np.ndarray) -> Tensor:
+        """Numbers as a float32 tensor where the avatar is; nobody waits for a GPU."""
+        return torch.from_numpy(np.asarray(numbers, dtype=np.float32)).to(self.device, non_blocking=True)

@@ -1,15 +1,28 @@
-"""Spherical harmonics to colours for a camera position, on the CPU: the live line's own fast copy."""
+"""Spherical harmonics to colours for a camera position: the live line's own fast ways."""
 
 import math
 
 import numba as nb
 import numpy as np
+import torch
+from torch import Tensor
 
+from engine.raster import cuda
 from engine.raster.kernels.spherical import fill_basis
+from engine.raster.reference import colors_from
 
 C0 = 0.28209479177387814
 C1 = 0.4886025119029199
 CHUNKS = 32
+
+
+def seen_colors(means: Tensor, coefficients: Tensor, position: np.ndarray | Tensor, degree: int) -> Tensor:
+    """As `view_colors`, of tensors on any device: by one kernel where gsplat is."""
+    if means.device.type == "cpu":
+        arrays = means.numpy(), np.ascontiguousarray(coefficients.numpy())
+        return torch.from_numpy(view_colors(*arrays, np.asarray(position), degree))
+    position = torch.as_tensor(position, dtype=torch.float32).to(means.device, non_blocking=True)
+    return (cuda.colors_from if cuda.is_usable() else colors_from)(degree, coefficients, means, position)
 
 
 def view_colors(means: np.ndarray, coefficients: np.ndarray, position: np.ndarray, degree: int) -> np.ndarray:

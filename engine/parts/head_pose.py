@@ -53,14 +53,12 @@ def pose_numbers(matrix: np.ndarray) -> np.ndarray:
 def head_motion(pose: np.ndarray) -> tuple[np.ndarray, float, np.ndarray]:
     """Six pose controls as (unit axis `[3]`, angle in radians, translation `[3]`)."""
     matrix = pose_matrix(*(float(v) for v in pose))
-    rotation = matrix[:3, :3]
-    angle = math.acos(min(1.0, max(-1.0, (np.trace(rotation) - 1) / 2)))
-    axis = np.array([
-        rotation[2, 1] - rotation[1, 2], rotation[0, 2] - rotation[2, 0], rotation[1, 0] - rotation[0, 1]
-    ])  # fmt: skip
-    length = np.linalg.norm(axis)
-    axis = axis / length if length > 1e-12 else np.array([0.0, 1.0, 0.0])
-    return axis, angle, matrix[:3, 3]
+    (r00, r01, r02), (r10, r11, r12), (r20, r21, r22) = matrix[:3, :3].tolist()
+    angle = math.acos(min(1.0, max(-1.0, (r00 + r11 + r22 - 1) / 2)))
+    axis = (r21 - r12, r02 - r20, r10 - r01)
+    length = math.hypot(*axis)
+    axis = [part / length for part in axis] if length > 1e-12 else [0.0, 1.0, 0.0]
+    return np.array(axis), angle, matrix[:3, 3]
 
 
 def posed_camera_position(position: np.ndarray, pose: np.ndarray, pivot: np.ndarray) -> np.ndarray:
@@ -101,18 +99,33 @@ def held_back(means: Tensor, quats: Tensor, looseness: Tensor, pose: np.ndarray)
         pose: the head's pose, six numbers in `POSE_NAMES` order.
     """
     axis, angle, move = head_motion(pose)
-    axis, back = (means.new_tensor(a) for a in (axis, -pose_matrix(*(float(v) for v in pose))[:3, :3].T @ move))
-    turn = -looseness[:, None] * angle
-    along = (means @ axis)[:, None] * axis
-    across = torch.linalg.cross(axis.expand_as(means), means)
-    turned = means * torch.cos(turn) + across * torch.sin(turn) + along * (1 - torch.cos(turn))
-    w, v = torch.cos(turn / 2), torch.sin(turn / 2) * axis
-    real, imaginary = quats[:, :1], quats[:, 1:]
-    quats = torch.cat([
-        w * real - (v * imaginary).sum(dim=1, keepdim=True),
-        w * imaginary + real * v + torch.linalg.cross(v, imaginary),
-    ], dim=1)  # fmt: skip
-    return turned + looseness[:, None] * back, quats
+    back = -pose_matrix(*(float(v) for v in pose))[:3, :3].T @ move
+    return moved_by(means, quats, looseness, means.new_tensor(motion_numbers(axis, -angle, back)))
+
+
+def motion_numbers(axis: np.ndarray, angle: float, move: np.ndarray) -> np.ndarray:
+    """A rigid motion as `moved_by` takes it, `[38]`: products with the axis, the angle and the translation."""
+    x, y, z = axis.tolist()
+    cross = (0, z, -y, -z, 0, x, y, -x, 0)  # p @ cross: axis x p
+    xx, yy, zz, xy, xz, yz = x * x, y * y, z * z, x * y, x * z, y * z
+    twice = (-yy - zz, xy, xz, xy, -xx - zz, yz, xz, yz, -xx - yy)
+    left = (0, x, y, z, -x, 0, z, -y, -y, -z, 0, x, -z, y, -x, 0)  # q @ left: (0, axis) * q
+    return np.array((*cross, *twice, *left, angle, *move))
+
+
+def moved_by(means: Tensor, quats: Tensor, weights: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor]:
+    """As `apply_pose` with pivot 0, on any device and differentiable: Rodrigues' turn by `weight * angle`.
+
+    Args:
+        means: `[N, 3]`; quats: `[N, 4]`; weights: `[N]`.
+        numbers: of `motion_numbers`, on the same device.
+    """
+    cross, twice, left = numbers[:9].view(3, 3), numbers[9:18].view(3, 3), numbers[18:34].view(4, 4)
+    weights = weights[:, None]
+    turn = weights * numbers[34]
+    turned = means + torch.sin(turn) * (means @ cross) + (1 - torch.cos(turn)) * (means @ twice)
+    half = turn / 2
+    return turned + weights * numbers[35:38], torch.cos(half) * quats + torch.sin(half) * (quats @ left)
 
 
 @nb.njit(parallel=True, cache=True, fastmath=True)

@@ -26,10 +26,7 @@ class LiveCoder:
         self._middle.append((np.ascontiguousarray(_array(inner.weight).T), _array(inner.bias)))
         self._last = np.ascontiguousarray(_array(outer.weight).T), _array(outer.bias)
         scoring = [layer for layer in coder.attention.convolutions if hasattr(layer, "weight")]
-        self._scoring = [
-            (_array(layer.weight).transpose(2, 1, 0).reshape(-1, layer.out_channels), _array(layer.bias))
-            for layer in scoring
-        ]  # fmt: skip
+        self._scoring = [(_over_pairs(_array(layer.weight)), np.tile(_array(layer.bias), N_PAIRS)) for layer in scoring]
         self._weighing = _array(coder.attention.linear.weight), _array(coder.attention.linear.bias)
         behind = [layer for layer in coder.head or () if isinstance(layer, nn.Linear)]
         self._head = [(_array(layer.weight), _array(layer.bias)) for layer in behind]
@@ -46,18 +43,26 @@ class LiveCoder:
         for weight, bias in (self._first, *self._middle):
             codes = _leaky(codes @ weight + bias)
         codes = codes @ self._last[0] + self._last[1]  # [8, n_code]
-        scores = codes
+        scores = codes.reshape(-1)
         for weight, bias in self._scoring:
-            n = scores.shape[1]  # three taps side by side: the pair before, the pair itself, the pair after
-            taps = np.zeros((N_PAIRS, 3 * n), np.float32)
-            taps[1:, :n], taps[:, n : 2 * n], taps[:-1, 2 * n :] = scores[:-1], scores, scores[1:]
-            scores = _leaky(taps @ weight + bias)
-        scores = self._weighing[0] @ scores[:, 0] + self._weighing[1]
+            scores = _leaky(scores @ weight + bias)
+        scores = self._weighing[0] @ scores + self._weighing[1]
         weights = np.exp(scores - scores.max())
         code = (weights / weights.sum()) @ codes
         for number, (weight, bias) in enumerate(self._head):
             code = weight @ (np.maximum(code, 0) if number else code) + bias
         return code
+
+
+def _over_pairs(taps: np.ndarray) -> np.ndarray:
+    """A convolution `[out, in, 3]` along the eight pairs as one matrix `[8 in, 8 out]`."""
+    n_out, n_in, _ = taps.shape
+    matrix = np.zeros((N_PAIRS, n_in, N_PAIRS, n_out), np.float32)
+    for pair in range(N_PAIRS):
+        for tap, heard in enumerate((pair - 1, pair, pair + 1)):
+            if 0 <= heard < N_PAIRS:
+                matrix[heard, :, pair] = taps[:, :, tap].T
+    return matrix.reshape(N_PAIRS * n_in, N_PAIRS * n_out)
 
 
 def _leaky(values: np.ndarray) -> np.ndarray:

@@ -28,3 +28,8 @@ def pick_rasterizer(name: str | None = None) -> Rasterizer:
     from engine.raster import pick
 
     return pick.pick_rasterizer(name)
+
+
+def device_of(rasterizer: Rasterizer) -> Any:
+    """Where an avatar should be for a rasterizer to draw it without moving anything."""
+    return getattr(rasterizer, "device", "cpu")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 KEPT = 8
+_FLOAT = np.dtype(np.float32)
 
 
 class PicturePool:
@@ -15,18 +16,19 @@ class PicturePool:
     A view of an array, and whatever shares its memory through Python's buffers, holds the array too.
     """
 
-    def __init__(self, make: Callable[[tuple[int, ...]], np.ndarray] | None = None) -> None:
-        """`make` allocates an array of a shape (default: ordinary float32 memory)."""
-        self._make = make or (lambda shape: np.empty(shape, np.float32))
+    def __init__(self, make: Callable[[tuple[int, ...], np.dtype], np.ndarray] | None = None) -> None:
+        """`make` allocates an array of a shape and kind (default: ordinary memory)."""
+        self._make = make or np.empty
         self._kept: list[np.ndarray] = []
         self._free_count = _reference_counts([np.empty(0)])[0]
 
-    def get(self, shape: tuple[int, ...]) -> np.ndarray:
-        """An array of this shape whose contents are left over; nobody else holds it."""
+    def get(self, shape: tuple[int, ...], dtype: np.dtype = _FLOAT) -> np.ndarray:
+        """An array of this shape and kind whose contents are left over; nobody else holds it."""
         for place, count in enumerate(_reference_counts(self._kept)):
-            if count <= self._free_count and self._kept[place].shape == shape:
+            kept = self._kept[place]
+            if count <= self._free_count and kept.shape == shape and kept.dtype == dtype:
                 return self._kept[place]
-        self._kept = [*self._kept[1 - KEPT :], self._make(shape)]
+        self._kept = [*self._kept[1 - KEPT :], self._make(shape, dtype)]
         return self._kept[-1]
 
 

@@ -202,7 +202,11 @@ def sh_basis(degree: int, directions: Tensor) -> Tensor:
 
 def sh_colors(degree: int, coefficients: Tensor, means: Tensor, viewmat: Tensor) -> Tensor:
     """Colours `[N, 3]` seen from the camera, from coefficients `[N, K, 3]`; negative light is none."""
-    position = torch.linalg.inv(viewmat)[:3, 3]
+    return colors_from(degree, coefficients, means, torch.linalg.inv(viewmat)[:3, 3])
+
+
+def colors_from(degree: int, coefficients: Tensor, means: Tensor, position: Tensor) -> Tensor:
+    """As `sh_colors`, by the camera's place `[3]`."""
     directions = torch.nn.functional.normalize(means - position, dim=1)
     basis = sh_basis(degree, directions)
     return (torch.einsum("nk,nkc->nc", basis, coefficients[:, : basis.shape[1]]) + 0.5).clamp(min=0)

@@ -154,7 +154,7 @@ def save(path: Path, n_gaussians: int = 300) -> Path:
     return path
 
 
-def load(path: Path) -> FakeAvatar:
+def load(path: Path, device: str = "cpu") -> FakeAvatar:
     """Stands in for `engine.avatar.load_avatar`; a file called `broken.avatar` cannot be opened."""
     if path.stem == "broken":
         raise AvatarError(f"{path}: is broken, as its name says.")

@@ -28,7 +28,7 @@ from engine.parts.coded_avatar import CodedAvatar, CodeDriver
 from engine.parts.live_coder import LiveCoder
 from engine.parts.map_pictures import MapPicture, gray, laid_out, moved_colors
 from engine.parts.stylegan import FoldedStyles, FrozenSynthesis, SynthesisSize
-from engine.raster.reference import sh_colors
+from engine.raster.reference import colors_from
 
 MAX_WIDTH = 1024
 SOUND_SAMPLE_RATE_HZ = 16_000
@@ -120,12 +120,10 @@ class DGTalkerAvatar(CodedAvatar):
         placement = self.network.placement
         with torch.no_grad():
             turn = placement.rotation()[0]
-            inside = torch.as_tensor(np.asarray(position), dtype=torch.float32, device=self.device)
+            inside = self.on_device(position)
             inside = turn.t() @ (inside - placement.shift) / placement.log_scale.exp()
             means = (state.splats.means - placement.shift) @ turn / placement.log_scale.exp()
-            viewmat = torch.eye(4, device=self.device)
-            viewmat[:3, 3] = -inside
-            return sh_colors(self.network.decoding.sh_degree, state.bands, means, viewmat)
+            return colors_from(self.network.decoding.sh_degree, state.bands, means, inside)
 
 
 class DGTalkerDriver(CodeDriver):

@@ -16,9 +16,10 @@ from engine.methods.embedtalk.live import LiveDeform, best_precision
 from engine.methods.embedtalk.network import EmbedTalkNet
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.coded_avatar import CodedAvatar
-from engine.parts.encoding import encode_position
-from engine.parts.harmonics import view_colors
-from engine.raster.reference import sh_colors
+from engine.parts.encoding import encoded
+from engine.parts.harmonics import seen_colors
+from engine.parts.head_pose import posed_camera_position
+from engine.replayed import Replayed
 
 HEAT = np.array([[0.05, 0.03, 0.2], [0.55, 0.1, 0.45], [0.95, 0.45, 0.15], [1.0, 0.95, 0.6]], dtype=np.float32)
 
@@ -53,6 +54,7 @@ class EmbedTalkAvatar(CodedAvatar):
         self._position_gain, self._opacity_gain = self.columns(("deform.position", "deform.opacity"))
         self._prepare(config.numbers)
         self._colors: tuple[bytes, Tensor] | None = None
+        self._looked_at = Replayed(self._moved_and_colored)
 
     def animate(self, controls: Controls, settings: dict[str, Any] | None = None) -> EmbedTalkState:
         values = controls.values
@@ -64,27 +66,28 @@ class EmbedTalkAvatar(CodedAvatar):
         return EmbedTalkState(means, opacities, values[self.pose_columns].astype(np.float64), overlay)
 
     def motion_part(self, code: np.ndarray, units: np.ndarray) -> Tensor:
-        """The part of the first layer that is one for each moment, `[H]`."""
-        with torch.no_grad():
-            encoded = encode_position(torch.from_numpy(np.ascontiguousarray(units)), self._unit_octaves)
-            return self._motion_weights @ torch.cat([torch.from_numpy(code), encoded])
+        """The part of the first layer that is one for each moment, `[H]`, on the processor: numpy has less to begin."""
+        return torch.from_numpy(self._motion_weights @ np.concatenate([code, encoded(units, self._unit_octaves)]))
 
     def deform(self, state: EmbedTalkState, camera: Camera) -> list[Gaussians]:
-        means, quats, position = self.posed(state.means, self.quats, state.pose, camera)
-        colors = self._colors_from(position) if state.overlay == "none" else self._overlay(state)
+        if self.device.type != "cpu" and state.pose.any() and state.overlay == "none":
+            position = posed_camera_position(camera.position, state.pose, self.pose_pivot)
+            numbers = self.on_device(np.concatenate([self.motion(state.pose), position]))
+            means, quats, colors = self._looked_at(state.means, numbers)
+        else:
+            means, quats, position = self.posed(state.means, self.quats, state.pose, camera)
+            colors = self._colors_from(position) if state.overlay == "none" else self._overlay(state)
         return [Gaussians(means, quats, self.scales, state.opacities, colors)]
+
+    def _moved_and_colored(self, means: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """A moving head on a GPU: `numbers` are its motion `[38]` and where the camera is to it `[3]`."""
+        colors = seen_colors(self.canonical_means, self.sh, numbers[-3:], self.manifest.sh_degree)
+        return *self.moved(means, self.quats, numbers[:-3]), colors
 
     def _colors_from(self, position: np.ndarray) -> Tensor:
         key = np.asarray(position, dtype=np.float32).tobytes()
         if self._colors is None or self._colors[0] != key:
-            if self.device.type == "cpu":
-                arrays = self.canonical_means.numpy(), self.sh.numpy()
-                colors = torch.from_numpy(view_colors(*arrays, position, self.manifest.sh_degree))
-            else:
-                viewmat = torch.eye(4, device=self.device)
-                viewmat[:3, 3] = torch.as_tensor(-np.asarray(position), dtype=torch.float32)
-                colors = sh_colors(self.manifest.sh_degree, self.sh, self.canonical_means, viewmat)
-            self._colors = (key, colors)
+            self._colors = (key, seen_colors(self.canonical_means, self.sh, position, self.manifest.sh_degree))
         return self._colors[1]
 
     def _overlay(self, state: EmbedTalkState) -> Tensor:
@@ -117,7 +120,7 @@ class EmbedTalkAvatar(CodedAvatar):
         net = self.network.deform
         self._unit_octaves = config.unit_octaves
         with torch.no_grad():
-            self._motion_weights = net.trunk.weight[:, net.n_embedding_inputs :].cpu().contiguous()
+            self._motion_weights = net.trunk.weight[:, net.n_embedding_inputs :].cpu().contiguous().numpy()
             active = torch.from_numpy(self.active).to(self.device)
             self._live = LiveDeform(net, self.embeddings, self.canonical_means, self.opacity_logits, active,
                                     config.position_scale, best_precision(net, self.device))  # fmt: skip

@@ -20,10 +20,9 @@ from engine.methods.gaussiantalker.live import LiveDeformation, displaced
 from engine.methods.gaussiantalker.network import TOKENS, GaussianTalkerNet, Offsets, ViewCodes, view_codes
 from engine.parts.avatar_tensors import AvatarTensors
 from engine.parts.coded_avatar import CodedAvatar
-from engine.parts.harmonics import view_colors
+from engine.parts.harmonics import seen_colors
 from engine.parts.map_pictures import MapPicture
 from engine.parts.triplane import plane_pictures
-from engine.raster.reference import sh_colors
 
 
 @dataclass
@@ -142,20 +141,12 @@ class GaussianTalkerAvatar(CodedAvatar):
 
     def _colors(self, means: Tensor, sh: Tensor, position: np.ndarray) -> Tensor:
         """Colours `[N, 3]` as a camera position sees them; those of the still Gaussians are kept until it changes."""
-        key = np.asarray(position, dtype=np.float32).tobytes()
+        key, degree = np.asarray(position, dtype=np.float32).tobytes(), self.manifest.sh_degree
         if self._still_colors is None or self._still_colors[0] != key:
-            self._still_colors = (key, self._seen(self.canonical_means, self.canonical["sh"], position))
+            self._still_colors = (key, seen_colors(self.canonical_means, self.canonical["sh"], position, degree))
         colors = self._still_colors[1].clone()
-        colors[self._active] = self._seen(means[self._active], sh, position)
+        colors[self._active] = seen_colors(means[self._active], sh, position, degree)
         return colors
-
-    def _seen(self, means: Tensor, sh: Tensor, position: np.ndarray) -> Tensor:
-        degree = self.manifest.sh_degree
-        if self.device.type == "cpu":
-            return torch.from_numpy(view_colors(means.numpy(), np.ascontiguousarray(sh.numpy()), position, degree))
-        viewmat = torch.eye(4, device=self.device)
-        viewmat[:3, 3] = torch.as_tensor(-np.asarray(position), dtype=torch.float32)
-        return sh_colors(degree, sh, means, viewmat)
 
 
 def _viewmats(file: AvatarTensors, array: np.ndarray) -> Tensor:

@@ -21,7 +21,6 @@ from engine.methods.ggtalker.driver import VoiceDriver
 from engine.methods.ggtalker.expression import ExpressionNet
 from engine.methods.ggtalker.inpainter import Inpainter, coarse_cut
 from engine.parts.avatar_tensors import AvatarTensors
-from engine.parts.compositing import finished
 from engine.parts.diffusion import Diffusion
 from engine.parts.filmed_avatar import FilmedAvatar
 from engine.parts.harmonics import C0
@@ -141,12 +140,13 @@ class GGTalkerAvatar(FilmedAvatar):
         self, rendered: Rendered, controls: Controls, camera: Camera, time: float,
         background: np.ndarray | None = None, settings: dict[str, Any] | None = None,
     ) -> np.ndarray:  # fmt: skip
-        if background is not None or self.backdrop is None:
-            return finished(rendered, background)
-        behind = self.backdrop.behind(camera)
-        if self.inpainter is None or not (settings or {}).get("inpainter", True):
-            return finished(rendered, behind)
-        return self._mended(rendered, behind)
+        if self.lays_over(background, settings):
+            return super().compose(rendered, controls, camera, time, background, settings)
+        return self._mended(rendered, self.backdrop.behind(camera))
+
+    def lays_over(self, background: np.ndarray | None, settings: dict[str, Any] | None = None) -> bool:
+        is_mended = self.inpainter is not None and (settings or {}).get("inpainter", True)
+        return background is not None or self.backdrop is None or not is_mended
 
     def _mended(self, rendered: Rendered, frame: np.ndarray) -> np.ndarray:
         """The head put into a frame of the film, the rim between them mended (eq. 17), `[H, W, 4]`."""

@@ -9,8 +9,12 @@ import torch
 from engine.audio.encoders import make_encoder
 from engine.avatar import load_avatar, read_tensors
 from engine.capture.dataset import Dataset
+from engine.errors import AvatarError
+from engine.live_view import VIEW_MODES, LiveView
 from engine.manifest import read_manifest
 from engine.methods import METHODS, method_module
+from engine.performer import Performer
+from engine.raster.pick import make_rasterizer
 from engine.training.clip import Clip
 from engine.training.trainer import TrainingRun, configured
 from tests.engine.methods import contract
@@ -128,6 +132,36 @@ def test_on_a_gpu_the_same_seed_and_data_give_the_same_face(method, toy_dataset,
     for values in (avatars[0].schema.rest().values, contract.driven_moment(avatars[0], toy_dataset)):
         one, two = (contract.picture(avatar, values) for avatar in avatars)
         assert psnr(one, two) > 45
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_an_avatar_looks_as_on_the_cpu(avatar_path, moment, toy_dataset):
+    """Its head turned, with every overlay and map it has: the window puts avatars on the GPU where there is one."""
+    if not torch.cuda.is_available():
+        pytest.skip("no NVIDIA GPU")
+    here, there = (load_avatar(avatar_path, device) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(contract.driven_moment(there, toy_dataset), moment, atol=1e-3)
+    turned = moment.copy()
+    turned[here.schema.indices("pose")] = [12, -6, 4, 0.02, 0.01, 0.03]
+    for values in (moment, turned, here.schema.column("high")):
+        one, two = (contract.picture(avatar, values) for avatar in (here, there))
+        assert psnr(one, two) > 40
+    one, _, two = (contract.picture(there, values) for values in (turned, here.schema.column("high"), turned))
+    assert psnr(one, two) > 60  # convolutions may add in another order there
+    contract.assert_a_state_outlives_the_next(there, turned)
+    contract.assert_maps_show_the_moment(there, turned)
+    controls = contract.controls(there, turned)
+    for setting in here.settings:
+        for value in setting.choices or ((True, False) if setting.kind == "switch" else ()):
+            state = there.animate(controls, {setting.name: value})
+            assert all(layer.means.isfinite().all() for layer in there.deform(state, contract.front(there)))
+    for mode in VIEW_MODES:
+        try:
+            performer = Performer(there, make_rasterizer("cuda"))
+            performer.view = LiveView(mode, there)
+        except AvatarError:
+            continue  # what this method has not
+        assert performer.picture(performer.moment(0.5), contract.front(there)).image.any()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -27,7 +27,7 @@ def install(monkeypatch) -> None:
         monkeypatch.setattr(module, "rasterize_to_pixels", _rasterize_to_pixels)
         monkeypatch.setattr(module, "spherical_harmonics", _spherical_harmonics)
     monkeypatch.setattr(cuda, "_gsplat", lambda: gsplat)
-    monkeypatch.setattr(cuda, "_pinned", lambda shape: np.empty(shape, np.float32))
+    monkeypatch.setattr(cuda, "_pinned", np.empty)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: _Stream())
 
 
@@ -67,6 +67,8 @@ def _rasterize_to_pixels(
     for tile in range(offsets.numel()):
         splats = ids[ends[tile] : ends[tile + 1]].long()
         top, left = tile // columns * tile_size, tile % columns * tile_size
+        if top >= height:  # below the picture
+            continue
         rows = torch.arange(top, min(top + tile_size, height))
         xs = torch.arange(left, min(left + tile_size, width)).repeat(len(rows))
         ys = rows.repeat_interleave(len(xs) // len(rows))

@@ -1,14 +1,21 @@
 """The CUDA rasterizer against the CPU's: with its kernels on an NVIDIA GPU, all but them anywhere."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from gsplat.cuda import _torch_impl
 
 from engine.errors import BackendError
-from engine.raster import cpu, cuda, rasterization_for
+from engine.parts.compositing import finished
+from engine.pixels import to_bytes
+from engine.raster import cpu, cuda, rasterization_for, reference
 from engine.raster.bench_scene import bench_camera, bench_gaussians
 from engine.raster.cpu_render import CpuRasterizer
 from engine.raster.cuda import CudaRasterizer
+from engine.raster.cuda_tiles import tile_lists
+from engine.replayed import Replayed
 from tests.engine.raster import gsplat_on_cpu
 from tests.engine.raster.scenes import psnr, random_camera, random_gaussians, tensors
 
@@ -46,6 +53,26 @@ def same_with_options(rasterizer) -> None:
     assert rasterizer.render([], camera).alpha.max() == 0
 
 
+def same_pixels(rasterizer) -> None:
+    """Finished where they are drawn, over nothing, a colour and a picture, as by way of the processor."""
+    camera = random_camera()
+    both = [random_gaussians(60, seed=seed).to(rasterizer.device) for seed in (1, 2)]
+    shape = (camera.height, camera.width)
+    picture = np.random.default_rng(0).random((*shape, 3)).astype(np.float32)
+    grounds = (None, np.array([0.2, 0.5, 0.9]), picture)
+    for layers, behind in [(layers, behind) for layers in (both, both[:1], both[1:]) for behind in grounds]:
+        expected, out = (np.zeros((*shape, 4), np.uint8) for _ in range(2))
+        to_bytes(finished(rasterizer.render(layers, camera), behind), expected)
+        own = rasterizer.finished(layers, camera, behind)
+        assert rasterizer.finished(layers, camera, behind, out) is out
+        assert (own == out).all() and np.abs(own.astype(int) - expected).max() <= 1
+    assert not rasterizer.finished([], camera, None).any()
+    holed = replace(both[0], means=both[0].means.clone(), quats=both[0].quats * 0)
+    holed.means[3] = torch.nan
+    to_bytes(finished(rasterizer.render([holed], camera), picture), expected)
+    assert np.abs(rasterizer.finished([holed], camera, picture).astype(int) - expected).max() <= 1
+
+
 def same_gradients(rasterization, device: str, sh_degree: int | None) -> None:
     layer, camera = random_gaussians(300, sh_degree=sh_degree), random_camera()
     gradients = []
@@ -72,6 +99,46 @@ def test_all_but_the_kernels_draws_options_and_layers_as_the_cpu_does(without_ke
     same_with_options(without_kernels)
 
 
+def test_all_but_the_kernels_finishes_a_picture_as_the_processor_does(without_kernels) -> None:
+    same_pixels(without_kernels)
+
+
+def test_harmonics_are_the_same_by_kernel_and_by_hand(without_kernels) -> None:
+    layer, position = random_gaussians(50, sh_degree=3), torch.tensor([0.3, -0.2, 4.0])
+    own = cuda.colors_from(3, layer.colors, layer.means, position)
+    assert torch.allclose(own, reference.colors_from(3, layer.colors, layer.means, position), atol=1e-5)
+
+
+def test_lists_of_tiles_are_those_of_gsplat_and_say_when_they_are_full() -> None:
+    rng = torch.Generator().manual_seed(0)
+    n, columns, rows = 300, 7, 5
+    means2d = torch.rand(n, 2, generator=rng) * torch.tensor([140.0, 110.0]) - 15
+    radii = torch.randint(0, 40, (n, 2), generator=rng, dtype=torch.int32)
+    depths = torch.rand(n, generator=rng) + 1
+    seen = (radii > 0).all(dim=1)
+    _, crossings, ids = _torch_impl._isect_tiles(
+        means2d[None], (radii * seen[:, None])[None].float(), depths[None], 16, columns, rows
+    )
+    ends = _torch_impl._isect_offset_encode(crossings, 1, columns, rows).flatten().tolist() + [len(ids)]
+    offsets, own, total = tile_lists(means2d, radii, depths, 16, columns, rows, len(ids) + 100)
+    assert int(total) == len(ids) and offsets.shape == (1, rows + 1, columns)
+    offsets = offsets.flatten().tolist()
+    for tile in range(columns * rows):
+        assert ids[ends[tile] : ends[tile + 1]].tolist() == own[offsets[tile] : offsets[tile + 1]].tolist()
+    assert int(tile_lists(means2d, radii, depths, 16, columns, rows, 50)[2]) == len(ids)
+    assert tile_lists(means2d, 0 * radii, depths, 16, columns, rows, 50)[0].max() == 50
+
+
+def test_a_recorded_frame_grows_with_what_it_draws(without_kernels, monkeypatch) -> None:
+    monkeypatch.setattr(cuda, "LEAST_CROSSINGS", 32)
+    camera = random_camera()
+    for n in (5, 400, 20):
+        layer = random_gaussians(n)
+        color, alpha, _ = without_kernels._drawn([layer], camera)
+        own = without_kernels.finished([layer], camera, None)
+        assert np.abs(own.astype(int) - cuda._pixels(color, alpha, None).numpy()).max() <= 1
+
+
 @pytest.mark.parametrize("sh_degree", [None, 3])
 def test_all_but_the_kernels_gives_the_gradients_of_the_cpu(without_kernels, sh_degree: int | None) -> None:
     same_gradients(cuda.rasterization, "cpu", sh_degree)
@@ -87,6 +154,26 @@ def test_random_scenes_look_as_on_the_cpu(rasterizer, kind: dict) -> None:
 def test_options_layers_and_unusable_gaussians_look_as_on_the_cpu(rasterizer) -> None:
     same_with_options(rasterizer)
     same(rasterizer, [bench_gaussians(30_000)], bench_camera())
+
+
+@needs_gpu
+def test_a_picture_is_finished_on_the_gpu_as_on_the_cpu(rasterizer) -> None:
+    same_pixels(rasterizer)
+
+
+@needs_gpu
+def test_a_recorded_function_gives_what_it_gives_unrecorded(rasterizer) -> None:
+    def function(a, b):
+        return (a @ b).relu(), a.sum(dim=0)
+
+    replayed, rng = Replayed(function), torch.Generator("cuda").manual_seed(0)
+    kept = []
+    for _ in range(3):
+        inputs = [torch.randn(40, 40, device="cuda", generator=rng) for _ in range(2)]
+        kept.append((replayed(*inputs), function(*inputs)))
+    assert replayed.is_recorded
+    for own, expected in kept:
+        assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(own, expected, strict=True))
 
 
 @needs_gpu

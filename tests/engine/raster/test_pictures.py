@@ -25,10 +25,18 @@ def test_a_picture_someone_holds_stays_theirs() -> None:
 
 def test_other_shapes_are_other_pictures_and_old_ones_are_forgotten() -> None:
     made = []
-    pool = PicturePool(lambda shape: made.append(shape) or np.zeros(shape))
+    pool = PicturePool(lambda shape, dtype: made.append(shape) or np.zeros(shape, dtype))
     for size in range(1, KEPT + 2):
         pool.get((size,))
     pool.get((2,))
     assert len(made) == KEPT + 1
     pool.get((1,))
     assert made[-1] == (1,) and len(made) == KEPT + 2
+
+
+def test_another_kind_of_number_is_another_picture() -> None:
+    pool = PicturePool()
+    address = pool.get((4, 5)).ctypes.data
+    bytes_ = pool.get((4, 5), np.dtype(np.uint8))
+    assert bytes_.dtype == np.uint8 and bytes_.ctypes.data != address
+    assert pool.get((4, 5)).ctypes.data == address

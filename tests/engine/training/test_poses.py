@@ -5,7 +5,15 @@ import pytest
 import torch
 
 from engine.camera import Orbit, pose_matrix
-from engine.parts.head_pose import apply_pose, held_back, pose_numbers, posed_camera_position
+from engine.parts.head_pose import (
+    apply_pose,
+    head_motion,
+    held_back,
+    motion_numbers,
+    moved_by,
+    pose_numbers,
+    posed_camera_position,
+)
 from engine.training.poses import PoseCorrections, carried
 from engine.training.views import frontal_index, orbit_of, poses_between, view_coverage
 
@@ -124,6 +132,18 @@ def test_held_back_gaussians_are_seen_where_the_posed_ones_are():
 
     rotation = torch.tensor(matrix[:3, :3], dtype=torch.float32)
     assert torch.allclose(rotation @ rotation_matrices(turned), rotation_matrices(torch.tensor(posed_quats)), atol=1e-5)
+
+
+def test_tensors_move_as_arrays_do():
+    rng = np.random.default_rng(0)
+    means, quats = (rng.normal(size=(40, k)).astype(np.float32) for k in (3, 4))
+    weights = np.concatenate([np.zeros(5), np.ones(15), rng.uniform(size=20)]).astype(np.float32)
+    for pose in ([20, -10, 8, 0.1, -0.05, 0.2], [0, 0, 0, 0.1, 0, 0], [0.01, 0, 0, 0, 0, 0], [-40, 25, 25, 0, 0, 0]):
+        pose = np.array(pose, np.float64)
+        posed, posed_quats = apply_pose(means, quats, weights, pose, np.zeros(3))
+        numbers = torch.tensor(motion_numbers(*head_motion(pose)), dtype=torch.float32)
+        moved, turned = moved_by(*(torch.from_numpy(a) for a in (means, quats, weights)), numbers)
+        assert np.abs(moved.numpy() - posed).max() < 2e-6 and np.abs(turned.numpy() - posed_quats).max() < 2e-6
 
 
 def test_a_rigid_head_under_pose_equals_an_inverse_camera():
