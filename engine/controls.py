@@ -249,12 +249,14 @@ def combine(
         own: the user's side as `user_side` makes it, whose modes and neutrals count; None for the avatar's.
     """
     own = own or schema
-    add, scale, replaces = (own.joins(mode) for mode in (Combine.ADD, Combine.SCALE, Combine.REPLACE))
     neutral = own.column("neutral")
     touched = user != neutral
     if own is not schema:
-        touched |= replaces & ~schema.joins(Combine.REPLACE)
+        touched |= own.joins(Combine.REPLACE) & ~schema.joins(Combine.REPLACE)
     mixed = driven.copy()
+    if not touched.any():
+        return mixed
+    add, scale, replaces = (own.joins(mode) for mode in (Combine.ADD, Combine.SCALE, Combine.REPLACE))
     mixed[add & touched] += (user - neutral)[add & touched]
     mixed[scale & touched] *= user[scale & touched]
     mixed[replaces & touched] = user[replaces & touched]

@@ -1,5 +1,7 @@
 """Idle life: blinks, small looks aside, breathing and sway, as pure functions of time and a seed."""
 
+import math
+
 import numpy as np
 
 from engine.controls import ControlSchema
@@ -57,8 +59,10 @@ class IdleLife:
         """What is added to a resting face at a time: `[C]` float32, zero for controls that idle life leaves alone."""
         values = np.zeros(self._n, dtype=np.float32)
         for index, amplitude, waves in self._sways:
-            values[index] += amplitude * sum(np.sin(2 * np.pi * f * time + phase) for f, phase in waves) / len(waves)
-        breath = np.sin(2 * np.pi * BREATH_HZ * time)
+            values[index] += (
+                amplitude * sum(math.sin(2 * math.pi * f * time + phase) for f, phase in waves) / len(waves)
+            )
+        breath = math.sin(2 * math.pi * BREATH_HZ * time)
         for index, amount in self._breaths:
             values[index] += amount * breath
         if self._gaze:
@@ -73,12 +77,12 @@ class IdleLife:
 
     def lid(self, time: float) -> float:
         """How far a blink has closed the lids at a time, 0 to 1."""
-        cell = int(np.floor(time / BLINK_CELL_S))
+        cell = math.floor(time / BLINK_CELL_S)
         return max(self._blink(time, cell - 1), self._blink(time, cell))
 
     def gaze(self, time: float) -> tuple[float, float]:
         """Where the eyes rest, right and up, -1 to 1: held, then a quick jump to the next place."""
-        cell = int(np.floor(time / GAZE_CELL_S))
+        cell = math.floor(time / GAZE_CELL_S)
         start = (cell + 0.5 * _chance(self._seed, _GAZE, cell, 0)) * GAZE_CELL_S
         part = _smoothstep((time - start) / SACCADE_S)
         before, after = self._look(cell - 1), self._look(cell)

@@ -14,6 +14,9 @@ class Replayed:
     The first call records: shapes, and all else the function reads, stay as they are then. What it gives, tensors of
     one kind, is in memory of its own. Nothing in the function may wait for the GPU. An input that is the very tensor of
     the call before is not copied again.
+
+    Attributes:
+        fault: why it is not recorded though it is on a GPU, "" where it is.
     """
 
     def __init__(self, function: Callable[..., tuple[Tensor, ...]]) -> None:
@@ -24,7 +27,7 @@ class Replayed:
         self._joined = torch.empty(0)
         self._shapes: list[torch.Size] = []
         self._sizes: list[int] = []
-        self._is_plain = False
+        self._is_plain, self.fault = False, ""
 
     @property
     def is_recorded(self) -> bool:
@@ -37,8 +40,8 @@ class Replayed:
         if self._graph is None:
             try:
                 self._record(inputs)
-            except RuntimeError:  # whatever cannot be recorded still runs, launch by launch
-                self._is_plain, self._graph = True, None
+            except RuntimeError as error:  # whatever cannot be recorded still runs, launch by launch
+                self._is_plain, self._graph, self.fault = True, None, str(error)
                 torch.cuda.synchronize(inputs[0].device)
                 return self._function(*inputs)
         given = [(tensor, tensor._version) for tensor in inputs]

@@ -241,7 +241,7 @@ def _pixels(color: Tensor, alpha: Tensor, behind: Tensor | None) -> Tensor:
     color = color[..., :3]
     if behind is None:
         alpha = alpha.clamp(0, 1)
-        color = torch.where(alpha > LEAST_ALPHA, color / alpha.clamp(min=LEAST_ALPHA), 0.0)
+        color = (color / alpha.clamp(min=LEAST_ALPHA)).masked_fill_(alpha <= LEAST_ALPHA, 0.0)
     else:
         color, alpha = torch.addcmul(color, 1 - alpha, behind), torch.ones_like(alpha)
     return torch.cat([color, alpha], dim=2).mul_(255).add_(0.5).clamp_(0, 255).to(torch.uint8)
@@ -283,7 +283,7 @@ def _usable(layer: Gaussians, nudge: Tensor) -> tuple[Gaussians, Tensor]:
     """
     numbers = torch.cat([layer.means, layer.quats, layer.scales, layer.opacities[:, None], layer.colors.flatten(1)], 1)
     bad = (numbers - numbers).sum(dim=1) != 0  # NaN where anything is not a number
-    opacities = torch.where(bad, 0.0, layer.opacities)
+    opacities = layer.opacities.masked_fill(bad, 0.0)
     return replace(layer, opacities=opacities, quats=layer.quats + nudge), bad.sum().float()
 
 

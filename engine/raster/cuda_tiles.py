@@ -23,21 +23,25 @@ def tile_lists(
         crossings there are (of more than `room` the farthest are left out), `[]`.
     """
     order = torch.argsort(depths)
-    means2d, radii = means2d[order] / tile, radii[order] / tile
-    ends = torch.tensor([columns, rows], device=means2d.device)
-    low = (means2d - radii).floor().clamp_(min=0).minimum(ends)
-    high = (means2d + radii).ceil().clamp_(min=0).minimum(ends)
-    sides = torch.where((radii > 0).all(dim=1, keepdim=True), high - low, 0.0).nan_to_num(0.0).long()
-    crossed = sides[:, 0] * sides[:, 1]
-    last = crossed.cumsum(0)
+    seen = torch.cat([means2d, radii], dim=1)[order] / tile  # whatever is a number here is one: none is sent to a GPU
+    ends = means2d.new_full((2,), rows)
+    ends[:1].fill_(columns)
+    low = (seen[:, :2] - seen[:, 2:]).floor_().clamp_(min=0).minimum(ends)
+    high = (seen[:, :2] + seen[:, 2:]).ceil_().clamp_(min=0).minimum(ends)
+    hidden = (seen[:, 2:] <= 0).any(dim=1, keepdim=True)
+    sides = (high - low).masked_fill_(hidden, 0.0).nan_to_num_(0.0).int()
+    last = sides.prod(dim=1).cumsum(0)
     slots = torch.arange(room, device=means2d.device)
     owner = torch.searchsorted(last, slots, right=True).clamp_(max=len(order) - 1)
-    boxes = torch.cat([low.long(), sides[:, :1].clamp(min=1), (last - crossed)[:, None]], dim=1)[owner]
-    within = slots - boxes[:, 3]
-    tiles = (boxes[:, 1] + within // boxes[:, 2]) * columns + boxes[:, 0] + within % boxes[:, 2]
+    boxes = torch.cat([low.nan_to_num_(0.0).int(), sides], dim=1)[owner]
+    after = (last[owner] - slots).int()  # counts down to 1 within each box
+    wide = boxes[:, 2].clamp(min=1)
+    within = wide * boxes[:, 3] - after
+    down = within // wide
+    tiles = (boxes[:, 1] + down) * columns + boxes[:, 0] + within - down * wide
     n_tiles = columns * rows
     kind = torch.int16 if n_tiles < 2**15 - columns else torch.int32
-    tiles = torch.where(slots < last[-1], tiles, n_tiles).to(kind)
+    tiles = tiles.masked_fill_(slots >= last[-1], n_tiles).to(kind)
     tiles, places = torch.sort(tiles, stable=True)  # what is nearer stays before what is farther
     starts = torch.arange(n_tiles + columns, device=means2d.device, dtype=kind)
     offsets = torch.searchsorted(tiles, starts, out_int32=True)

@@ -29,14 +29,15 @@ class EmbedTalkState:
     """One moment of the face, before the head is posed.
 
     Attributes:
-        means: `[N, 3]`; opacities: `[N]`.
+        motion: the part of the first layer that is one for each moment `[H]`, then the gains of position and opacity.
         pose: the six pose controls; all 0 where the head is not posed.
+        splats: means `[N, 3]` and opacities `[N]`; None on a GPU, which works them out with what the camera sees.
         overlay: what is shown in place of the colours.
     """
 
-    means: Tensor
-    opacities: Tensor
+    motion: np.ndarray
     pose: np.ndarray
+    splats: tuple[Tensor, Tensor] | None
     overlay: str = "none"
 
 
@@ -51,7 +52,7 @@ class EmbedTalkAvatar(CodedAvatar):
         self.network = _network(file, config.numbers, config.n_features, len(config.units)).to(device)
         self.audio = self.network.audio
         self._unit_columns = self.columns(self.units)
-        self._position_gain, self._opacity_gain = self.columns(("deform.position", "deform.opacity"))
+        self._gain_columns = self.columns(("deform.position", "deform.opacity"))
         self._prepare(config.numbers)
         self._colors: tuple[bytes, Tensor] | None = None
         self._looked_at = Replayed(self._moved_and_colored)
@@ -60,29 +61,32 @@ class EmbedTalkAvatar(CodedAvatar):
         values = controls.values
         code = self.basis.codes(values[self.lip_columns])
         units = values[self._unit_columns]
-        gains = float(values[self._position_gain]), float(values[self._opacity_gain])
-        means, opacities = self._live.deformed(self.motion_part(code, units), *gains)
+        motion = np.concatenate([self.motion_part(code, units), values[self._gain_columns]])
+        splats = self._live.deformed(motion) if self.device.type == "cpu" else None
         overlay = (settings or {}).get("overlay", "none")
-        return EmbedTalkState(means, opacities, values[self.pose_columns].astype(np.float64), overlay)
+        return EmbedTalkState(motion, values[self.pose_columns].astype(np.float64), splats, overlay)
 
-    def motion_part(self, code: np.ndarray, units: np.ndarray) -> Tensor:
-        """The part of the first layer that is one for each moment, `[H]`, on the processor: numpy has less to begin."""
-        return torch.from_numpy(self._motion_weights @ np.concatenate([code, encoded(units, self._unit_octaves)]))
+    def motion_part(self, code: np.ndarray, units: np.ndarray) -> np.ndarray:
+        """The part of the first layer that is one for each moment, `[H]`: numpy has less to begin than torch."""
+        return self._motion_weights @ np.concatenate([code, encoded(units, self._unit_octaves)])
 
     def deform(self, state: EmbedTalkState, camera: Camera) -> list[Gaussians]:
-        if self.device.type != "cpu" and state.pose.any() and state.overlay == "none":
+        if state.splats is None and state.overlay == "none":
             position = posed_camera_position(camera.position, state.pose, self.pose_pivot)
-            numbers = self.on_device(np.concatenate([self.motion(state.pose), position]))
-            means, quats, colors = self._looked_at(state.means, numbers)
-        else:
-            means, quats, position = self.posed(state.means, self.quats, state.pose, camera)
-            colors = self._colors_from(position) if state.overlay == "none" else self._overlay(state)
-        return [Gaussians(means, quats, self.scales, state.opacities, colors)]
+            numbers = self.on_device(np.concatenate([state.motion, self.motion(state.pose), position]))
+            means, quats, opacities, colors = self._looked_at(numbers)
+            return [Gaussians(means, quats, self.scales, opacities, colors)]
+        means, opacities = state.splats or self._live.deformed(state.motion)
+        posed, quats, position = self.posed(means, self.quats, state.pose, camera)
+        colors = self._colors_from(position) if state.overlay == "none" else self._overlay(state, means, opacities)
+        return [Gaussians(posed, quats, self.scales, opacities, colors)]
 
-    def _moved_and_colored(self, means: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """A moving head on a GPU: `numbers` are its motion `[38]` and where the camera is to it `[3]`."""
+    def _moved_and_colored(self, numbers: Tensor) -> tuple[Tensor, ...]:
+        """On a GPU: `numbers` are a state's motion, the head's `[38]`, and where the camera is to it `[3]`."""
+        means, opacities = self._live.displaced(numbers[:-41])
         colors = seen_colors(self.canonical_means, self.sh, numbers[-3:], self.manifest.sh_degree)
-        return *self.moved(means, self.quats, numbers[:-3]), colors
+        means, quats = self.moved(means, self.quats, numbers[-41:-3])
+        return means, quats, opacities, colors
 
     def _colors_from(self, position: np.ndarray) -> Tensor:
         key = np.asarray(position, dtype=np.float32).tobytes()
@@ -90,15 +94,15 @@ class EmbedTalkAvatar(CodedAvatar):
             self._colors = (key, seen_colors(self.canonical_means, self.sh, position, self.manifest.sh_degree))
         return self._colors[1]
 
-    def _overlay(self, state: EmbedTalkState) -> Tensor:
+    def _overlay(self, state: EmbedTalkState, means: Tensor, opacities: Tensor) -> Tensor:
         if state.overlay == "embeddings":
             centred = self.embeddings - self.embeddings.mean(dim=0)
             _, _, directions = torch.linalg.svd(centred, full_matrices=False)
             return torch.sigmoid(centred @ directions[:3].T / (centred @ directions[:3].T).std(dim=0).clamp(min=1e-6))
         if state.overlay == "position":
-            amount = (state.means - self.canonical_means).norm(dim=-1) / 0.02
+            amount = (means - self.canonical_means).norm(dim=-1) / 0.02
         else:
-            amount = (state.opacities - torch.sigmoid(self.opacity_logits)).abs() / 0.5
+            amount = (opacities - torch.sigmoid(self.opacity_logits)).abs() / 0.5
         steps = np.linspace(0, 1, len(HEAT))
         amount = amount.clamp(0, 1).cpu().numpy()
         heat = np.stack([np.interp(amount, steps, HEAT[:, c]) for c in range(3)], axis=1)

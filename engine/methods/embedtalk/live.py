@@ -9,7 +9,6 @@ from engine.device import has_byte_products, has_half_products
 from engine.methods.embedtalk.byte_heads import ByteHeads
 from engine.methods.embedtalk.network import DeformNet
 from engine.parts.byte_lanes import OUTPUTS
-from engine.replayed import Replayed
 
 ROWS_AT_ONCE = 4096  # in single precision: a slice's activations stay in the processor's cache
 PRECISIONS = ("single", "half", "bytes")
@@ -57,7 +56,6 @@ class LiveDeform:
         n_rows = max(1, min(ROWS_AT_ONCE, len(active)) if in_slices else len(active))
         self._first = torch.empty(n_rows, n_hidden, device=means.device, dtype=kind)
         self._second = torch.empty(n_rows, 2 * n_hidden, device=means.device, dtype=kind)
-        self._on_gpu = Replayed(self._displaced_on_gpu)
 
     def shifts(self, motion_part: Tensor) -> Tensor:
         """Shift of position (head heights) and of the opacity logit for the active Gaussians, `[A, 4]`."""
@@ -76,23 +74,26 @@ class LiveDeform:
                 torch.addmm(self._last_bias, second, self._last_weights, out=out[rows])
         return out.float()
 
-    def deformed(self, motion_part: Tensor, position_gain: float, opacity_gain: float) -> tuple[Tensor, Tensor]:
-        """Means `[N, 3]` and opacities `[N]` of a moment, in memory of their own."""
+    def deformed(self, motion: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Means `[N, 3]` and opacities `[N]` of a moment, in memory of their own.
+
+        Args:
+            motion: the moment's part of the first layer, then the gains of position and opacity, `[H + 2]`.
+        """
+        motion = torch.from_numpy(motion)
         if not self._on_cpu:
-            numbers = torch.cat([motion_part, torch.tensor([position_gain, opacity_gain])])
-            return self._on_gpu(numbers.to(self._means.device, non_blocking=True))
-        shifts = self.shifts(motion_part)
+            return self.displaced(motion.to(self._means.device))
         means, opacities = _displaced(
-            self._means.numpy(), self._opacities.numpy(), self._logits.numpy(), self._active.numpy(), shifts.numpy(),
-            np.float32(position_gain), np.float32(opacity_gain),
+            self._means.numpy(), self._opacities.numpy(), self._logits.numpy(), self._active.numpy(),
+            self.shifts(motion[:-2]).numpy(), np.float32(motion[-2]), np.float32(motion[-1]),
         )  # fmt: skip
         return torch.from_numpy(means), torch.from_numpy(opacities)
 
-    def _displaced_on_gpu(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """`deformed`, with the two gains behind the motion part in one tensor on the GPU."""
-        shifts = self.shifts(numbers[:-2])
-        means = self._means.index_add(0, self._active, numbers[-2] * shifts[:, :3])
-        logits = self._logits[self._active] + numbers[-1] * shifts[:, 3]
+    def displaced(self, motion: Tensor) -> tuple[Tensor, Tensor]:
+        """`deformed` where everything is on a GPU."""
+        shifts = self.shifts(motion[:-2])
+        means = self._means.index_add(0, self._active, motion[-2] * shifts[:, :3])
+        logits = self._logits[self._active] + motion[-1] * shifts[:, 3]
         return means, self._opacities.index_copy(0, self._active, torch.sigmoid(logits))
 
 

@@ -131,6 +131,10 @@ def test_motion_costs_something_in_a_tracked_clip_and_nothing_where_its_cause_is
     assert float(cost[False]) > 0
 
 
+def with_gains(motion_part) -> np.ndarray:
+    return np.append(motion_part.numpy(), np.float32([1, 1]))
+
+
 def test_the_cached_first_layer_equals_the_whole_network(net):
     torch.manual_seed(1)
     embeddings, means, logits = torch.randn(300, 32), torch.randn(300, 3), torch.randn(300)
@@ -142,7 +146,7 @@ def test_the_cached_first_layer_equals_the_whole_network(net):
         shifts = live.shifts(net.motion_part(code, units))
         assert (shifts[:, :3] - 0.02 * position).abs().max() < 1e-5
         assert (shifts[:, 3] - opacity).abs().max() < 1e-5
-        new_means, new_opacities = live.deformed(net.motion_part(code, units), 1.0, 1.0)
+        new_means, new_opacities = live.deformed(with_gains(net.motion_part(code, units)))
         assert torch.equal(new_means[1::2], means[1::2])
         assert (new_means[::2] - means[::2] - 0.02 * position).abs().max() < 1e-5
         assert (new_opacities[::2] - torch.sigmoid(logits[::2] + opacity)).abs().max() < 1e-5
@@ -181,7 +185,7 @@ def test_products_of_bytes_give_way_where_a_moment_is_beyond_them(net):
 def test_nothing_that_moves_is_no_fault(net):
     for kind in ("single", "half", best_precision(net, torch.device("cpu"))):
         live = LiveDeform(net, torch.randn(3, 32), torch.zeros(3, 3), torch.zeros(3), torch.arange(0), 0.1, kind)
-        means, opacities = live.deformed(torch.randn(128), 1.0, 1.0)
+        means, opacities = live.deformed(with_gains(torch.randn(128)))
         assert torch.equal(means, torch.zeros(3, 3)) and torch.equal(opacities, torch.full((3,), 0.5))
 
 
