@@ -319,6 +319,7 @@ def bench_live_line(
     seconds: Annotated[float, typer.Option(help="Of sound.")] = 10.0,
     backend: Annotated[str, typer.Option(help="auto, cpu, opengl or cuda.")] = "auto",
     rate: Annotated[float, typer.Option(help="Frames for each second of sound.")] = 60.0,
+    in_flight: Annotated[int, typer.Option(help="Frames a GPU may be at work on when the next is begun.")] = 0,
     json: Json = False,
 ) -> None:
     """Time the live line in process: voice in, finished pictures out, medians by stage."""
@@ -331,7 +332,7 @@ def bench_live_line(
         rasterizer = pick_rasterizer(None if backend == "auto" else backend)
         device = device_of(rasterizer)
         subject = load_avatar(avatar, device) if avatar else random_avatar(device=device)
-        figures = bench_live(subject, rasterizer, seconds, size, rate_hz=rate)
+        figures = bench_live(subject, rasterizer, seconds, size, rate_hz=rate, in_flight=in_flight)
         rows = {"calibration_ms": calibrate() * 1e3, "backend": rasterizer.name, **figures}
         say(rows, json, title="The live line (milliseconds, medians)")
 

@@ -1,6 +1,7 @@
 """How fast the live line runs on this machine: voice in, finished pictures out, without a window."""
 
 import time
+from collections import deque
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +23,7 @@ HEAD_RADII = (0.37, 0.5, 0.45)
 
 def bench_live(
     avatar: Avatar, rasterizer: Rasterizer, seconds: float = 10.0, size: int = 512, is_idle: bool = True,
-    rate_hz: float = FRAME_RATE_HZ,
+    rate_hz: float = FRAME_RATE_HZ, in_flight: int = 0,
 ) -> dict[str, float]:  # fmt: skip
     """Runs the whole line as fast as it goes, over a babbling voice.
 
@@ -30,24 +31,29 @@ def bench_live(
         seconds: of sound.
         size: of the picture, pixels a side.
         rate_hz: frames for each second of sound; the line keeps up with it where `fps` is no less.
+        in_flight: frames that a GPU may be at work on when the next is begun; none waits for each.
 
     Returns:
         Median milliseconds of `sound` (encoding what is new), `drive` (driver and mixer), `deform` (animate and
         deform), `raster`, `present` (compose and bytes), `overhead` (all but animate, deform and raster) and `frame`,
-        the 95th percentile `frame_p95`, and `fps`: frames a second over the whole run.
+        the 95th percentile `frame_p95`, and `fps`: frames a second over the whole run. `frame` is from one picture to
+        the next.
     """
     performer = Performer(avatar, rasterizer, is_live=True)
     performer.mixer.is_idle = is_idle
     camera = avatar.manifest.orbit.camera(size, size)
     voice, step = babble(seconds + 1.0), SAMPLE_RATE_HZ / rate_hz
-    out = np.empty((size, size, 4), dtype=np.uint8)
-    rows = []
+    outs = [np.empty((size, size, 4), dtype=np.uint8) for _ in range(in_flight + 1)]
+    rows, waiting = [], deque()
     for i in range(WARM_UP_FRAMES + round(seconds * rate_hz)):
         begun = time.perf_counter()
         first, last = (round(k * step) for k in (i, i + 1))
         performer.push(Block(voice[first % len(voice) :][: last - first], first / SAMPLE_RATE_HZ))
         heard = time.perf_counter()
-        frame = performer.frame(last / SAMPLE_RATE_HZ, camera, out)
+        waiting.append(performer.begun(performer.moment(last / SAMPLE_RATE_HZ), camera, outs[i % len(outs)]))
+        if len(waiting) <= in_flight:
+            continue
+        frame = waiting.popleft()()
         done = time.perf_counter()
         rows.append({"sound": (heard - begun) * 1e3, **frame.stages_ms, "frame": (done - begun) * 1e3})
     rows = rows[WARM_UP_FRAMES:]

@@ -167,6 +167,17 @@ class Performer:
         is_outdated: Callable[[], bool] | None = None,
     ) -> Frame | None:  # fmt: skip
         """Draws a moment; `is_outdated` is asked before the rasterizer's work, and None returned if it is."""
+        begun = self.begun(moment, camera, out, is_outdated)
+        return None if begun is None else begun()
+
+    def begun(
+        self, moment: Moment, camera: Camera, out: np.ndarray | None = None,
+        is_outdated: Callable[[], bool] | None = None,
+    ) -> Callable[[], Frame] | None:  # fmt: skip
+        """As `picture`, begun only: what it gives waits for the frame when called, once.
+
+        A GPU works on it meanwhile, so that the next moment can be thought of beside it; a processor begins when asked.
+        """
         stage = StageClock()
         stage.ms.update(moment.stages_ms)
         with stage("deform"):
@@ -175,14 +186,13 @@ class Performer:
                 layers = self.view.layers(layers, moment.controls, camera, state)
         if is_outdated is not None and is_outdated():
             return None
-        if (image := self._finished_there(layers, moment, camera, out, stage)) is not None:
+        draw = self._drawing(layers, moment, camera, out, stage)
+
+        def frame() -> Frame:
+            image = draw()
             return Frame(image, moment, camera, sum(len(layer) for layer in layers), stage.ms)
-        with stage("raster"):
-            look = {"hard_edged": True} if self.view is not None and self.view.is_hard_edged else {}
-            rendered = self.rasterizer.render(layers, camera, **look)
-        with stage("present"):
-            image = self._compose(rendered, moment, camera, out)
-        return Frame(image, moment, camera, sum(len(layer) for layer in layers), stage.ms)
+
+        return frame
 
     def layers(self, controls: Controls, camera: Camera) -> list[Gaussians]:
         """The Gaussians of a face, back to front, without what was hidden or deleted."""
@@ -257,18 +267,33 @@ class Performer:
             self._animated = (*key, self.avatar.animate(controls, self.mixer.settings))
         return self._animated[2]
 
-    def _finished_there(
+    def _drawing(
         self, layers: list[Gaussians], moment: Moment, camera: Camera, out: np.ndarray | None, stage: StageClock
-    ) -> np.ndarray | None:
-        """The pixels where the rasterizer itself can lay the plain picture over what stands behind it."""
+    ) -> Callable[[], np.ndarray]:
+        """The pixels, when called; begun where the rasterizer itself can lay the plain picture over what is behind."""
         is_plain = self.view is None or self.view.is_color
-        finished = getattr(self.rasterizer, "finished", None) if is_plain else None
-        if finished is None or not self.avatar.lays_over(self.background, self.mixer.settings):
-            return None
+        begun = getattr(self.rasterizer, "begun", None) if is_plain else None
+        if begun is None or not self.avatar.lays_over(self.background, self.mixer.settings):
+            return lambda: self._drawn_here(layers, moment, camera, out, stage)
         with stage("present"):
             behind = self.avatar.behind(camera, self.background)
         with stage("raster"):
-            return finished(layers, camera, behind, out)
+            wait = begun(layers, camera, behind, out)
+
+        def pixels() -> np.ndarray:
+            with stage("raster"):
+                return wait()
+
+        return pixels
+
+    def _drawn_here(
+        self, layers: list[Gaussians], moment: Moment, camera: Camera, out: np.ndarray | None, stage: StageClock
+    ) -> np.ndarray:
+        with stage("raster"):
+            look = {"hard_edged": True} if self.view is not None and self.view.is_hard_edged else {}
+            rendered = self.rasterizer.render(layers, camera, **look)
+        with stage("present"):
+            return self._compose(rendered, moment, camera, out)
 
     def _compose(self, rendered: Rendered, moment: Moment, camera: Camera, out: np.ndarray | None) -> np.ndarray:
         if self.view is not None and not self.view.is_color:

@@ -120,12 +120,18 @@ def moved_by(means: Tensor, quats: Tensor, weights: Tensor, numbers: Tensor) -> 
         means: `[N, 3]`; quats: `[N, 4]`; weights: `[N]`.
         numbers: of `motion_numbers`, on the same device.
     """
-    cross, twice, left = numbers[:9].view(3, 3), numbers[9:18].view(3, 3), numbers[18:34].view(4, 4)
     weights = weights[:, None]
     turn = weights * numbers[34]
-    turned = means + torch.sin(turn) * (means @ cross) + (1 - torch.cos(turn)) * (means @ twice)
     half = turn / 2
-    return turned + weights * numbers[35:38], torch.cos(half) * quats + torch.sin(half) * (quats @ left)
+    around = _products(means, numbers[:18].view(2, 3, 3).movedim(0, 1).reshape(3, 6))
+    turned = means + torch.sin(turn) * around[:, :3] + (1 - torch.cos(turn)) * around[:, 3:]
+    quats = torch.cos(half) * quats + torch.sin(half) * _products(quats, numbers[18:34].view(4, 4))
+    return turned + weights * numbers[35:38], quats
+
+
+def _products(rows: Tensor, matrix: Tensor) -> Tensor:
+    """`rows @ matrix`; a GPU's own product of a matrix that thin takes longer than twice over memory."""
+    return rows @ matrix if rows.device.type == "cpu" else (rows[:, None] * matrix.t()).sum(dim=2)
 
 
 @nb.njit(parallel=True, cache=True, fastmath=True)

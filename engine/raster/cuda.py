@@ -4,7 +4,7 @@ gsplat is imported only when a `CudaRasterizer` is made or `rasterization` is ca
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from types import ModuleType
@@ -59,14 +59,14 @@ class CudaRasterizer:
         self._nudge = torch.tensor([LEAST_QUAT, 0, 0, 0], device=self.device)
         self._pictures = PicturePool(_pinned)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def render(
         self, layers: Sequence[Gaussians], camera: Camera, *, antialiased: bool = False, hard_edged: bool = False
     ) -> Rendered:
         """Renders layers back to front, each sorted within itself; see `engine.raster.base.Rasterizer`."""
         clock = Clock()
         color, alpha, n_bad = self._drawn(layers, camera, antialiased, hard_edged)
-        array = self._copied(torch.cat([color.flatten(), alpha.flatten(), n_bad[None]]))
+        array = self._on_its_way(torch.cat([color.flatten(), alpha.flatten(), n_bad[None]]))()
         clock.lap("raster")
         n_color, n_pixels = color.numel(), camera.height * camera.width
         return Rendered(
@@ -76,7 +76,6 @@ class CudaRasterizer:
             int(array[-1]),
         )
 
-    @torch.no_grad()
     def finished(
         self, layers: Sequence[Gaussians], camera: Camera, behind: np.ndarray | None, out: np.ndarray | None = None
     ) -> np.ndarray:
@@ -89,34 +88,52 @@ class CudaRasterizer:
         Returns:
             The pixels, straight alpha.
         """
-        behind = None if behind is None else self._behind(behind)
-        if (bytes_ := self._replayed(layers, camera, behind)) is None:
-            color, alpha, _ = self._drawn(layers, camera)
-            bytes_ = self._copied(_pixels(color, alpha, behind))
-        if out is None:
-            return bytes_
-        np.copyto(out, bytes_)
-        return out
+        return self.begun(layers, camera, behind, out)()
 
-    def _replayed(self, layers: Sequence[Gaussians], camera: Camera, behind: Tensor | None) -> np.ndarray | None:
-        """The pixels of one layer of colours as a recorded frame; None for what is not drawn so often as to pay."""
-        if len(layers) != 1 or len(layers[0]) == 0 or layers[0].colors.shape[1:] != (3,):
+    @torch.no_grad()
+    def begun(
+        self, layers: Sequence[Gaussians], camera: Camera, behind: np.ndarray | None, out: np.ndarray | None = None
+    ) -> Callable[[], np.ndarray]:
+        """As `finished`, begun only: what it gives waits for the pixels when called, once, before `close`."""
+        behind = None if behind is None else self._behind(behind)
+        wait = self._replayed(layers, camera, behind)
+        if wait is None:
+            color, alpha, _ = self._drawn(layers, camera)
+            wait = self._on_its_way(_pixels(color, alpha, behind))
+
+        def pixels() -> np.ndarray:
+            bytes_ = wait()
+            if out is None:
+                return bytes_
+            np.copyto(out, bytes_)
+            return out
+
+        return pixels
+
+    def _replayed(
+        self, layers: Sequence[Gaussians], camera: Camera, behind: Tensor | None
+    ) -> Callable[[], np.ndarray] | None:
+        """One layer of colours as a recorded frame; None for what is not drawn so often as to pay."""
+        if len(layers) != 1 or len(layers[0]) == 0 or layers[0].sh_degree is not None:
             return None
         layer, backing = layers[0].to(self.device, non_blocking=True), () if behind is None else (behind,)
-        if layer.sh_degree is not None:
+        if layer.colors.shape[1:] != (3,):
             return None
         key = (len(layer), camera.width, camera.height, *(tuple(part.shape) for part in backing))
         if self._frame is None or self._frame[0] != key:
             self._frame = key, _RecordedFrame(self, camera.width, camera.height)
-        frame = self._frame[1]
-        view = self._view_numbers(camera)
+        frame, view = self._frame[1], self._view_numbers(camera)
         n_pixels = camera.width * camera.height * 4
-        while True:
-            array = self._copied(frame(layer, view, backing))
-            n_crossings = int(array[n_pixels:].view(np.int64)[0])
-            if n_crossings <= frame.room:
-                return array[:n_pixels].reshape(camera.height, camera.width, 4)
-            frame.make_room(n_crossings)
+        wait = self._on_its_way(frame(layer, view, backing))
+
+        def pixels() -> np.ndarray:
+            array = wait()
+            while (n_crossings := int(array[n_pixels:].view(np.int64)[0])) > frame.room:
+                frame.make_room(n_crossings)
+                array = self._on_its_way(frame(layer, view, backing))()
+            return array[:n_pixels].reshape(camera.height, camera.width, 4)
+
+        return pixels
 
     def close(self) -> None:
         """Lets go of what is kept on the GPU."""
@@ -132,6 +149,7 @@ class CudaRasterizer:
             if len(layer) == 0:
                 continue
             layer, bad = _usable(layer.to(self.device, non_blocking=True), self._nudge)
+            bad = bad.sum().float()
             front, front_alpha = self._layer(layer, camera, view, antialiased, hard_edged)
             if color is None:
                 color, alpha, n_bad = front, front_alpha, bad
@@ -185,12 +203,18 @@ class CudaRasterizer:
             self._kept_behind = behind, torch.from_numpy(np.asarray(behind, np.float32)).to(self.device)
         return self._kept_behind[1]
 
-    def _copied(self, tensor: Tensor) -> np.ndarray:
-        """The one copy out of a frame, waited for: into pinned memory that nobody holds."""
+    def _on_its_way(self, tensor: Tensor) -> Callable[[], np.ndarray]:
+        """The one copy out of a frame, into pinned memory that nobody holds: begun, and waited for when called."""
         array = self._pictures.get(tuple(tensor.shape), _NUMPY[tensor.dtype])
         torch.from_numpy(array).copy_(tensor, non_blocking=True)
-        torch.cuda.current_stream(self.device).synchronize()
-        return array
+        there = torch.cuda.Event()
+        there.record(torch.cuda.current_stream(self.device))
+
+        def wait() -> np.ndarray:
+            there.synchronize()
+            return array
+
+        return wait
 
 
 class _RecordedFrame:
@@ -277,14 +301,14 @@ def _steepened(radii: Tensor, conics: Tensor, opacities: Tensor) -> tuple[Tensor
 
 
 def _usable(layer: Gaussians, nudge: Tensor) -> tuple[Gaussians, Tensor]:
-    """The layer with unusable Gaussians made invisible, and how many they are; nothing is asked of the GPU.
+    """The layer with unusable Gaussians made invisible, and which they are `[N]`; nothing is asked of the GPU.
 
     A Gaussian without opacity is left out before anything else of it is looked at.
     """
     numbers = torch.cat([layer.means, layer.quats, layer.scales, layer.opacities[:, None], layer.colors.flatten(1)], 1)
     bad = (numbers - numbers).sum(dim=1) != 0  # NaN where anything is not a number
     opacities = layer.opacities.masked_fill(bad, 0.0)
-    return replace(layer, opacities=opacities, quats=layer.quats + nudge), bad.sum().float()
+    return replace(layer, opacities=opacities, quats=layer.quats + nudge), bad
 
 
 def _pinned(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

@@ -13,9 +13,12 @@ from engine.raster.reference import ALPHA_MIN, TRANSMITTANCE_MIN
 ALPHA_MAX = 0.999
 
 
-class _Stream:
-    def synchronize(self) -> None:
-        """A CPU has no queue to wait for."""
+class _Event:
+    """A CPU has no queue to wait for."""
+
+    def record(self, stream) -> None: ...
+
+    def synchronize(self) -> None: ...
 
 
 def install(monkeypatch) -> None:
@@ -28,7 +31,8 @@ def install(monkeypatch) -> None:
         monkeypatch.setattr(module, "spherical_harmonics", _spherical_harmonics)
     monkeypatch.setattr(cuda, "_gsplat", lambda: gsplat)
     monkeypatch.setattr(cuda, "_pinned", np.empty)
-    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: _Stream())
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device=None: None)
+    monkeypatch.setattr(torch.cuda, "Event", _Event)
 
 
 def _project(
