@@ -31,6 +31,8 @@ class RangeGuard:
         self.hull = hull
         self.indices = indices
         self.strength = strength
+        self._below = np.maximum(hull.mean - hull.low, MIN_LIMIT)
+        self._above = np.maximum(hull.high - hull.mean, MIN_LIMIT)
 
     def apply(self, driven: np.ndarray) -> tuple[np.ndarray, float]:
         """Guards driven values `[C]`: the same array when nothing is to do, and the part that lay inside, 0 to 1."""
@@ -47,7 +49,7 @@ class RangeGuard:
     def inside(self, code: np.ndarray) -> float:
         """How much of a code's way from the training mean lies in the hull, 0 to 1."""
         offset, limit = self._offset(code)
-        over = np.max(np.abs(offset) / limit, initial=0.0)
+        over = (np.abs(offset) / limit).max(initial=0.0)
         return float(1.0 / max(1.0, over, float(self.hull.distance(code))))
 
     def softened(self, code: np.ndarray) -> np.ndarray:
@@ -62,8 +64,7 @@ class RangeGuard:
     def _offset(self, code: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """From the mean to the code, and how far the training range goes that way."""
         offset = code - self.hull.mean
-        limit = np.where(offset < 0, self.hull.mean - self.hull.low, self.hull.high - self.hull.mean)
-        return offset, np.maximum(limit, MIN_LIMIT)
+        return offset, np.where(offset < 0, self._below, self._above)
 
 
 def guard_of(avatar, strength: float = 0.5) -> RangeGuard:

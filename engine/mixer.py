@@ -85,6 +85,7 @@ class Mixer:
         self._shapers = {source: SourceShaper(schema, source, rest) for source, rest in rests.items()}
         self._shapers["sliders"] = SourceShaper(schema, "sliders", schema.neutral().values)
         self._span = np.maximum(schema.column("high") - schema.column("low"), 1e-6)
+        self._calm_span = np.float32(CALM_SHARE) * self._span
         self._gain_lip = np.array([spec.group == "lip" for spec in schema])
         self._strength = np.ones(len(schema), dtype=np.float32)
         self._off = np.zeros(len(schema), dtype=bool)
@@ -216,8 +217,8 @@ class Mixer:
         if self._idle_amount <= 0:
             return drive
         idle = np.float32(self._idle_amount) * self._shapers["idle"].apply(self._idle_life.at(time), time)
-        calm = np.clip(1.0 - np.abs(drive - self._rest) / (CALM_SHARE * self._span), 0.0, 1.0)
-        lived = drive + (calm * idle).astype(np.float32)
+        calm = np.maximum(1.0 - np.abs(drive - self._rest) / self._calm_span, 0.0)
+        lived = drive + (calm * idle).astype(np.float32, copy=False)
         for index, _ in self._idle_life.blinks:  # a driven lid and a blink do not add up: the more closed one counts
             lived[index] = max(drive[index], idle[index])
         return lived

@@ -116,7 +116,7 @@ class CudaRasterizer:
         """One layer of colours as a recorded frame; None for what is not drawn so often as to pay."""
         if len(layers) != 1 or len(layers[0]) == 0 or layers[0].sh_degree is not None:
             return None
-        layer, backing = layers[0].to(self.device, non_blocking=True), () if behind is None else (behind,)
+        layer, backing = layers[0], () if behind is None else (behind,)
         if layer.colors.shape[1:] != (3,):
             return None
         key = (len(layer), camera.width, camera.height, *(tuple(part.shape) for part in backing))
@@ -124,13 +124,14 @@ class CudaRasterizer:
             self._frame = key, _RecordedFrame(self, camera.width, camera.height)
         frame, view = self._frame[1], self._view_numbers(camera)
         n_pixels = camera.width * camera.height * 4
-        wait = self._on_its_way(frame(layer, view, backing))
+        room, wait = frame.room, self._on_its_way(frame(layer, view, backing))
 
         def pixels() -> np.ndarray:
-            array = wait()
-            while (n_crossings := int(array[n_pixels:].view(np.int64)[0])) > frame.room:
-                frame.make_room(n_crossings)
-                array = self._on_its_way(frame(layer, view, backing))()
+            array, had = wait(), room
+            while (n_crossings := int(array[n_pixels:].view(np.int64)[0])) > had:
+                if n_crossings > frame.room:
+                    frame.make_room(n_crossings)
+                had, array = frame.room, self._on_its_way(frame(layer, view, backing))()
             return array[:n_pixels].reshape(camera.height, camera.width, 4)
 
         return pixels
@@ -225,7 +226,7 @@ class _RecordedFrame:
     """
 
     def __init__(self, rasterizer: CudaRasterizer, width: int, height: int) -> None:
-        self._gsplat, self._nudge = rasterizer._gsplat, rasterizer._nudge
+        self._gsplat, self._nudge, self._device = rasterizer._gsplat, rasterizer._nudge, rasterizer.device
         self._width, self._height = width, height
         self._columns, self._rows = -(-width // TILE), -(-height // TILE)
         self.room = 0
@@ -234,10 +235,10 @@ class _RecordedFrame:
     def make_room(self, n_crossings: int) -> None:
         """For a frame of so many, and a quarter more."""
         self.room = -(-n_crossings * 5 // 4 // LEAST_CROSSINGS) * LEAST_CROSSINGS
-        self._replayed = Replayed(self._frame)
+        self._replayed = Replayed(self._frame, self._device, keeps=False)
 
     def __call__(self, layer: Gaussians, view: Tensor, behind: tuple[Tensor, ...]) -> Tensor:
-        """Pixels and then the number of crossings, as bytes on the GPU."""
+        """Pixels and then the number of crossings, as bytes on the GPU, where the next frame will lie, too."""
         return self._replayed(layer.means, layer.quats, layer.scales, layer.opacities, layer.colors, view, *behind)[0]
 
     def _frame(

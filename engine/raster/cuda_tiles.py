@@ -22,27 +22,29 @@ def tile_lists(
         Offsets int32 `[1, rows + 1, columns]`, Gaussians int32 `[room]`, nearest first within each tile, and how many
         crossings there are (of more than `room` the farthest are left out), `[]`.
     """
-    order = torch.argsort(depths)
-    seen = torch.cat([means2d, radii], dim=1)[order] / tile  # whatever is a number here is one: none is sent to a GPU
+    reach = radii / tile  # whatever is a number below is one: none has to be sent to a GPU
+    places = means2d / tile
     ends = means2d.new_full((2,), rows)
     ends[:1].fill_(columns)
-    low = (seen[:, :2] - seen[:, 2:]).floor_().clamp_(min=0).minimum(ends)
-    high = (seen[:, :2] + seen[:, 2:]).ceil_().clamp_(min=0).minimum(ends)
-    hidden = (seen[:, 2:] <= 0).any(dim=1, keepdim=True)
-    sides = (high - low).masked_fill_(hidden, 0.0).nan_to_num_(0.0).int()
-    last = sides.prod(dim=1).cumsum(0)
+    low = (places - reach).floor_().clamp_(min=0).minimum(ends).nan_to_num_(0.0)
+    high = (places + reach).ceil_().clamp_(min=0).minimum(ends).nan_to_num_(0.0)
+    left, top = low.int().unbind(1)
+    wide, tall = ((high - low) * (radii > 0).all(dim=1, keepdim=True)).int().unbind(1)
+    order = torch.argsort(depths)
+    n_crossed = (wide * tall)[order]
+    last = n_crossed.cumsum(0)
+    first = (last - n_crossed).int()
     slots = torch.arange(room, device=means2d.device)
     owner = torch.searchsorted(last, slots, right=True).clamp_(max=len(order) - 1)
-    boxes = torch.cat([low.nan_to_num_(0.0).int(), sides], dim=1)[owner]
-    after = (last[owner] - slots).int()  # counts down to 1 within each box
-    wide = boxes[:, 2].clamp(min=1)
-    within = wide * boxes[:, 3] - after
-    down = within // wide
-    tiles = (boxes[:, 1] + down) * columns + boxes[:, 0] + within - down * wide
+    within = slots.int() - first[owner]
+    owner = order[owner]  # one number after the other: rows of four are gathered ten times as slowly
+    side = wide[owner].clamp_(min=1)
+    down = within // side
+    tiles = (top[owner] + down) * columns + left[owner] + within - down * side
     n_tiles = columns * rows
     kind = torch.int16 if n_tiles < 2**15 - columns else torch.int32
     tiles = tiles.masked_fill_(slots >= last[-1], n_tiles).to(kind)
     tiles, places = torch.sort(tiles, stable=True)  # what is nearer stays before what is farther
     starts = torch.arange(n_tiles + columns, device=means2d.device, dtype=kind)
     offsets = torch.searchsorted(tiles, starts, out_int32=True)
-    return offsets.view(1, rows + 1, columns), order[owner[places]].int(), last[-1]
+    return offsets.view(1, rows + 1, columns), owner[places].int(), last[-1]

@@ -117,10 +117,10 @@ class Clip:
                 yield index + 1
         self._loaded = True
 
-    def sample(self, index: int, divisor: int = 1) -> Sample:
-        """A training frame at full (1) or half (2) size."""
+    def sample(self, index: int, divisor: int = 1, device: torch.device | str = "cpu") -> Sample:
+        """A training frame at full (1) or half (2) size; a GPU is sent bytes and makes numbers of them itself."""
         bytes_ = self._pictures[divisor][index]
-        values = torch.from_numpy(bytes_).to(torch.float32).mul_(1 / 255)
+        values = torch.from_numpy(bytes_).to(device).to(torch.float32).mul_(1 / 255)
         camera = self.camera(index, divisor)
         behind = torch.tensor(self.info.background_color) if self.has_alpha else values[..., 3:6]
         return Sample(

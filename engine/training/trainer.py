@@ -233,7 +233,7 @@ class TrainingRun:
 
     def _sample(self, index: int, divisor: int) -> Sample:
         """A training frame; a whole person stands on another colour every time."""
-        sample = self._on_device(self.clip.sample(index, divisor))
+        sample = self._on_device(self.clip.sample(index, divisor, self.device))
         if not self.clip.has_alpha:
             return sample
         return sample.over(torch.tensor(self.color_generator.random(3), dtype=torch.float32, device=self.device))

@@ -55,7 +55,7 @@ class EmbedTalkAvatar(CodedAvatar):
         self._gain_columns = self.columns(("deform.position", "deform.opacity"))
         self._prepare(config.numbers)
         self._colors: tuple[bytes, Tensor] | None = None
-        self._looked_at = Replayed(self._moved_and_colored)
+        self._looked_at = Replayed(self._moved_and_colored, device)
 
     def animate(self, controls: Controls, settings: dict[str, Any] | None = None) -> EmbedTalkState:
         values = controls.values
@@ -73,8 +73,8 @@ class EmbedTalkAvatar(CodedAvatar):
     def deform(self, state: EmbedTalkState, camera: Camera) -> list[Gaussians]:
         if state.splats is None and state.overlay == "none":
             position = posed_camera_position(camera.position, state.pose, self.pose_pivot)
-            numbers = self.on_device(np.concatenate([state.motion, self.motion(state.pose), position]))
-            means, quats, opacities, colors = self._looked_at(numbers)
+            numbers = np.concatenate([state.motion, self.motion(state.pose), position]).astype(np.float32)
+            means, quats, opacities, colors = self._looked_at(torch.from_numpy(numbers))
             return [Gaussians(means, quats, self.scales, opacities, colors)]
         means, opacities = state.splats or self._live.deformed(state.motion)
         posed, quats, position = self.posed(means, self.quats, state.pose, camera)

@@ -133,10 +133,11 @@ def test_a_recorded_frame_grows_with_what_it_draws(without_kernels, monkeypatch)
     monkeypatch.setattr(cuda, "LEAST_CROSSINGS", 32)
     camera = random_camera()
     for n in (5, 400, 20):
-        layer = random_gaussians(n)
-        color, alpha, _ = without_kernels._drawn([layer], camera)
-        own = without_kernels.finished([layer], camera, None)
-        assert np.abs(own.astype(int) - cuda._pixels(color, alpha, None).numpy()).max() <= 1
+        layers = [random_gaussians(n, seed=seed) for seed in (0, 1)]
+        waiting = [without_kernels.begun([layer], camera, None) for layer in layers]  # both before either is looked at
+        for layer, pixels in zip(layers, waiting, strict=True):
+            color, alpha, _ = without_kernels._drawn([layer], camera)
+            assert np.abs(pixels().astype(int) - cuda._pixels(color, alpha, None).numpy()).max() <= 1
 
 
 @pytest.mark.parametrize("sh_degree", [None, 3])
@@ -166,7 +167,7 @@ def test_a_recorded_function_gives_what_it_gives_unrecorded(rasterizer) -> None:
     def function(a, b):
         return (a @ b).relu(), a.sum(dim=0)
 
-    replayed, rng = Replayed(function), torch.Generator("cuda").manual_seed(0)
+    replayed, rng = Replayed(function, rasterizer.device), torch.Generator("cuda").manual_seed(0)
     kept = []
     for _ in range(3):
         inputs = [torch.randn(40, 40, device="cuda", generator=rng) for _ in range(2)]
