@@ -36,10 +36,15 @@ LEAST_QUAT = 1e-15
 def rasterization(*args: Any, packed: bool = False, **settings: Any) -> tuple[Tensor, Tensor, dict[str, Any]]:
     """gsplat's function of this name, unpacked unless asked otherwise: what `engine.raster.cpu.rasterization` mirrors.
 
+    As there, `meta["means2d"]` keeps its gradient: where splats are to be added is read off it.
+
     Raises:
         BackendError: without gsplat or an NVIDIA GPU.
     """
-    return _gsplat().rasterization(*args, packed=packed, **settings)
+    colors, alphas, meta = _gsplat().rasterization(*args, packed=packed, **settings)
+    if meta["means2d"].requires_grad:
+        meta["means2d"].retain_grad()
+    return colors, alphas, meta
 
 
 class CudaRasterizer:

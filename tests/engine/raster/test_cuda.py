@@ -80,9 +80,9 @@ def same_gradients(rasterization, device: str, sh_degree: int | None) -> None:
         inputs = [layer.means, layer.quats, layer.scales, layer.opacities, layer.colors, tensors(camera)[0]]
         inputs = [t.to(place).clone().requires_grad_() for t in inputs]
         ks = tensors(camera)[1].to(place)
-        colors, alphas, _ = function(*inputs, ks, camera.width, camera.height, sh_degree=sh_degree)
+        colors, alphas, meta = function(*inputs, ks, camera.width, camera.height, sh_degree=sh_degree)
         (colors.square().sum() + alphas.sum()).backward()
-        gradients.append([t.grad.cpu() for t in inputs])
+        gradients.append([t.grad.cpu() for t in (*inputs, meta["means2d"])])
     for expected, own in zip(*gradients):
         assert (own - expected).norm() < 1e-3 * expected.norm()
 
