@@ -9,8 +9,13 @@ export OMP_NUM_THREADS ?= 2
 
 run:
 	@packaging/setup.sh run
-	@$(PYTHON) -m app _warm
+	@$(MAKE) -s .venv/.warmed
 	@$(PYTHON) -m app
+
+# What is compiled is kept beside the sources, until one of them changes.
+.venv/.warmed: $(shell find engine -name '*.py')
+	@$(PYTHON) -m app _warm
+	@touch $@
 
 test:
 	@packaging/setup.sh test

@@ -275,9 +275,9 @@ def step_response(avatar: Path, look_ahead_ms: float) -> None:
 def warm(training: bool = False, json: Json = False) -> None:
     """Compile what compiles on first use, so that the first picture does not wait for it."""
     with one_line_errors(json):
-        from engine.raster.warm_up import warm_up
+        from engine.live_warm_up import warm_everything
 
-        follow(warm_up(training), json)
+        follow(warm_everything(training), json)
 
 
 @bench_cli.command("raster")

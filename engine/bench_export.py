@@ -40,7 +40,9 @@ def bench_export(
         (of all threads, a frame, of the whole export), `file_mb`, `memory_mb` at the end, `growth_mb` (the last quarter
         of the frames against the second, medians) and `memory_by_minute_mb`.
     """
-    device = device_of(pick_rasterizer(backend))
+    rasterizer = pick_rasterizer(backend)
+    device = device_of(rasterizer)
+    rasterizer.close()
     subject = load_avatar(avatar, device) if avatar else random_avatar(device=device)
     with tempfile.TemporaryDirectory() as folder:
         voice = Path(folder) / "voice.wav"
