@@ -1,12 +1,15 @@
 """Where the Gaussians of a new avatar start: the dataset's surface points, or an ellipsoid that fills the masks."""
 
 import numpy as np
+import torch
 from scipy.spatial import cKDTree
+from torch import Tensor
 
 from engine.training.clip import Clip
 
 START_OPACITY = 0.1
 N_FRAMES_FOR_COLOR = 6
+ROWS_AT_ONCE = 2048
 HEAD_RADII = np.array([0.36, 0.5, 0.42])  # head heights: half the width, height and depth of a head
 
 
@@ -36,6 +39,25 @@ def nearest(points: np.ndarray, k: int) -> np.ndarray:
     """Indices of the k nearest others, int64 `[P, k]`."""
     _, indices = cKDTree(points).query(points, k=min(k + 1, len(points)), workers=2)
     return indices[:, 1:].astype(np.int64)
+
+
+def nearest_on_device(points: Tensor, k: int) -> Tensor:
+    """As `nearest`, where the points are: a GPU compares all with all, a processor grows a tree."""
+    if points.device.type == "cpu":
+        return torch.from_numpy(nearest(points.numpy(), k))
+    return nearest_of_all(points, k)
+
+
+def nearest_of_all(points: Tensor, k: int) -> Tensor:
+    """Indices of the k nearest others, int64 `[P, k]`, by the distances between all."""
+    found = []
+    for start in range(0, len(points), ROWS_AT_ONCE):
+        rows = points[start : start + ROWS_AT_ONCE]
+        distances = torch.cdist(rows, points, compute_mode="donot_use_mm_for_euclid_dist")
+        itself = torch.arange(len(rows), device=points.device)
+        distances[itself, start + itself] = torch.inf
+        found.append(distances.topk(min(k, len(points) - 1), largest=False).indices)
+    return torch.cat(found)
 
 
 def thinned(points: np.ndarray, colors: np.ndarray, n_points: int) -> tuple[np.ndarray, np.ndarray]:

@@ -25,7 +25,7 @@ from engine.training.fitted_start import led_start
 from engine.training.hearing import FrameChoice, Hearing
 from engine.training.losses import perceptual_loss, ssim
 from engine.training.mesh_motion import ORIGIN, MeshMotion, told_apart
-from engine.training.start_points import START_OPACITY, nearest, neighbour_distance
+from engine.training.start_points import START_OPACITY, nearest_on_device, neighbour_distance
 from engine.training.trainable import DensityPlan, Finished, Trainable
 from engine.training.units import heard_set, heard_units, without_mouth
 from engine.training.views import frontal_index
@@ -321,7 +321,7 @@ class EmbedTalkTraining(Trainable):
 
     def _find_neighbours(self) -> None:
         means = self.splats["means"].detach()
-        indices = torch.from_numpy(nearest(means.cpu().numpy(), self.config.neighbours)).to(self.device)
+        indices = nearest_on_device(means, self.config.neighbours)
         rows = torch.arange(len(means), device=self.device)
         self._neighbours = indices, neighbour_weights(means, rows, indices, self.config.neighbour_falloff)
 

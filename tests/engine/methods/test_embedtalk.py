@@ -11,7 +11,7 @@ from engine.methods.embedtalk.config import EmbedTalkConfig
 from engine.methods.embedtalk.live import LiveDeform, best_precision
 from engine.methods.embedtalk.network import DeformNet, EmbedTalkNet, embedding_smoothness, neighbour_weights
 from engine.parts.audio_net import heard_until
-from engine.training.start_points import nearest, thinned
+from engine.training.start_points import nearest, nearest_of_all, nearest_on_device, thinned
 from engine.training.trainer import train
 from tests.engine.methods.contract import controls, driven_moment, driver_of, front, picture
 from tests.toy_head import TOY_CONFIG, make_toy_dataset, train_toy
@@ -194,6 +194,13 @@ def test_the_network_is_small_and_has_no_grid():
     assert sum(p.numel() for p in network.parameters()) < 300_000
     assert all(p.dim() <= 3 for p in network.parameters())
     assert not any(word in name for name in network.state_dict() for word in ("plane", "grid", "hash"))
+
+
+def test_neighbours_are_the_same_by_a_tree_and_by_all_distances(monkeypatch):
+    monkeypatch.setattr("engine.training.start_points.ROWS_AT_ONCE", 70)
+    points = torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(nearest_of_all(points, 20), nearest_on_device(points, 20))
+    assert nearest_of_all(points[:5], 20).shape == nearest_on_device(points[:5], 20).shape == (5, 4)
 
 
 def test_smoothness_ignores_far_clusters_and_vanishes_for_equal_embeddings():
