@@ -84,8 +84,7 @@ class Mixer:
         self._shapes: dict[str, Shape] = {}
         self._shapers = {source: SourceShaper(schema, source, rest) for source, rest in rests.items()}
         self._shapers["sliders"] = SourceShaper(schema, "sliders", schema.neutral().values)
-        self._span = np.maximum(schema.column("high") - schema.column("low"), 1e-6)
-        self._calm_span = np.float32(CALM_SHARE) * self._span
+        self._calm_span = CALM_SHARE * np.maximum(schema.column("high") - schema.column("low"), 1e-6)
         self._gain_lip = np.array([spec.group == "lip" for spec in schema])
         self._strength = np.ones(len(schema), dtype=np.float32)
         self._off = np.zeros(len(schema), dtype=bool)
